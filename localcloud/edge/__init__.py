@@ -1,0 +1,32 @@
+"""The edge fills the gaps between MiniStack and AWS: one small module for each.
+
+A mend wraps what MiniStack does; its contract test in tests/contracts/localcloud/ fails without
+it, so that an upgrade of MiniStack shows which mends can go. `LOCALCLOUD_WITHOUT=name,name`
+leaves mends out, to see just that.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+MENDS = ("nested_applications",)
+
+
+def install_all() -> tuple[str, ...]:
+    """Install every mend and return the names of those installed."""
+    left_out = set(filter(None, os.environ.get("LOCALCLOUD_WITHOUT", "").split(",")))
+    installed = []
+    for name in MENDS:
+        if name in left_out:
+            continue
+        importlib.import_module(f"localcloud.edge.{name}").install()
+        installed.append(name)
+    try:
+        cognito = importlib.import_module("localcloud.edge.cognito")
+    except ModuleNotFoundError:
+        return tuple(installed)
+    if "cognito" not in left_out:
+        cognito.install()
+        installed.append("cognito")
+    return tuple(installed)
