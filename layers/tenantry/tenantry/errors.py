@@ -1,0 +1,148 @@
+"""Expected outcomes. Handlers translate `code`, never the message.
+
+TenantryError
+├── InvalidInputError          the request breaks a rule of its own; `faults` lists every one
+├── UnauthenticatedError       nobody, or not with an access token
+├── ForbiddenError             the caller may not do this
+│   ├── NotAMemberError        not (or no longer) an active member of the organisation
+│   └── OrganizationSuspendedError
+├── NoOrganizationError        the caller has no organisation to act on
+├── NotFoundError              the thing does not exist, or not for this tenant
+├── ConflictError              someone else changed it first, or its state forbids the change
+│   ├── SlugTakenError
+│   ├── DomainTakenError
+│   └── IdempotencyMismatchError
+├── LimitExceededError         the plan's limit is reached
+├── DomainNotProvenError       the DNS record that proves a domain is not there yet
+├── UnavailableError           something the request needs does not answer; try again
+└── CorruptDataError           stored or delivered data breaks its own schema
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypedDict
+
+
+class Fault(TypedDict):
+    """One thing wrong with an input: where, and what to do about it."""
+
+    field: str
+    message: str
+
+
+class TenantryError(Exception):
+    """Base of every expected outcome; `code` is part of the API, the message is for people."""
+
+    code: ClassVar[str] = "INTERNAL"
+    status: ClassVar[int] = 500
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a client can act on beyond the message; never about another tenant."""
+        return {}
+
+
+class InvalidInputError(TenantryError):
+    """The request breaks a rule of its own; `faults` lists every one."""
+
+    code = "INVALID_INPUT"
+    status = 400
+
+    def __init__(self, faults: Sequence[Fault], message: str | None = None) -> None:
+        super().__init__(message or "; ".join(f"{f['field']}: {f['message']}" for f in faults))
+        self.faults = tuple(faults)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"faults": list(self.faults)}
+
+
+class UnauthenticatedError(TenantryError):
+    """Nobody, or not with an access token."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class ForbiddenError(TenantryError):
+    """The caller may not do this."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+class NotAMemberError(ForbiddenError):
+    """Not, or no longer, an active member of the organisation; or there is no such organisation."""
+
+    code = "NOT_A_MEMBER"
+
+
+class OrganizationSuspendedError(ForbiddenError):
+    """The organisation is suspended or cancelled and takes no changes."""
+
+    code = "ORGANIZATION_SUSPENDED"
+
+
+class NoOrganizationError(TenantryError):
+    """The caller belongs to no organisation, or named none."""
+
+    code = "NO_ORGANIZATION"
+    status = 409
+
+
+class NotFoundError(TenantryError):
+    """The thing does not exist, or not for this tenant."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class ConflictError(TenantryError):
+    """Someone else changed it first, or its state forbids the change."""
+
+    code = "CONFLICT"
+    status = 409
+
+
+class SlugTakenError(ConflictError):
+    """Another organisation holds the slug."""
+
+    code = "SLUG_TAKEN"
+
+
+class DomainTakenError(ConflictError):
+    """Another organisation has proven the domain."""
+
+    code = "DOMAIN_TAKEN"
+
+
+class IdempotencyMismatchError(ConflictError):
+    """The same idempotency key came with another request."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+
+
+class LimitExceededError(TenantryError):
+    """The plan's limit is reached."""
+
+    code = "LIMIT_EXCEEDED"
+    status = 409
+
+
+class DomainNotProvenError(TenantryError):
+    """The DNS record that proves a domain is not there yet."""
+
+    code = "DOMAIN_NOT_PROVEN"
+    status = 409
+
+
+class UnavailableError(TenantryError):
+    """Something the request needs does not answer; trying again later may help."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+
+class CorruptDataError(TenantryError):
+    """Stored or delivered data breaks its own schema."""
+
+    code = "CORRUPT_DATA"

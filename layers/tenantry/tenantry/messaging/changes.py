@@ -1,0 +1,41 @@
+"""From a stream record to the events it carries: pure, so that every border case is a unit test."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from tenantry.errors import CorruptDataError
+from tenantry.messaging.event import Envelope
+from tenantry.persistence.items import from_wire
+
+
+def envelopes(record: Mapping[str, Any]) -> list[Envelope]:
+    """The events of a DynamoDB stream record that its old image does not have yet.
+
+    None for a removal, for a copy (which carries no events) and for a change that stamped none.
+    CorruptDataError when an event is there but cannot be read.
+    """
+    if record.get("eventName") not in ("INSERT", "MODIFY"):
+        return []
+    change = record["dynamodb"]
+    new = from_wire(change.get("NewImage", {}))
+    stamped = new.get("events")
+    if not stamped:
+        return []
+    old = from_wire(change.get("OldImage", {})).get("events") or []
+    try:
+        known = {event["id"] for event in old}
+        return [
+            Envelope(
+                **event,
+                tenant_id=new.get("tenant_id"),
+                entity_type=new["entity_type"],
+                entity_id=new["entity_id"],
+                entity_version=new["entity_version"],
+            )
+            for event in stamped
+            if event["id"] not in known
+        ]
+    except (ValidationError, KeyError, TypeError) as error:
+        raise CorruptDataError(f"a stamped event cannot be read: {type(error).__name__}") from error

@@ -1,0 +1,78 @@
+"""Events: what an entity's change says to the rest of the product.
+
+An `Event` is stamped on the item it happened to (one conditional write for state and event); the
+stream publisher puts it on the bus as an `Envelope`.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class Actor(BaseModel):
+    """Who caused a change: a user, an operator of the platform, or the system itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: Literal["user", "operator", "system"] = "user"
+
+
+SYSTEM = Actor(id="system", kind="system")
+
+
+class RequestOrigin(BaseModel):
+    """Where a request came from, as far as it is known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source_ip: str | None = None
+    user_agent: str | None = Field(default=None, max_length=512)
+
+
+class EventData(BaseModel):
+    """Base of every event's payload; a subclass is a type of event and its schema.
+
+    `type` is the event's name (past tense), `context` whose it is, `version` grows when a field
+    would have to be removed or narrowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ClassVar[str]
+    context: ClassVar[str]
+    version: ClassVar[int] = 1
+
+
+class Event(BaseModel):
+    """One thing that happened, as it is stored on the item it happened to."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    type: str
+    context: str
+    version: int = 1
+    occurred_at: datetime
+    actor: Actor
+    correlation_id: str | None = None
+    request: RequestOrigin = RequestOrigin()
+    data: dict[str, JsonValue]
+
+    def stored(self) -> dict[str, Any]:
+        """As plain JSON values, without what is empty."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Envelope(Event):
+    """An event on the bus: the event and the entity, and the organisation, that it happened to.
+
+    `tenant_id` is None for what happens to a user outside of any organisation. Consumers assume
+    no order: they ignore what is older than the `entity_version` they have applied.
+    """
+
+    tenant_id: str | None = None
+    entity_type: str
+    entity_id: str
+    entity_version: int

@@ -1,0 +1,77 @@
+"""Publishes what stream records say; a record that fails is kept whole, and the shard goes on."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tenantry.errors import TenantryError
+from tenantry.messaging.changes import envelopes
+from tenantry.messaging.event import Envelope
+
+_ATTEMPTS = 4
+
+
+class EventBus(Protocol):
+    """Port: where events are published."""
+
+    def publish(self, events: Sequence[Envelope]) -> Mapping[int, str]:
+        """Publish `events`; answers the positions that were refused, each with its cause."""
+
+
+class FailureQueue(Protocol):
+    """Port: where records that cannot be published wait, whole and with their cause."""
+
+    def keep(self, record: Mapping[str, Any], cause: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a batch, in events and records."""
+
+    events: int
+    failed_records: int
+
+
+@dataclass(frozen=True)
+class ChangePublisher:
+    bus: EventBus
+    failures: FailureQueue
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+    def publish(self, records: Sequence[Mapping[str, Any]]) -> Published:
+        """Publish the events of `records`; raises only when a failed record cannot even be kept.
+
+        Then the whole batch is delivered again: consumers know events by their id.
+        """
+        pending: list[tuple[int, Envelope]] = []
+        causes: dict[int, str] = {}
+        for position, record in enumerate(records):
+            try:
+                pending += [(position, envelope) for envelope in envelopes(record)]
+            except TenantryError as error:
+                causes[position] = f"{error.code}: {error}"
+            except Exception as error:
+                causes[position] = f"{type(error).__name__}: {error}"
+        total = len(pending)
+        refused = self._publish(pending)
+        causes |= refused
+        for position, cause in causes.items():
+            self.failures.keep(records[position], cause)
+        failed = sum(1 for position, _ in pending if position in refused)
+        return Published(events=total - failed, failed_records=len(causes))
+
+    def _publish(self, pending: list[tuple[int, Envelope]]) -> dict[int, str]:
+        """Publish with a few attempts; answers the records of events still refused, with cause."""
+        refused: dict[int, str] = {}
+        for attempt in range(_ATTEMPTS):
+            if not pending:
+                return {}
+            if attempt:
+                self.sleep(self.jitter() * 0.1 * 2**attempt)
+            answer = self.bus.publish([envelope for _, envelope in pending])
+            refused = {pending[i][0]: cause for i, cause in answer.items()}
+            pending = [pending[i] for i in answer]
+        return refused

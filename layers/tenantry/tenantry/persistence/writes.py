@@ -1,0 +1,61 @@
+"""What is written: entities with their events, and the conditions that guard them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenantry.messaging.event import Event
+from tenantry.persistence.keys import Key
+
+
+@dataclass(frozen=True)
+class Create:
+    """A new entity at `entity_version` 1; refused when the key is taken."""
+
+    key: Key
+    attributes: Mapping[str, Any]
+    events: tuple[Event, ...] = ()
+    replace_if: Mapping[str, Any] = field(default_factory=dict)
+    """Also accepted over an item whose attributes equal these (an ended reservation, say)."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The next version of an entity; refused unless it stands at `expected_version`.
+
+    Only what is named is written, so counters that others move are left as they are. `counts`
+    adds to numbers, each guarded by its limit (see `Count`).
+    """
+
+    key: Key
+    expected_version: int
+    set: Mapping[str, Any]
+    events: tuple[Event, ...]
+    remove: frozenset[str] = frozenset()
+    require: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Moves a counter without a new version; belongs into the transaction of what it counts.
+
+    Refused when the result would pass `limit` or fall under zero, or when an attribute of
+    `require` has another value.
+    """
+
+    key: Key
+    attribute: str
+    by: int
+    limit: int | None = None
+    require: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Refuses the transaction unless the item exists with these attribute values."""
+
+    key: Key
+    require: Mapping[str, Any] = field(default_factory=dict)
+
+
+Write = Create | Change | Count | Check

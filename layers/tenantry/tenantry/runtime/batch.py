@@ -1,0 +1,44 @@
+"""Queue batches: each record for itself; one that fails comes back alone, the others are done."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tenantry.messaging.delivery import Senders, received
+from tenantry.messaging.event import Envelope
+from tenantry.runtime.observability import annotate, logger
+
+
+def consume(
+    event: dict[str, Any],
+    context: LambdaContext,
+    senders: Senders,
+    effect: Callable[[Envelope], None],
+) -> dict[str, Any]:
+    """Run `effect` on every event of an SQS batch; answers the records that failed."""
+
+    def record(message: SQSRecord) -> None:
+        envelope = received(message.body, senders)
+        annotate(
+            tenant_id=envelope.tenant_id,
+            user_id=envelope.actor.id,
+            correlation_id=envelope.correlation_id,
+            event_id=envelope.id,
+            event_type=envelope.type,
+        )
+        try:
+            effect(envelope)
+        except Exception:
+            logger.exception("failed")
+            raise
+        logger.info("consumed")
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return dict(process_partial_response(event, record, processor, context))

@@ -1,0 +1,49 @@
+"""Cognito triggers: the event goes back, and a refusal is an exception whose message people see.
+
+Cognito shows it as "<Trigger> failed with error <message>.", so only messages of expected outcomes
+travel; what is not expected is raised under one safe text, and its cause is logged.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tenantry.errors import TenantryError
+from tenantry.runtime.observability import annotate, logger
+
+Event = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """What Cognito shows to the person who signs up or in."""
+
+
+class TriggerFailedError(Exception):
+    """The trigger itself failed; its cause is in the log."""
+
+
+def trigger(handle: Callable[[Event], None]) -> Callable[[Event, LambdaContext], Event]:
+    """A trigger's Lambda handler of `handle`, which changes the event's `response` in place."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @wraps(handle)
+    def handler(event: Event, context: LambdaContext) -> Event:
+        annotate(
+            user_id=event.get("userName"),
+            trigger=event.get("triggerSource"),
+            correlation_id=context.aws_request_id,
+        )
+        try:
+            handle(event)
+        except TenantryError as error:
+            logger.info("refused", code=error.code)
+            raise RefusedError(str(error)) from None
+        except Exception as error:
+            logger.exception("trigger failed")
+            raise TriggerFailedError("Something went wrong; please try again.") from error
+        logger.info("done")
+        return event
+
+    return handler

@@ -1,0 +1,70 @@
+"""REST answers: JSON, and problem+json (RFC 9457) with the same codes as GraphQL."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+
+from tenantry.errors import InvalidInputError, TenantryError
+from tenantry.runtime.observability import annotate, logger
+from tenantry.tenancy.caller import ORGANIZATION_HEADER, Caller
+
+PROBLEM_JSON = "application/problem+json"
+
+
+def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
+    """A resolver whose expected outcomes answer problem+json."""
+    app = APIGatewayRestResolver(
+        cors=CORSConfig(
+            allow_origin=allowed_origin,
+            allow_headers=["authorization", "content-type", "idempotency-key", ORGANIZATION_HEADER],
+        )
+    )
+
+    @app.exception_handler(TenantryError)  # type: ignore[untyped-decorator]  # untyped upstream
+    def refused(error: TenantryError) -> Response[str]:
+        logger.info("refused", code=error.code)
+        return problem(error)
+
+    return app
+
+
+def problem(error: TenantryError) -> Response[str]:
+    """`error` as problem+json: its status, title, code, a message to act on, and its details."""
+    body = {
+        "type": f"urn:tenantry:error:{error.code.lower()}",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "code": error.code,
+        "detail": str(error),
+        **error.details,
+    }
+    return Response(error.status, PROBLEM_JSON, json.dumps(body))
+
+
+def caller_of(app: APIGatewayRestResolver, organization_id: str | None = None) -> Caller:
+    """The verified caller of the current request, noted on every later log line."""
+    event = app.current_event.raw_event
+    caller = Caller.from_rest(event, organization_id)
+    if caller.correlation_id is None:
+        request_id = event.get("requestContext", {}).get("requestId")
+        caller = caller.model_copy(update={"correlation_id": request_id})
+    annotate(
+        tenant_id=caller.tenant_id,
+        user_id=caller.user_id,
+        correlation_id=caller.correlation_id,
+    )
+    return caller
+
+
+def json_body(app: APIGatewayRestResolver) -> dict[str, Any]:
+    """The request's JSON object; InvalidInputError for anything else."""
+    fault = "must be a JSON object"
+    try:
+        body = json.loads(app.current_event.decoded_body or "")
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError([{"field": "body", "message": fault}]) from error
+    if not isinstance(body, dict):
+        raise InvalidInputError([{"field": "body", "message": fault}])
+    return body

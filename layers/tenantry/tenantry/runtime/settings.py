@@ -1,0 +1,36 @@
+"""What a function is told by its environment; read once, by `bootstrap` only."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment of a function. A name that a function was not given raises on use."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def from_env(cls) -> Self:
+        return cls(dict(os.environ))
+
+    def required(self, name: str) -> str:
+        """The value of `name`; LookupError that names it when it is missing or empty."""
+        value = self.values.get(name, "")
+        if not value:
+            raise LookupError(f"environment variable {name} is not set")
+        return value
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.values.get(name, "") or default
+
+    def flag(self, name: str) -> bool:
+        return self.values.get(name, "").lower() == "true"
+
+    def names(self, name: str) -> frozenset[str]:
+        """A comma-separated list, lower-cased, without blanks."""
+        return frozenset(
+            part.strip().lower() for part in self.values.get(name, "").split(",") if part.strip()
+        )

@@ -1,0 +1,65 @@
+"""What a caller may do now, whatever their token still says."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from tenantry.errors import ForbiddenError, NotAMemberError, OrganizationSuspendedError
+from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.roles import OWNERS, Permission, Role
+
+
+class MemberStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    INVITED = "INVITED"
+    SUSPENDED = "SUSPENDED"
+    REMOVED = "REMOVED"
+
+
+class OrganizationStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A member and the organisation acted on, as stored at the time of the request."""
+
+    tenant_id: str
+    user_id: str
+    role: Role
+    member_status: MemberStatus
+    organization_status: OrganizationStatus
+    plan: str
+    extra_permissions: frozenset[str] = frozenset()
+    route_epoch: int = 1
+    route: dict[str, str] = field(default_factory=dict)
+    """Where the organisation's data lives: empty for the shared table and buckets."""
+
+    def require(self, permission: Permission) -> None:
+        """Return when the member may; otherwise the error that says why not.
+
+        A suspended organisation is read only; a cancelled one only its owners read.
+        """
+        if self.member_status is not MemberStatus.ACTIVE:
+            raise NotAMemberError("You are not a member of this organisation.")
+        if self.organization_status is OrganizationStatus.CANCELLED and self.role not in OWNERS:
+            raise OrganizationSuspendedError("This organisation has been cancelled.")
+        if self.organization_status is not OrganizationStatus.ACTIVE and permission.writes:
+            raise OrganizationSuspendedError(
+                "This organisation is suspended: it can be read, not changed."
+            )
+        if self.role not in permission.roles and permission.name not in self.extra_permissions:
+            raise ForbiddenError(f"Your role {self.role} does not allow {permission.name}.")
+
+
+class Access(Protocol):
+    """Port: reads a caller's standing in one strongly consistent round trip."""
+
+    def standing(self, caller: Caller) -> Standing:
+        """The caller's standing in the organisation they named.
+
+        NoOrganizationError when they named none; NotAMemberError when they are no member of it or
+        there is no such organisation: from outside, both look the same.
+        """

@@ -1,0 +1,117 @@
+"""Who is calling: taken from verified access-token claims, and nothing else."""
+
+import json
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tenantry.errors import ForbiddenError, NoOrganizationError, UnauthenticatedError
+from tenantry.messaging.event import Actor, RequestOrigin
+from tenantry.messaging.stamp import Cause
+from tenantry.persistence.keys import part
+from tenantry.tenancy.roles import OPERATOR_GROUP
+
+ORGANIZATION_HEADER = "x-organization-id"
+_LONGEST_AGENT = 512
+
+
+class Caller(BaseModel):
+    """A signed-in user and the organisation they name; membership of it is yet to be read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    tenant_id: str | None = None
+    groups: frozenset[str] = frozenset()
+    correlation_id: str | None = None
+    request: RequestOrigin = RequestOrigin()
+
+    @classmethod
+    def from_appsync(cls, event: dict[str, Any]) -> Self:
+        """The caller of a resolver's event; UnauthenticatedError without an access token."""
+        identity = event.get("identity") or {}
+        headers = (event.get("request") or {}).get("headers") or {}
+        source = identity.get("sourceIp") or [None]
+        return cls._of(
+            identity.get("claims") or {},
+            headers,
+            source[0] if isinstance(source, list) else str(source),
+        )
+
+    @classmethod
+    def from_rest(cls, event: dict[str, Any], organization_id: str | None = None) -> Self:
+        """The caller of an API Gateway proxy event; `organization_id` when the path names one."""
+        context = event.get("requestContext") or {}
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        caller = cls._of(
+            (context.get("authorizer") or {}).get("claims") or {},
+            headers,
+            (context.get("identity") or {}).get("sourceIp"),
+        )
+        if organization_id is None:
+            return caller
+        return caller.model_copy(update={"tenant_id": part(organization_id)})
+
+    @classmethod
+    def _of(cls, claims: dict[str, Any], headers: dict[str, Any], source_ip: str | None) -> Self:
+        if claims.get("token_use") != "access":
+            raise UnauthenticatedError("Sign in and send the access token.")
+        chosen = headers.get(ORGANIZATION_HEADER) or claims.get("org_id") or None
+        agent = headers.get("user-agent")
+        try:
+            return cls(
+                user_id=part(claims.get("sub") or ""),
+                tenant_id=part(chosen) if chosen else None,
+                groups=_groups(claims.get("cognito:groups")),
+                correlation_id=headers.get("x-amzn-trace-id"),
+                request=RequestOrigin(
+                    source_ip=source_ip, user_agent=agent[:_LONGEST_AGENT] if agent else None
+                ),
+            )
+        except ValidationError as error:
+            raise UnauthenticatedError("The access token is not valid here.") from error
+
+    @property
+    def organization_id(self) -> str:
+        """The organisation acted on; NoOrganizationError when none is named."""
+        if self.tenant_id is None:
+            raise NoOrganizationError(
+                "You do not belong to an organisation yet: create one, or accept an invitation."
+            )
+        return self.tenant_id
+
+    @property
+    def cause(self) -> Cause:
+        """The caller as the cause of what they change."""
+        return Cause(
+            actor=Actor(id=self.user_id, kind="user"),
+            correlation_id=self.correlation_id,
+            request=self.request,
+        )
+
+    @property
+    def operator_cause(self) -> Cause:
+        """The caller acting for the platform."""
+        return Cause(
+            actor=Actor(id=self.user_id, kind="operator"),
+            correlation_id=self.correlation_id,
+            request=self.request,
+        )
+
+    def require_operator(self) -> None:
+        """Return for an operator of the platform; ForbiddenError otherwise."""
+        if OPERATOR_GROUP not in self.groups:
+            raise ForbiddenError("Only operators of the platform may do this.")
+
+
+def _groups(claim: Any) -> frozenset[str]:
+    """Groups as AppSync gives them (a list), or as API Gateway does (`"[a b]"` or `"a,b"`)."""
+    if claim is None:
+        return frozenset()
+    if isinstance(claim, list):
+        return frozenset(str(group) for group in claim)
+    try:
+        parsed = json.loads(claim)
+    except ValueError:
+        parsed = str(claim).strip("[]").replace(",", " ").split()
+    return frozenset(str(group) for group in parsed) if isinstance(parsed, list) else frozenset()

@@ -1,0 +1,41 @@
+"""Roles of members, and permissions: what each context lets which role do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    OWNER = "OWNER"
+    ADMIN = "ADMIN"
+    MANAGER = "MANAGER"
+    MEMBER = "MEMBER"
+    VIEWER = "VIEWER"
+
+
+OWNERS: Final = frozenset({Role.OWNER})
+ADMINS: Final = OWNERS | {Role.ADMIN}
+MANAGERS: Final = ADMINS | {Role.MANAGER}
+MEMBERS: Final = MANAGERS | {Role.MEMBER}
+EVERYONE: Final = MEMBERS | {Role.VIEWER}
+
+OPERATOR_GROUP: Final = "SuperAdmin"
+GROUP_OF_ROLE: Final = {
+    Role.OWNER: "OrgAdmin",
+    Role.ADMIN: "OrgAdmin",
+    Role.MANAGER: "Manager",
+    Role.MEMBER: "Member",
+    Role.VIEWER: "Viewer",
+}
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Something a member may do; every context's `model.py` declares its own.
+
+    `writes` says that it changes something, which a suspended organisation does not take.
+    """
+
+    name: str
+    roles: frozenset[Role]
+    writes: bool = True

@@ -1,0 +1,121 @@
+"""Credentials that reach one tenant's data and no other's.
+
+Handlers of tenant data may only assume TenantDataRole; the session's literal inline policy narrows
+it to one tenant's keys. `ForAllValues` holds for a request without any key too, so `Null` pairs
+with it; `Scan`, which names no key, is not allowed at all.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tenantry.persistence.keys import organization_pk
+
+if TYPE_CHECKING:
+    from types_boto3_sts.client import STSClient
+
+LIFETIME = timedelta(hours=1)
+"""The longest a session may last when a role assumes another (role chaining)."""
+MARGIN = timedelta(minutes=5)
+BOUND = 256
+
+READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+WRITE = (
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:ConditionCheckItem",
+)
+
+
+@dataclass(frozen=True)
+class DataScope:
+    """What a handler does with tenants' data: which tables, and whether it writes."""
+
+    table_arns: tuple[str, ...]
+    writes: bool = False
+
+    def policy(self, tenant_id: str) -> str:
+        """The literal session policy for `tenant_id`, as JSON."""
+        own = organization_pk(tenant_id)
+        return json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": [*READ, *(WRITE if self.writes else ())],
+                        "Resource": [
+                            arn for table in self.table_arns for arn in (table, f"{table}/index/*")
+                        ],
+                        "Condition": {
+                            "ForAllValues:StringLike": {
+                                "dynamodb:LeadingKeys": [own, f"{own}#*"],
+                            },
+                            "Null": {"dynamodb:LeadingKeys": "false"},
+                        },
+                    }
+                ],
+            },
+            separators=(",", ":"),
+        )
+
+
+@dataclass(frozen=True)
+class _Cached:
+    client: Any
+    until: datetime
+
+
+@dataclass
+class TenantSessions:
+    """Clients under a tenant's own credentials, kept until shortly before these expire.
+
+    At most BOUND tenants are kept; the one unused longest goes first.
+    """
+
+    sts: "STSClient"
+    role_arn: str
+    scope: DataScope
+    now: Callable[[], datetime]
+    connect: Callable[[dict[str, str]], Any]
+    """Makes a DynamoDB client of a session's credentials."""
+    _clients: "OrderedDict[str, _Cached]" = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, tenant_id: str) -> Any:
+        """A DynamoDB client that reaches the data of `tenant_id` only."""
+        now = self.now()
+        with self._lock:
+            cached = self._clients.get(tenant_id)
+            if cached and cached.until > now:
+                self._clients.move_to_end(tenant_id)
+                return cached.client
+        made = self._assume(tenant_id)
+        with self._lock:
+            self._clients[tenant_id] = made
+            self._clients.move_to_end(tenant_id)
+            while len(self._clients) > BOUND:
+                self._clients.popitem(last=False)
+        return made.client
+
+    def _assume(self, tenant_id: str) -> _Cached:
+        session = self.sts.assume_role(
+            RoleArn=self.role_arn,
+            RoleSessionName=f"tenant-{tenant_id}"[:64],
+            DurationSeconds=int(LIFETIME.total_seconds()),
+            Policy=self.scope.policy(tenant_id),
+        )["Credentials"]
+        client = self.connect(
+            {
+                "aws_access_key_id": session["AccessKeyId"],
+                "aws_secret_access_key": session["SecretAccessKey"],
+                "aws_session_token": session["SessionToken"],
+            }
+        )
+        return _Cached(client, session["Expiration"] - MARGIN)
