@@ -1,0 +1,16 @@
+# How the functions of a context build. Each functions/<context>/Makefile only includes this file.
+#
+# SAM runs `make build-<LogicalId>` in a copy of the context's folder and takes what lies in ARTIFACTS_DIR. The code
+# goes to functions/<context>/ there, so that Lambda, tests and mypy know a module by one name. Bytecode is compiled
+# with unchecked hashes because SAM gives every file the date 1980-01-01: Python would hold anything else for stale and
+# compile each module again at every cold start.
+
+context := $(notdir $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
+unexport PYTHONPYCACHEPREFIX
+target := $(ARTIFACTS_DIR)/functions/$(context)
+
+build-%:
+	@mkdir -p "$(target)"
+	@find . -name '*.py' -not -path './.*' | sort | tar -cf - -T - | tar -xf - -C "$(target)"
+	@PYTHONHASHSEED=0 python3.13 -m compileall -q --invalidation-mode unchecked-hash \
+		-s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"
