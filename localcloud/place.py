@@ -66,6 +66,11 @@ class Place:
         return self.home / "lock"
 
     @property
+    def last_port(self) -> Path:
+        """The port that the saved URLs name."""
+        return self.home / "port"
+
+    @property
     def outputs(self) -> Path:
         """The stack's outputs with local URLs."""
         return self.home / OUTPUTS_FILE

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from localcloud.errors import AlreadyRunningError, PortInUseError
@@ -63,6 +65,7 @@ def _prepare_folders(where: Place) -> None:
     for folder in (where.state, where.objects, where.scratch):
         folder.mkdir(parents=True, exist_ok=True)
     _set_aside_unreadable_state(where)
+    _move_urls_to_port(where)
 
 
 def _set_aside_unreadable_state(where: Place) -> None:
@@ -91,10 +94,29 @@ def _set_aside_unreadable_state(where: Place) -> None:
     )
 
 
-def _is_json(file: os.PathLike[str]) -> bool:
+def _move_urls_to_port(where: Place) -> None:
+    """Make the saved URLs (queues, APIs) name this port when the state comes from another."""
+    before = where.last_port.read_text() if where.last_port.exists() else ""
+    if before.isdecimal() and int(before) != where.port:
+        for file in [*where.state.glob("*.json"), where.outputs, where.amplify]:
+            if file.exists():
+                _replace_port(file, int(before), where.port)
+    where.last_port.write_text(str(where.port))
+
+
+def _replace_port(file: Path, before: int, after: int) -> None:
+    text = file.read_text()
+    # Not the beginning of a longer number.
+    moved = re.sub(rf"{re.escape(HOST)}:{before}(?!\d)", f"{HOST}:{after}", text)
+    if moved != text:
+        new = file.with_suffix(".tmp")
+        new.write_text(moved)
+        new.replace(file)
+
+
+def _is_json(file: Path) -> bool:
     try:
-        with open(file, "rb") as handle:  # noqa: PTH123 - os.PathLike, not only Path
-            json.load(handle)
+        json.loads(file.read_bytes())
     except ValueError:
         return False
     return True

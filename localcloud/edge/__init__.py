@@ -9,8 +9,16 @@ from __future__ import annotations
 
 import importlib
 import os
+from importlib.util import find_spec
 
-MENDS = ("nested_applications",)
+MENDS = (
+    "nested_applications",
+    "leading_keys",
+    "lambda_errors",
+    "stream_mappings",
+    "organization_accounts",
+    "cognito",
+)
 
 
 def install_all() -> tuple[str, ...]:
@@ -18,15 +26,8 @@ def install_all() -> tuple[str, ...]:
     left_out = set(filter(None, os.environ.get("LOCALCLOUD_WITHOUT", "").split(",")))
     installed = []
     for name in MENDS:
-        if name in left_out:
+        if name in left_out or find_spec(f"localcloud.edge.{name}") is None:
             continue
         importlib.import_module(f"localcloud.edge.{name}").install()
         installed.append(name)
-    try:
-        cognito = importlib.import_module("localcloud.edge.cognito")
-    except ModuleNotFoundError:
-        return tuple(installed)
-    if "cognito" not in left_out:
-        cognito.install()
-        installed.append("cognito")
     return tuple(installed)
