@@ -149,7 +149,8 @@ check-types:
 	@mypy --no-error-summary && echo "ok  types"
 
 check-imports:
-	@mkdir -p .cache && lint-imports > .cache/imports.log || { cat .cache/imports.log; exit 1; }
+	@mkdir -p .cache && PYTHONPATH=layers/tenantry lint-imports --no-logo --cache-dir .cache/imports \
+		> .cache/imports.log || { cat .cache/imports.log; exit 1; }
 	@echo "ok  import rules"
 
 check-templates:
