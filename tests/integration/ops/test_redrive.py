@@ -1,0 +1,156 @@
+"""The way back from every dead-letter queue."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ops.redrive import Redrive
+
+PREFIX = "shop"
+RECORD = {"eventID": "1", "eventName": "INSERT", "dynamodb": {"NewImage": {"PK": {"S": "ORG#a"}}}}
+
+
+class Publisher:
+    """Stands where the publisher's Lambda is; `broken` makes it fail as Lambda says it."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []
+        self.broken = False
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        assert FunctionName == "shop-streams-publish-changes"
+        if self.broken:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b"out of memory")}
+        self.records += json.loads(Payload)["Records"]
+        return {"Payload": io.BytesIO(b"{}")}
+
+
+@pytest.fixture
+def publisher() -> Publisher:
+    return Publisher()
+
+
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        yield boto3.client("sqs")
+
+
+@pytest.fixture
+def redrive(sqs: Any, publisher: Publisher) -> Redrive:
+    aws: Callable[[str], Any] = {"sqs": sqs, "lambda": publisher}.__getitem__
+    return Redrive(aws, PREFIX)
+
+
+def _queue(sqs: Any, name: str, **attributes: str) -> str:
+    return str(sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+
+
+def _arn(sqs: Any, url: str) -> str:
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])
+
+
+def _bodies(sqs: Any, url: str) -> list[str]:
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return sorted(message["Body"] for message in messages)
+
+
+def test_only_dead_letter_queues_of_the_deployment_are_listed(sqs: Any, redrive: Redrive) -> None:
+    dead = _queue(sqs, "shop-audit-events-dlq")
+    kept = _queue(sqs, "shop-streams-publisher-failures")
+    _queue(sqs, "shop-audit-events")
+    _queue(sqs, "other-audit-events-dlq")
+    sqs.send_message(QueueUrl=dead, MessageBody="x")
+
+    assert redrive.queues() == {dead: 1, kept: 0}
+
+
+def test_dead_letters_go_back_to_the_queue_they_came_from(sqs: Any, redrive: Redrive) -> None:
+    dead = _queue(sqs, "shop-audit-events-dlq")
+    policy = json.dumps({"deadLetterTargetArn": _arn(sqs, dead), "maxReceiveCount": 5})
+    source = _queue(sqs, "shop-audit-events", RedrivePolicy=policy)
+    for body in ("one", "two"):
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+
+    moved = redrive.run(dead)
+
+    assert (moved.waiting, moved.moved, moved.stayed) == (2, 2, 0)
+    assert _bodies(sqs, source) == ["one", "two"]
+    assert _bodies(sqs, dead) == []
+
+
+def test_an_undelivered_event_goes_to_the_target_it_was_for(sqs: Any, redrive: Redrive) -> None:
+    dead = _queue(sqs, "shop-audit-rule-dlq")
+    target = _queue(sqs, "shop-audit-events")
+    sqs.send_message(
+        QueueUrl=dead,
+        MessageBody="event",
+        MessageAttributes={
+            "TARGET_ARN": {"DataType": "String", "StringValue": _arn(sqs, target)},
+            "ERROR_CODE": {"DataType": "String", "StringValue": "SDK_CLIENT_ERROR"},
+        },
+    )
+
+    moved = redrive.run(dead)
+
+    assert moved.causes == ("SDK_CLIENT_ERROR",)
+    assert _bodies(sqs, target) == ["event"]
+
+
+def test_a_kept_record_is_published_again(sqs: Any, redrive: Redrive, publisher: Publisher) -> None:
+    kept = _queue(sqs, "shop-streams-publisher-failures")
+    body = json.dumps({"cause": "ThrottlingException", "record": RECORD})
+    sqs.send_message(QueueUrl=kept, MessageBody=body)
+
+    moved = redrive.run(kept)
+
+    assert moved.causes == ("ThrottlingException",)
+    assert publisher.records == [RECORD]
+    assert _bodies(sqs, kept) == []
+
+
+@pytest.mark.parametrize("body", ["not json", "[]", '{"cause": "x"}'])
+def test_what_has_no_way_back_stays(sqs: Any, redrive: Redrive, body: str) -> None:
+    kept = _queue(sqs, "shop-streams-publisher-failures")
+    sqs.send_message(QueueUrl=kept, MessageBody=body)
+
+    moved = redrive.run(kept)
+
+    assert (moved.moved, moved.stayed) == (0, 1)
+    assert redrive._waiting(kept) == 0  # in flight, not gone
+    in_flight = sqs.get_queue_attributes(QueueUrl=kept, AttributeNames=["All"])["Attributes"]
+    assert in_flight["ApproximateNumberOfMessagesNotVisible"] == "1"
+
+
+def test_a_record_stays_when_the_publisher_itself_fails(
+    sqs: Any, redrive: Redrive, publisher: Publisher
+) -> None:
+    publisher.broken = True
+    kept = _queue(sqs, "shop-streams-publisher-failures")
+    sqs.send_message(QueueUrl=kept, MessageBody=json.dumps({"cause": "x", "record": RECORD}))
+
+    moved = redrive.run(kept)
+
+    assert moved.stayed == 1
+    assert "out of memory" in moved.causes[0]
+
+
+def test_what_fails_again_waits_for_the_next_run(sqs: Any, redrive: Redrive) -> None:
+    dead = _queue(sqs, "shop-audit-rule-dlq")
+    sqs.send_message(
+        QueueUrl=dead,
+        MessageBody="event",
+        MessageAttributes={"TARGET_ARN": {"DataType": "String", "StringValue": _arn(sqs, dead)}},
+    )
+
+    assert redrive.run(dead).moved == 1
+    assert redrive.queues()[dead] == 1
