@@ -75,10 +75,7 @@ deploy: build ## deploy into the running local cloud, or to a real account (ENV=
 	@python -m localcloud deploy
 else
 deploy: build
-	@echo "== checking the artifact"
-	@python -m tools.artifact $(built) $(ARCHITECTURE)
-	@echo "== deploying tenantry-$(ENV) with the credentials of this shell"
-	@sam deploy --config-env $(ENV)
+	@python -m tools.release $(ENV)
 endif
 
 outputs: $(dev)/installed ## print the URLs and ids of the running local cloud
@@ -191,5 +188,4 @@ $(sam)/installed: requirements/sam.txt $(dev)/installed
 $(built)/template.yaml: $(sources) .aws-sam/recipes | $(dev)/installed $(sam)/installed
 	@echo "== building $(built) for $(ARCHITECTURE)"
 	@python -m tools.aws_services
-	@set -o pipefail; sam build --config-env $(ENV) $(overrides) 2>&1 | grep --line-buffered -v -E \
-		'^$$|^\[\*\]|^=+$$|^(Starting|Commands|Built|Valid cache|Cache is)|: (Running|Current)'
+	@set -o pipefail; sam build --config-env $(ENV) $(overrides) 2>&1 | awk -f tools/sam-progress.awk

@@ -1,15 +1,12 @@
 """Whether what `sam build` wrote may be deployed.
 
-    python -m tools.artifact .aws-sam/dev/build arm64
-
-Prints what is wrong and exits 1 when a folder that a template names was not built, a module lacks
-bytecode that Lambda's Python takes as it is, or a compiled library is of another architecture.
+It may not when a folder that a template names was not built, a module lacks bytecode that Lambda's
+Python takes as it is, or a compiled library is of another architecture.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,18 +61,3 @@ def _bytecode_fault(source: Path) -> str | None:
 
 def _machine(library: Path) -> int:
     return int.from_bytes(library.read_bytes()[18:20], "little")
-
-
-def main(arguments: list[str]) -> int:
-    build, architecture = Path(arguments[0]), arguments[1]
-    found = list(faults(build, architecture))
-    if found:
-        shown = "\n".join(f"  {fault}" for fault in found[:20])
-        print(f"{build} must not be deployed ({len(found)} faults):\n{shown}", file=sys.stderr)
-        return 1
-    print(f"{build}: bytecode and libraries are in order for {architecture}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
