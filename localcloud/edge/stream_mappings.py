@@ -13,18 +13,25 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
-from ministack import app as ministack_app
 from ministack.core.arn import ArnParseError, parse_arn
-from ministack.core.responses import _request_account_id, _request_region
+from ministack.core.responses import (
+    _request_account_id,
+    _request_region,
+    get_account_id,
+    get_region,
+)
 from ministack.services import dynamodb, lambda_svc
 
 _logger = logging.getLogger("localcloud.stream_mappings")
@@ -306,30 +313,39 @@ def _send(
             f"aws/lambda/{mapping_id}/{_SHARD}/{now:%Y/%m/%d}/"
             f"{now:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
         )
-        _call("s3", "PUT", f"/{target.resource}/{key}", {}, json.dumps(payload).encode())
+        _request("s3", "PUT", f"/{target.resource}/{key}", {}, payload)
     elif target.service == "sqs":
-        url = f"http://sqs/{target.account_id}/{target.resource}"
-        _call_json(
-            "sqs", "AmazonSQS.SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(record)}
-        )
+        url = f"{_endpoint()}/{target.account_id}/{target.resource}"
+        message = {"QueueUrl": url, "MessageBody": json.dumps(record)}
+        _request("sqs", "POST", "/", {"x-amz-target": "AmazonSQS.SendMessage"}, message)
     elif target.service == "sns":
-        from ministack.services import sns
-
-        sns._fanout(destination, str(uuid.uuid4()), json.dumps(record), "", "", {})
-
-
-def _call_json(service: str, target: str, payload: dict[str, Any]) -> None:
-    headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"}
-    _call(service, "POST", "/", headers, json.dumps(payload).encode())
+        message = {"Action": "Publish", "TopicArn": destination, "Message": json.dumps(record)}
+        _request("sns", "POST", f"/?{urllib.parse.urlencode(message)}", {}, None)
 
 
-def _call(service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-    handler = ministack_app.SERVICE_HANDLERS[service]
-    status, _, answer = ministack_app.call_service_handler_sync(
-        handler, method, path, headers, body, {}
+def _endpoint() -> str:
+    return os.environ["AWS_ENDPOINT_URL"]
+
+
+def _request(service: str, method: str, path: str, headers: dict[str, str], body: Any) -> None:
+    """Call a service through its public API as the root of the mapping's account."""
+    scope = f"{datetime.now(UTC):%Y%m%d}/{get_region()}/{service}/aws4_request"
+    request = urllib.request.Request(
+        f"{_endpoint()}{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={
+            "content-type": "application/x-amz-json-1.0",
+            # The signature of a root key is not checked.
+            "authorization": f"AWS4-HMAC-SHA256 Credential={get_account_id()}/{scope}, "
+            "SignedHeaders=host, Signature=0",
+            **headers,
+        },
     )
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
-        _logger.error("the on-failure destination %s refused: %s", path, answer)
+    try:
+        urllib.request.urlopen(request, timeout=30).close()
+    except urllib.error.HTTPError as refused:
+        _logger.exception("the on-failure destination %s refused: %s", path, refused.read())
 
 
 def _timestamp(when: datetime) -> str:
