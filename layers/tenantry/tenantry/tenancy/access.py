@@ -1,6 +1,7 @@
 """What a caller may do now, whatever their token still says."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class Standing:
     route_epoch: int = 1
     route: dict[str, str] = field(default_factory=dict)
     """Where the organisation's data lives: empty for the shared table and buckets."""
+    organization_created_at: datetime | None = None
+    """Nothing of the organisation is older."""
 
     def require(self, permission: Permission) -> None:
         """Return when the member may; otherwise the error that says why not.

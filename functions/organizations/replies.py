@@ -1,0 +1,57 @@
+"""Organisations and claims as the API shows them."""
+
+from typing import Any
+
+from tenantry.organizations.model import DomainClaim, Organization
+
+
+def organization_reply(organization: Organization) -> dict[str, Any]:
+    limits, settings = organization.limits, organization.settings
+    branding = settings.branding
+    return {
+        "id": organization.tenant_id,
+        "name": organization.name,
+        "slug": organization.slug,
+        "description": organization.description,
+        "industry": organization.industry,
+        "size": organization.size,
+        "status": organization.status,
+        "plan": organization.plan,
+        "limits": {
+            "maxUsers": limits.max_users,
+            "maxProjects": limits.max_projects,
+            "maxStorage": limits.max_storage,
+            "maxApiCalls": limits.max_api_calls,
+        },
+        "usage": {
+            "users": organization.used_users,
+            "projects": organization.used_projects,
+            "storage": organization.used_storage,
+            "apiCalls": organization.used_api_calls,
+        },
+        "settings": {
+            "allowedDomains": list(settings.allowed_domains),
+            "joinByDomain": settings.join_by_domain,
+            "branding": {
+                "logoKey": branding.logo_key,
+                "primaryColor": branding.primary_color,
+                "supportEmail": branding.support_email,
+            },
+            "featureFlags": [
+                {"name": name, "enabled": enabled}
+                for name, enabled in sorted(settings.feature_flags.items())
+            ],
+        },
+        "createdAt": organization.created_at.isoformat(),
+        "version": organization.entity_version,
+    }
+
+
+def claim_reply(claim: DomainClaim) -> dict[str, Any]:
+    return {
+        "domain": claim.domain,
+        "status": claim.status,
+        "recordName": claim.record_name,
+        "recordValue": claim.record_value,
+        "verifiedAt": claim.verified_at.isoformat() if claim.verified_at else None,
+    }

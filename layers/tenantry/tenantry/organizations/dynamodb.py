@@ -1,0 +1,292 @@
+"""Adapters: organisations in the platform table.
+
+ORG#<id>       ORGANIZATION       the organisation, its counters and settings
+ORG#<id>       MEMBER#<user_id>   GSI1: USER#<user_id> / ORG#<id>
+ORG#<id>       DOMAIN#<domain>    the claim of an e-mail domain
+SLUG#<slug>    SLUG               whose slug it is
+DOMAIN#<domain> CLAIM             who has proven the domain (HELD, RELEASED)
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from tenantry.errors import (
+    ConflictError,
+    CorruptDataError,
+    DomainTakenError,
+    LimitExceededError,
+    NotAMemberError,
+    SlugTakenError,
+)
+from tenantry.messaging.event import Event
+from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
+from tenantry.organizations.repository import Acting
+from tenantry.persistence.items import Item
+from tenantry.persistence.keys import (
+    Key,
+    key,
+    member_key,
+    organization_key,
+    organization_pk,
+    part,
+    user_pk,
+)
+from tenantry.persistence.table import ConditionFailedError, Table
+from tenantry.persistence.writes import Change, Count, Create, Write
+from tenantry.tenancy.access import MemberStatus, Standing
+from tenantry.tenancy.caller import Caller
+
+RELEASED_KEPT = timedelta(days=90)
+_COUNTERS = frozenset({"used_users", "used_projects", "used_storage", "used_api_calls"})
+
+
+class DynamoDBOrganizationRepository:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(
+        self, organization: Organization, owner: Member, created: Event, joined: Event
+    ) -> Organization:
+        """Three items, one transaction; what stands in the way tells which case it is."""
+        tenant_id = organization.tenant_id
+        writes = (
+            Create(organization_key(tenant_id), _organization_item(organization), (created,)),
+            Create(member_key(tenant_id, owner.user_id), _member_item(owner), (joined,)),
+            Create(_slug_key(organization.slug), {"tenant_id": tenant_id, "entity_type": "Slug"}),
+        )
+        try:
+            self._table.transact(writes)
+        except ConditionFailedError as failure:
+            if 0 in failure.failures:
+                return _organization(failure.items[0])
+            if failure.items.get(2, {}).get("tenant_id") == tenant_id:
+                stored = self.get(tenant_id)
+                if stored:
+                    return stored
+            raise SlugTakenError("This slug is taken; choose another one.") from failure
+        return organization
+
+    def get(self, tenant_id: str) -> Organization | None:
+        item = self._table.get(organization_key(tenant_id))
+        return _organization(item) if item else None
+
+    def acting(self, tenant_id: str, user_id: str) -> Acting:
+        organization, member = self._table.get_all(
+            [organization_key(tenant_id), member_key(tenant_id, user_id)]
+        )
+        return Acting(
+            _organization(organization) if organization else None,
+            _member(member) if member else None,
+        )
+
+    def save(self, before: Organization, after: Organization, event: Event) -> None:
+        """One conditional write of what differs; counters are left to those who move them."""
+        old, new = _organization_item(before), _organization_item(after)
+        differing = {
+            name: new.get(name)
+            for name in old.keys() | new.keys()
+            if old.get(name) != new.get(name) and name not in _COUNTERS
+        }
+        change = Change(
+            organization_key(before.tenant_id), before.entity_version, differing, (event,)
+        )
+        _changed(self._table, change, "The organisation has changed since; read it again.")
+
+    def join(self, member: Member, organization: Organization, joined: Event) -> None:
+        tenant_id = organization.tenant_id
+        as_read = {"status": organization.status.value, "plan": organization.plan.value}
+        writes: tuple[Write, ...] = (
+            Create(member_key(tenant_id, member.user_id), _member_item(member), (joined,)),
+            Count(
+                organization_key(tenant_id),
+                "used_users",
+                1,
+                limit=organization.limits.max_users,
+                require=as_read,
+            ),
+        )
+        try:
+            self._table.transact(writes)
+        except ConditionFailedError as failure:
+            stored = failure.items.get(1, {})
+            if 0 in failure.failures or any(stored.get(n) != v for n, v in as_read.items()):
+                raise ConflictError("The organisation has changed since.") from failure
+            raise LimitExceededError("The organisation has no free seat.") from failure
+
+    def memberships(
+        self, user_id: str, limit: int, after: str | None
+    ) -> tuple[list[Membership], str | None]:
+        """One index query and one BatchGet; another round while a page held only ended ones."""
+        start = _membership_position(user_id, after) if after else None
+        while True:
+            page = self._table.query(
+                user_pk(user_id), index="GSI1", prefix="ORG#", limit=limit, start=start
+            )
+            members = [_member(item) for item in page.items]
+            current = [m for m in members if m.status is not MemberStatus.REMOVED]
+            found = self._table.get_all([organization_key(m.tenant_id) for m in current])
+            items = [
+                Membership(member, _organization(item))
+                for member, item in zip(current, found, strict=True)
+                if item
+            ]
+            last = members[-1].tenant_id if members and page.next_key else None
+            if items or last is None:
+                return items, last
+            start = page.next_key
+
+
+class DynamoDBDomainRepository:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self, tenant_id: str, domain: str) -> tuple[DomainClaim | None, str | None]:
+        claim, held = self._table.get_all([_claim_key(tenant_id, domain), _domain_key(domain)])
+        return (_claim(claim) if claim else None), _holder(held)
+
+    def holder(self, domain: str) -> str | None:
+        return _holder(self._table.get(_domain_key(domain)))
+
+    def claim(self, before: DomainClaim | None, after: DomainClaim, event: Event) -> None:
+        where = _claim_key(after.tenant_id, after.domain)
+        if before is None:
+            write: Create | Change = Create(where, _claim_item(after), (event,))
+        else:
+            values = {**_claim_item(after), "verified_at": None, "purge_at": None}
+            write = Change(where, before.entity_version, values, (event,))
+        _changed(self._table, write, "The claim has changed since; try again.")
+
+    def prove(self, before: DomainClaim, after: DomainClaim, event: Event) -> None:
+        held = {"tenant_id": after.tenant_id, "entity_type": "Domain", "status": "HELD"}
+        writes: tuple[Write, ...] = (
+            _claim_change(before, after, event),
+            Create(_domain_key(after.domain), held, replace_if={"status": "RELEASED"}),
+        )
+        try:
+            self._table.transact(writes)
+        except ConditionFailedError as failure:
+            if failure.items.get(1, {}).get("tenant_id", after.tenant_id) != after.tenant_id:
+                raise DomainTakenError(
+                    "Another organisation has proven that it owns this domain."
+                ) from failure
+            raise ConflictError("The claim has changed since; try again.") from failure
+
+    def release(self, before: DomainClaim, after: DomainClaim, event: Event) -> None:
+        purge_at = int((event.occurred_at + RELEASED_KEPT).timestamp())
+        change = _claim_change(before, after, event, purge_at=purge_at)
+        if before.verified_at is None:
+            _changed(self._table, change, "The claim has changed since; try again.")
+            return
+        released = {"tenant_id": after.tenant_id, "entity_type": "Domain", "status": "RELEASED"}
+        own = {"tenant_id": after.tenant_id, "status": "HELD"}
+        given_up = Create(
+            _domain_key(after.domain), {**released, "purge_at": purge_at}, replace_if=own
+        )
+        try:
+            self._table.transact((change, given_up))
+        except ConditionFailedError as failure:
+            raise ConflictError("The claim has changed since; try again.") from failure
+
+
+class DynamoDBAccess:
+    """Standings, for every context: member and organisation in one consistent round trip."""
+
+    def __init__(self, table: Table) -> None:
+        self._organizations = DynamoDBOrganizationRepository(table)
+
+    def standing(self, caller: Caller) -> Standing:
+        found = self._organizations.acting(caller.organization_id, caller.user_id)
+        if found.organization is None or found.member is None:
+            raise NotAMemberError("You are not a member of this organisation.")
+        return found.member.standing_in(found.organization)
+
+
+def _changed(table: Table, write: Create | Change, refused: str) -> None:
+    try:
+        table.write(write)
+    except ConditionFailedError as failure:
+        raise ConflictError(refused) from failure
+
+
+def _claim_change(before: DomainClaim, after: DomainClaim, event: Event, **more: Any) -> Change:
+    verified_at = after.verified_at.isoformat() if after.verified_at else None
+    return Change(
+        _claim_key(before.tenant_id, before.domain),
+        before.entity_version,
+        {"status": after.status.value, "verified_at": verified_at, **more},
+        (event,),
+    )
+
+
+def _slug_key(slug: str) -> Key:
+    return key(f"SLUG#{part(slug)}", "SLUG")
+
+
+def _domain_key(domain: str) -> Key:
+    return key(f"DOMAIN#{part(domain)}", "CLAIM")
+
+
+def _claim_key(tenant_id: str, domain: str) -> Key:
+    return key(organization_pk(tenant_id), f"DOMAIN#{part(domain)}")
+
+
+def _membership_position(user_id: str, tenant_id: str) -> Key:
+    index = {"GSI1PK": user_pk(user_id), "GSI1SK": organization_pk(tenant_id)}
+    return {**member_key(tenant_id, user_id), **index}
+
+
+def _organization_item(organization: Organization) -> Item:
+    item = organization.model_dump(mode="json", exclude_none=True, exclude={"entity_version"})
+    item["settings"] = organization.settings.model_dump(
+        mode="json", exclude_none=True, exclude_defaults=True
+    )
+    item |= {"entity_type": "Organization", "entity_id": organization.tenant_id}
+    return {name: value for name, value in item.items() if value not in ({}, [])}
+
+
+def _organization(item: Item) -> Organization:
+    return _valid(Organization, item)
+
+
+def _member_item(member: Member) -> Item:
+    return {
+        "entity_type": "Member",
+        "entity_id": member.user_id,
+        "tenant_id": member.tenant_id,
+        "role": member.role.value,
+        "status": member.status.value,
+        "extra_permissions": list(member.extra_permissions) or None,
+        "created_at": member.joined_at.isoformat(),
+        "GSI1PK": user_pk(member.user_id),
+        "GSI1SK": organization_pk(member.tenant_id),
+    }
+
+
+def _member(item: Item) -> Member:
+    renamed = {"user_id": item.get("entity_id"), "joined_at": item.get("created_at")}
+    return _valid(Member, {**item, **renamed})
+
+
+def _claim_item(claim: DomainClaim) -> Item:
+    return {
+        "entity_type": "DomainClaim",
+        "entity_id": claim.domain,
+        **claim.model_dump(mode="json", exclude_none=True, exclude={"entity_version"}),
+    }
+
+
+def _claim(item: Item) -> DomainClaim:
+    return _valid(DomainClaim, item)
+
+
+def _holder(item: Item | None) -> str | None:
+    return str(item["tenant_id"]) if item and item.get("status") == "HELD" else None
+
+
+def _valid[T: (Organization, Member, DomainClaim)](model: type[T], item: Item) -> T:
+    try:
+        return model.model_validate(item)
+    except ValidationError as error:
+        raise CorruptDataError(f"a stored {model.__name__} breaks its schema") from error

@@ -1,0 +1,504 @@
+"""Organisations: plans, slugs, settings, members, e-mail domains and the rules on them."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from tenantry.errors import ConflictError
+from tenantry.runtime.inputs import Input, Line, Text
+from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.roles import ADMINS, EVERYONE, Permission, Role
+
+# permissions
+
+ORGANIZATION_READ: Final = Permission("organization:read", EVERYONE, writes=False)
+ORGANIZATION_UPDATE: Final = Permission("organization:update", ADMINS)
+SETTINGS_UPDATE: Final = Permission("organization:settings", ADMINS)
+DOMAINS_MANAGE: Final = Permission("organization:domains", ADMINS)
+
+# plans
+
+
+class PlanName(StrEnum):
+    FREE = "FREE"
+    STARTER = "STARTER"
+    PROFESSIONAL = "PROFESSIONAL"
+    ENTERPRISE = "ENTERPRISE"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The limits of an organisation; storage in bytes, API calls a month; None is no limit."""
+
+    max_users: int | None
+    max_projects: int | None
+    max_storage: int | None
+    max_api_calls: int | None
+
+
+_GIB: Final = 1024**3
+
+PLANS: Final = {
+    PlanName.FREE: Plan(5, 3, 1 * _GIB, 10_000),
+    PlanName.STARTER: Plan(25, 25, 50 * _GIB, 250_000),
+    PlanName.PROFESSIONAL: Plan(250, 500, 1024 * _GIB, 5_000_000),
+    PlanName.ENTERPRISE: Plan(None, None, None, None),
+}
+
+# slugs
+
+SLUG_SHORTEST: Final = 3
+SLUG_LONGEST: Final = 48
+_RESERVED: Final = """
+about account accounts activity admin administrator api app apps assets auth billing blog cdn
+contact dashboard demo dev docs download email events favicon files ftp graphql health help
+home imap invitations invite legal localhost login logout mail me members new news null oauth
+org organization organizations orgs owner ping postmaster privacy production profile public
+register robots root security settings signin signout signup smtp sso staging static status
+support system team teams tenant tenantry terms test undefined user users webhook webhooks
+well-known www
+"""
+RESERVED_SLUGS: Final = frozenset(_RESERVED.split())
+_SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_FALLBACK: Final = "organization"
+_LETTERS: Final = str.maketrans(
+    {
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "ł": "l",
+        "þ": "th",
+        "ı": "i",
+        "&": " and ",
+        "@": " at ",
+    }
+)
+
+
+def checked_slug(slug: str) -> str:
+    """`slug` when it may name an organisation; ValueError that says what is wrong otherwise."""
+    if not SLUG_SHORTEST <= len(slug) <= SLUG_LONGEST:
+        raise ValueError(f"must have {SLUG_SHORTEST} to {SLUG_LONGEST} characters")
+    if not _SLUG.fullmatch(slug):
+        raise ValueError("must be lower-case letters and digits, with single hyphens between")
+    if slug in RESERVED_SLUGS:
+        raise ValueError("is reserved")
+    return slug
+
+
+def slugify(name: str) -> str:
+    """A slug made of `name`: accents dropped, what is not Latin left out; never a reserved one."""
+    folded = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    ascii_only = folded.encode("ascii", "ignore").decode().translate(_LETTERS)
+    slug = _shortened("-".join(re.findall(r"[a-z0-9]+", ascii_only)), SLUG_LONGEST)
+    if len(slug) < SLUG_SHORTEST or slug in RESERVED_SLUGS:
+        slug = f"{slug}-{_FALLBACK}" if slug else _FALLBACK
+        slug = f"{slug}-1" if slug in RESERVED_SLUGS else slug
+    return slug
+
+
+def slugs_of(name: str, tenant_id: str) -> tuple[str, ...]:
+    """Slugs to try for `name`, best first: plain, then with ever more of the id, never random."""
+    plain = slugify(name)
+    digits = tenant_id.replace("-", "")
+    suffixes = (digits[-4:], digits[-8:], digits)
+    return (plain, *(f"{_shortened(plain, SLUG_LONGEST - 1 - len(s))}-{s}" for s in suffixes))
+
+
+def _shortened(slug: str, longest: int) -> str:
+    return slug[:longest].rstrip("-")
+
+
+# e-mail domains
+
+_FREE_MAIL: Final = """
+aol.com fastmail.com freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com
+hey.com hotmail.co.uk hotmail.com hotmail.de hotmail.fr hushmail.com icloud.com inbox.com
+laposte.net libero.it live.com live.de mac.com mail.com mail.ru mailbox.org me.com msn.com
+naver.com orange.fr outlook.com outlook.de pm.me posteo.de proton.me protonmail.com qq.com
+rediffmail.com rocketmail.com sina.com t-online.de tuta.com tutanota.com wanadoo.fr web.de
+yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com yahoo.de yahoo.fr yandex.com yandex.ru ymail.com
+zoho.com 126.com 163.com
+"""
+FREE_MAIL: Final = frozenset(_FREE_MAIL.split())
+"""Domains where anybody gets an address: they prove no organisation."""
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+_DOMAIN_LONGEST: Final = 200
+"""Leaves room for the proof's label in front: a DNS name has 253 characters at most."""
+
+
+def checked_domain(domain: str) -> str:
+    """`domain` in lower-case ASCII (IDNA 2008); ValueError when it is no e-mail domain."""
+    text = domain.strip().rstrip(".").lower()
+    if not text.isascii():
+        text = _idna(text)
+    if len(text) > _DOMAIN_LONGEST or not _DOMAIN.fullmatch(text):
+        raise ValueError("is not a domain such as example.com")
+    return text
+
+
+def _idna(domain: str) -> str:
+    import idna  # large tables, and most domains are ASCII
+
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError) as error:
+        raise ValueError("is not a valid international domain") from error
+
+
+def company_domain(domain: str) -> str:
+    """`checked_domain` of one that an organisation can own; ValueError for free mail providers."""
+    text = checked_domain(domain)
+    if text in FREE_MAIL:
+        raise ValueError("belongs to a mail provider that is open to everybody")
+    return text
+
+
+def domain_of(email: str) -> str | None:
+    """The normalised domain of an e-mail address; None when there is none."""
+    try:
+        return checked_domain(email.rpartition("@")[2]) if "@" in email else None
+    except ValueError:
+        return None
+
+
+# what is stored
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class OrganizationSize(StrEnum):
+    ONE = "SIZE_1"
+    UP_TO_10 = "SIZE_2_10"
+    UP_TO_50 = "SIZE_11_50"
+    UP_TO_200 = "SIZE_51_200"
+    UP_TO_1000 = "SIZE_201_1000"
+    OVER_1000 = "SIZE_OVER_1000"
+
+
+class Branding(_Stored):
+    logo_key: str | None = None
+    primary_color: str | None = None
+    support_email: str | None = None
+
+
+class Settings(_Stored):
+    """`allowed_domains` bounds who may be invited, empty allows all."""
+
+    allowed_domains: tuple[str, ...] = ()
+    join_by_domain: bool = False
+    branding: Branding = Branding()
+    feature_flags: dict[str, bool] = {}
+
+    def allows(self, email: str) -> bool:
+        return not self.allowed_domains or domain_of(email) in self.allowed_domains
+
+
+class Organization(_Stored):
+    """A tenant; `used_...` count against the plan and move without a new `entity_version`."""
+
+    tenant_id: str
+    name: str
+    slug: str
+    description: str | None = None
+    industry: str | None = None
+    size: OrganizationSize | None = None
+    status: OrganizationStatus = OrganizationStatus.ACTIVE
+    plan: PlanName = PlanName.FREE
+    settings: Settings = Settings()
+    used_users: int = 0
+    used_projects: int = 0
+    used_storage: int = 0
+    used_api_calls: int = 0
+    founder_id: str
+    fingerprint: str | None = None
+    """Of the input it was founded with, to tell a repeated request from another one."""
+    route: dict[str, str] = {}
+    route_epoch: int = 1
+    created_at: datetime
+    updated_at: datetime
+    entity_version: int = 1
+
+    @property
+    def limits(self) -> Plan:
+        return PLANS[self.plan]
+
+    @property
+    def is_full(self) -> bool:
+        seats = self.limits.max_users
+        return seats is not None and self.used_users >= seats
+
+    def changed(self, now: datetime, **fields: Any) -> Self:
+        """The next version, with `fields` set."""
+        return self.model_copy(
+            update={**fields, "updated_at": now, "entity_version": self.entity_version + 1}
+        )
+
+    def suspended(self, now: datetime) -> Self:
+        """The next version, read only; itself when it is suspended already."""
+        return self._moved(OrganizationStatus.SUSPENDED, now)
+
+    def reactivated(self, now: datetime) -> Self:
+        """The next version, open again; itself when it is active already."""
+        return self._moved(OrganizationStatus.ACTIVE, now)
+
+    def _moved(self, status: OrganizationStatus, now: datetime) -> Self:
+        if self.status is OrganizationStatus.CANCELLED:
+            raise ConflictError("The organisation has been cancelled.")
+        return self if self.status is status else self.changed(now, status=status)
+
+
+class Member(_Stored):
+    """A user's membership of one organisation."""
+
+    tenant_id: str
+    user_id: str
+    role: Role
+    status: MemberStatus = MemberStatus.ACTIVE
+    extra_permissions: tuple[str, ...] = ()
+    joined_at: datetime
+    entity_version: int = 1
+
+    def standing_in(self, organization: Organization) -> Standing:
+        return Standing(
+            tenant_id=self.tenant_id,
+            user_id=self.user_id,
+            role=self.role,
+            member_status=self.status,
+            organization_status=organization.status,
+            plan=organization.plan,
+            extra_permissions=frozenset(self.extra_permissions),
+            route_epoch=organization.route_epoch,
+            route=organization.route,
+            organization_created_at=organization.created_at,
+        )
+
+
+class DomainClaimStatus(StrEnum):
+    PENDING = "PENDING"
+    VERIFIED = "VERIFIED"
+    RELEASED = "RELEASED"
+
+
+class DomainClaim(_Stored):
+    """An organisation's claim of an e-mail domain, proven by a DNS record that holds `token`."""
+
+    tenant_id: str
+    domain: str
+    token: str
+    status: DomainClaimStatus = DomainClaimStatus.PENDING
+    created_at: datetime
+    verified_at: datetime | None = None
+    entity_version: int = 1
+
+    @property
+    def record_name(self) -> str:
+        return f"_tenantry-verification.{self.domain}"
+
+    @property
+    def record_value(self) -> str:
+        return f"tenantry-verification={self.token}"
+
+    def renewed(self, token: str, now: datetime) -> Self:
+        """The claim made anew after its release."""
+        return self._next(
+            token=token, status=DomainClaimStatus.PENDING, created_at=now, verified_at=None
+        )
+
+    def verified(self, now: datetime) -> Self:
+        return self._next(status=DomainClaimStatus.VERIFIED, verified_at=now)
+
+    def released(self) -> Self:
+        return self._next(status=DomainClaimStatus.RELEASED, verified_at=None)
+
+    def _next(self, **fields: Any) -> Self:
+        return self.model_copy(update={**fields, "entity_version": self.entity_version + 1})
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A member together with the organisation."""
+
+    member: Member
+    organization: Organization
+
+    @property
+    def organization_id(self) -> str:
+        return self.organization.tenant_id
+
+    @property
+    def name(self) -> str:
+        return self.organization.name
+
+    @property
+    def slug(self) -> str:
+        return self.organization.slug
+
+    @property
+    def role(self) -> Role:
+        return self.member.role
+
+    @property
+    def status(self) -> MemberStatus:
+        return self.member.status
+
+    @property
+    def plan(self) -> PlanName:
+        return self.organization.plan
+
+    @property
+    def organization_status(self) -> OrganizationStatus:
+        return self.organization.status
+
+    @property
+    def joined_at(self) -> datetime:
+        return self.member.joined_at
+
+
+@dataclass(frozen=True)
+class MembershipPage:
+    items: tuple[Membership, ...]
+    next_cursor: str | None
+
+
+# what comes in
+
+
+def _each(check: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
+    return lambda values: list(dict.fromkeys(check(value) for value in values))
+
+
+def _hex_color(value: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise ValueError("must be a colour such as #1a2b3c")
+    return value.lower()
+
+
+def _object_key(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", value) or ".." in value:
+        raise ValueError("is not a valid object key")
+    return value
+
+
+def _email(value: str) -> str:
+    local, _, domain = value.strip().rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}", local):
+        raise ValueError("is not an e-mail address")
+    try:
+        return f"{local}@{checked_domain(domain)}"
+    except ValueError as error:
+        raise ValueError("is not an e-mail address") from error
+
+
+def _unique(flags: "list[FeatureFlagInput]") -> "list[FeatureFlagInput]":
+    if len({flag.name for flag in flags}) != len(flags):
+        raise ValueError("names a feature flag twice")
+    return flags
+
+
+class _CamelInput(Input):
+    """Inputs speak the API's camelCase, in their faults too."""
+
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
+
+
+Size = Annotated[OrganizationSize, Field(strict=False)]
+IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+Version = Annotated[int, Field(ge=1)]
+
+
+class CreateOrganizationInput(_CamelInput):
+    name: Line
+    slug: Annotated[str, AfterValidator(checked_slug)] | None = None
+    description: Text | None = None
+    industry: Line | None = None
+    size: Size | None = None
+    client_mutation_id: IdempotencyKey | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same content, whatever its idempotency key."""
+        content = self.model_dump(mode="json", exclude={"client_mutation_id"})
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class UpdateOrganizationInput(_CamelInput):
+    """A field left out stays; null clears it, except the name."""
+
+    name: Line = ""
+    description: Text | None = None
+    industry: Line | None = None
+    size: Size | None = None
+    expected_version: Version | None = None
+
+
+class BrandingInput(_CamelInput):
+    logo_key: (
+        Annotated[str, StringConstraints(max_length=512), AfterValidator(_object_key)] | None
+    ) = None
+    primary_color: Annotated[str, AfterValidator(_hex_color)] | None = None
+    support_email: (
+        Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)] | None
+    ) = None
+
+
+class FeatureFlagInput(_CamelInput):
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
+    enabled: bool
+
+
+class OrganizationSettingsInput(_CamelInput):
+    """A setting left out stays; of branding, each field for itself; lists are replaced whole."""
+
+    allowed_domains: Annotated[
+        list[str], Field(max_length=50), AfterValidator(_each(checked_domain))
+    ] = Field(default_factory=list)
+    join_by_domain: bool = False
+    branding: BrandingInput = BrandingInput()
+    feature_flags: Annotated[
+        list[FeatureFlagInput], Field(max_length=50), AfterValidator(_unique)
+    ] = Field(default_factory=list)
+    expected_version: Version | None = None
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """`settings` with what was given."""
+        given: dict[str, Any] = {}
+        for name in self.model_fields_set - {"expected_version"}:
+            match name:
+                case "allowed_domains":
+                    given[name] = tuple(self.allowed_domains)
+                case "branding":
+                    chosen = self.branding.model_dump(exclude_unset=True)
+                    given[name] = settings.branding.model_copy(update=chosen)
+                case "feature_flags":
+                    given[name] = {flag.name: flag.enabled for flag in self.feature_flags}
+                case _:
+                    given[name] = getattr(self, name)
+        return settings.model_copy(update=given)
+
+
+class DomainInput(_CamelInput):
+    domain: Annotated[str, StringConstraints(max_length=253), AfterValidator(company_domain)]
+
+
+class OperatorInput(_CamelInput):
+    """What an operator decides about an organisation, and why."""
+
+    organization_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")]
+    reason: Line

@@ -1,0 +1,76 @@
+"""Ports: where organisations, members and domain claims are kept, and how DNS is asked."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tenantry.messaging.event import Event
+from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What one read finds of a user and an organisation; either may be missing."""
+
+    organization: Organization | None
+    member: Member | None
+
+
+class OrganizationRepository(Protocol):
+    def create(
+        self, organization: Organization, owner: Member, created: Event, joined: Event
+    ) -> Organization:
+        """Store organisation, owner and slug, all or none.
+
+        Answers the organisation that stands at the id: the given one, or the one that stood there
+        first. SlugTakenError when another organisation holds the slug.
+        """
+
+    def get(self, tenant_id: str) -> Organization | None:
+        """The organisation, strongly consistent."""
+
+    def acting(self, tenant_id: str, user_id: str) -> Acting:
+        """Organisation and member, strongly consistent, in one round trip."""
+
+    def save(self, before: Organization, after: Organization, event: Event) -> None:
+        """Store `after` over `before`; ConflictError unless `before` still stands there."""
+
+    def join(self, member: Member, organization: Organization, joined: Event) -> None:
+        """Store the member and take a seat, both or none.
+
+        LimitExceededError when no seat is free; ConflictError when the member exists, or status
+        or plan of the organisation are no longer as read.
+        """
+
+    def memberships(
+        self, user_id: str, limit: int, after: str | None
+    ) -> tuple[list[Membership], str | None]:
+        """Up to `limit` memberships of a user after the organisation `after`, ended ones left out.
+
+        With them the organisation to go on after; None at the end. As of a moment ago.
+        """
+
+
+class DomainRepository(Protocol):
+    def read(self, tenant_id: str, domain: str) -> tuple[DomainClaim | None, str | None]:
+        """The organisation's claim, and the id of the organisation that has proven the domain."""
+
+    def holder(self, domain: str) -> str | None:
+        """The id of the organisation that has proven the domain."""
+
+    def claim(self, before: DomainClaim | None, after: DomainClaim, event: Event) -> None:
+        """Store a pending claim; ConflictError when `before` no longer stands there."""
+
+    def prove(self, before: DomainClaim, after: DomainClaim, event: Event) -> None:
+        """Store a verified claim and take the domain, both or none.
+
+        DomainTakenError when another organisation has it; ConflictError when `before` no longer
+        stands there.
+        """
+
+    def release(self, before: DomainClaim, after: DomainClaim, event: Event) -> None:
+        """Store the released claim and give the domain up; ConflictError as in `prove`."""
+
+
+class DnsResolver(Protocol):
+    def texts(self, name: str) -> list[str]:
+        """The TXT records of `name`, none when there are none; UnavailableError without answer."""
