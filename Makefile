@@ -91,7 +91,7 @@ redrive: $(dev)/installed ## send what lies in the dead-letter queues back to wh
 	@python -m ops.redrive
 
 check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates, generated pages
-	@$(MAKE) -j 2 check-types check-style check-imports check-templates check-pages
+	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages
 
 unit: $(dev)/installed ## rules and services, with fakes
 	@pytest -n 2 tests/unit
@@ -150,10 +150,17 @@ check-imports:
 		> .cache/imports.log || { cat .cache/imports.log; exit 1; }
 	@echo "ok  import rules"
 
-check-templates:
-	@cfn-lint $(templates)
-	@printf '%s\n' $(templates) | xargs -n 1 -P 2 $(CURDIR)/tools/validate-template.sh
+check-templates: .cache/validated/linted $(patsubst %,.cache/validated/%,$(templates))
 	@echo "ok  templates"
+
+# Each takes seconds, so it is done once a change.
+.cache/validated/linted: $(templates) $(dev)/installed
+	@cfn-lint $(templates)
+	@mkdir -p $(@D) && touch $@
+
+.cache/validated/%.yaml: %.yaml $(sam)/installed
+	@said=$$(sam validate --lint --template $< 2>&1) || { echo "$<: $$said"; exit 1; }
+	@mkdir -p $(@D) && touch $@
 
 check-pages:
 	@python -m tools.aws_services --check
