@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from localcloud.place import ACCOUNT_ID, REGION, free_port, port_in_use
+from tenantry.bootstrap import CONFIG
 
 _ROOT = Path(__file__).parents[2]
 _READY_WITHIN = 60
@@ -58,14 +59,17 @@ class MiniStack:
     def client(self, service: str, credentials: dict[str, str] | None = None, **config: Any) -> Any:
         """A client of this cloud, as root unless `credentials` say otherwise.
 
-        `config` goes into botocore's Config; the pool is large enough for 64 threads.
+        Configured as the product's own, with a pool and patience for 64 threads; `config` goes
+        into botocore's Config.
         """
         session: Any = boto3.session.Session()
         return session.client(
             service,
             endpoint_url=self.endpoint,
             region_name=self.region,
-            config=Config(**{"max_pool_connections": 80, **config}),
+            config=CONFIG.merge(
+                Config(**{"max_pool_connections": 80, "read_timeout": 20, **config})
+            ),
             **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
         )
 
