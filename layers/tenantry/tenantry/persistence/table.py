@@ -149,6 +149,24 @@ class Table:
         """Store `item` whatever stands there: only for what has one writer, or no meaning twice."""
         self._retried(self._client.put_item, TableName=self.name, Item=to_wire(item))
 
+    def add(self, item: Mapping[str, Any]) -> bool:
+        """Store `item` unless its key is taken: False says that it is there.
+
+        After a lost answer that may be by this very call: only for what is the same each time.
+        """
+        try:
+            self._retried(
+                self._client.put_item,
+                TableName=self.name,
+                Item=to_wire(item),
+                ConditionExpression="attribute_not_exists(PK)",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
     def write(self, write: Create | Change) -> None:
         """One conditional write; ConditionFailedError when it is refused."""
         operation, request = self._request(write)

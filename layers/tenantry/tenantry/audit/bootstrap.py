@@ -1,0 +1,66 @@
+"""Wires the audit context."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+
+from tenantry.audit.dynamodb import (
+    DynamoDBActivityRepository,
+    DynamoDBAuditLog,
+    DynamoDBPeopleNames,
+)
+from tenantry.audit.service import ActivityService, RecordingService
+from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings
+from tenantry.organizations.bootstrap import access
+from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import now
+from tenantry.tenancy.sessions import DataScope, TenantSessions
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+
+@cache
+def recording_service() -> RecordingService:
+    """For the recorder, which adds to the log of everyone and reads none."""
+    return RecordingService(DynamoDBAuditLog(Table(dynamodb(), settings().required("AUDIT_TABLE"))))
+
+
+@cache
+def sessions() -> TenantSessions:
+    """Clients that read one organisation's part of the audit table."""
+    name = settings().required("AUDIT_TABLE")
+    account = settings().required("PLATFORM_ACCOUNT_ID")
+    sts = boto3.client("sts", config=CONFIG)
+    region = sts.meta.region_name
+    return TenantSessions(
+        sts=sts,
+        role_arn=settings().required("TENANT_DATA_ROLE_ARN"),
+        scope=DataScope((f"arn:{sts.meta.partition}:dynamodb:{region}:{account}:table/{name}",)),
+        now=now,
+        connect=_connect,
+    )
+
+
+@cache
+def activity_service() -> ActivityService:
+    name = settings().required("AUDIT_TABLE")
+    return ActivityService(
+        access=access(),
+        entries=DynamoDBActivityRepository(
+            lambda tenant_id: Table(sessions().client(tenant_id), name)
+        ),
+        names=DynamoDBPeopleNames(platform_table()),
+        now=now,
+    )
+
+
+def _connect(credentials: dict[str, str]) -> "DynamoDBClient":
+    return boto3.client(
+        "dynamodb",
+        config=CONFIG,
+        aws_access_key_id=credentials["aws_access_key_id"],
+        aws_secret_access_key=credentials["aws_secret_access_key"],
+        aws_session_token=credentials["aws_session_token"],
+    )

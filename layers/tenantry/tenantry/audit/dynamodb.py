@@ -1,0 +1,94 @@
+"""Adapters: the audit table, and people's names in the platform table.
+
+ORG#<id>#AUDIT#<yyyy-mm>    <occurred_at>#<event id>
+USER#<id>#AUDIT#<yyyy-mm>   the same, for what happens to a user outside of any organisation
+GSI1 ORG#<id>#ACTOR#<id>, GSI2 ORG#<id>#TYPE#<type>, GSI3 ORG#<id>#ENTITY#<id>, same sort key
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from pydantic import ValidationError
+
+from tenantry.audit.model import Entry, Span
+from tenantry.errors import CorruptDataError
+from tenantry.persistence.items import Item
+from tenantry.persistence.keys import organization_pk, part, profile_key, user_pk
+from tenantry.persistence.table import Table
+
+_INDEXES = {
+    "actor_id": ("GSI1", "ACTOR"),
+    "type": ("GSI2", "TYPE"),
+    "entity_id": ("GSI3", "ENTITY"),
+}
+
+
+class DynamoDBAuditLog:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, entry: Entry) -> bool:
+        """One conditional write of an item that has no `events`, so nothing is told again."""
+        return self._table.add(_item(entry))
+
+
+class DynamoDBActivityRepository:
+    """`table_of` answers the audit table under the tenant's own credentials."""
+
+    def __init__(self, table_of: Callable[[str], Table]) -> None:
+        self._table_of = table_of
+
+    def month(self, tenant_id: str, month: str, span: Span, limit: int) -> list[Entry]:
+        return self._newest(tenant_id, organization_pk(tenant_id, "AUDIT", month), span, limit)
+
+    def narrowed(self, tenant_id: str, by: str, value: str, span: Span, limit: int) -> list[Entry]:
+        index, kind = _INDEXES[by]
+        pk = organization_pk(tenant_id, kind, value)
+        return self._newest(tenant_id, pk, span, limit, index)
+
+    def _newest(
+        self, tenant_id: str, pk: str, span: Span, limit: int, index: str | None = None
+    ) -> list[Entry]:
+        table, items, start = self._table_of(tenant_id), list[Item](), None
+        while len(items) < limit:
+            page = table.query(
+                pk,
+                index=index,
+                between=span.bounds,
+                limit=limit - len(items),
+                start=start,
+                newest_first=True,
+            )
+            items += page.items
+            start = page.next_key
+            if start is None:
+                break
+        return [_entry(item) for item in items]
+
+
+class DynamoDBPeopleNames:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """One BatchGetItem: a page has at most 100 entries."""
+        ordered = sorted(user_ids)
+        profiles = self._table.get_all([profile_key(user_id) for user_id in ordered])
+        named = zip(ordered, profiles, strict=True)
+        return {user: str(item["name"]) for user, item in named if item and item.get("name")}
+
+
+def _item(entry: Entry) -> Item:
+    owner = organization_pk(entry.tenant_id) if entry.tenant_id else user_pk(entry.entity_id)
+    chosen = {"actor_id": entry.actor.id, "type": entry.type, "entity_id": entry.entity_id}
+    item: Item = entry.model_dump(mode="json", exclude_none=True)
+    item |= {"PK": f"{owner}#AUDIT#{entry.month}", "SK": entry.position}
+    for by, (index, kind) in _INDEXES.items():
+        item |= {f"{index}PK": f"{owner}#{kind}#{part(chosen[by])}", f"{index}SK": entry.position}
+    return item
+
+
+def _entry(item: Item) -> Entry:
+    try:
+        return Entry.model_validate(item)
+    except ValidationError as error:
+        raise CorruptDataError("a stored audit entry breaks its schema") from error

@@ -1,0 +1,159 @@
+"""What happened, as the audit log keeps it, and where in it a page begins and ends."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from tenantry.errors import InvalidInputError
+from tenantry.messaging.event import Actor, Envelope, RequestOrigin
+from tenantry.runtime.inputs import Input
+from tenantry.tenancy.roles import MANAGERS, Permission
+
+ACTIVITY_READ: Final = Permission("activity:read", MANAGERS, writes=False)
+
+_INSTANT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+_POSITION: Final = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])(-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z#[A-Za-z0-9._:-]{1,100})?"
+)
+
+
+class Entry(BaseModel):
+    """An event in the audit log: all of it, and nothing that could publish it again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    event_id: str
+    type: str
+    context: str
+    version: int
+    occurred_at: datetime
+    actor: Actor
+    correlation_id: str | None = None
+    request: RequestOrigin = RequestOrigin()
+    tenant_id: str | None = None
+    entity_type: str
+    entity_id: str
+    entity_version: int
+    data: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> Self:
+        fields = envelope.model_dump(exclude={"id"})
+        return cls(event_id=envelope.id, **fields)
+
+    @property
+    def position(self) -> str:
+        """Where it stands: by time, and among those of the same microsecond by id."""
+        return f"{instant(self.occurred_at)}#{self.event_id}"
+
+    @property
+    def month(self) -> str:
+        return self.position[:7]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """An entry with its actor's name, where it has one."""
+
+    entry: Entry
+    actor_name: str | None
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    items: tuple[Activity, ...]
+    next_cursor: str | None
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,127}$")]
+
+
+class ActivityFilter(Input):
+    """At most one of `actor_id`, `type` and `entity_id`; `from_` inclusive, `to` exclusive."""
+
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
+
+    actor_id: Identifier | None = None
+    type: Identifier | None = None
+    entity_id: Identifier | None = None
+    from_: Annotated[datetime, Field(strict=False)] | None = Field(default=None, alias="from")
+    to: Annotated[datetime, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_a_kind(self) -> Self:
+        if len(self.chosen) > 1:
+            raise ValueError("takes at most one of actorId, type and entityId")
+        for bound in (self.from_, self.to):
+            if bound is not None and bound.tzinfo is None:
+                raise ValueError("from and to need a time zone")
+        return self
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What narrows the list, by name."""
+        named = {"actor_id": self.actor_id, "type": self.type, "entity_id": self.entity_id}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Positions of a list, newest first: from `below` (exclusive) down to `oldest` (inclusive)."""
+
+    oldest: str
+    below: str
+
+    @property
+    def is_empty(self) -> bool:
+        return self.below <= self.oldest
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The span as an inclusive range of keys, which are ASCII and never end in `~`."""
+        return self.oldest, f"{self.below[:-1]}{chr(ord(self.below[-1]) - 1)}~"
+
+    def months(self) -> Iterator[str]:
+        """The months it touches, newest first."""
+        month = self.bounds[1][:7]
+        if self.below == self.below[:7]:
+            month = _month(self.below, -1)
+        while month >= self.oldest[:7]:
+            yield month
+            month = _month(month, -1)
+
+    def after(self, position: str) -> "Span":
+        """What is left of it once `position` has been passed."""
+        return Span(self.oldest, min(self.below, position))
+
+
+def instant(moment: datetime) -> str:
+    """`moment` in UTC at a fixed width, so that text sorts as time does."""
+    return moment.astimezone(UTC).strftime(_INSTANT).rjust(27, "0")
+
+
+def span_of(given: ActivityFilter, since: datetime | None, now: datetime) -> Span:
+    """What a filter asks for: never before `since`, nor past what clocks may disagree by."""
+    oldest = max(bound for bound in (given.from_, since, datetime(2000, 1, 1, tzinfo=UTC)) if bound)
+    newest = now + timedelta(minutes=5)
+    return Span(instant(oldest), instant(min(given.to or newest, newest)))
+
+
+def checked_position(position: str) -> str:
+    """`position` when it is one of this list; InvalidInputError otherwise."""
+    if not _POSITION.fullmatch(position):
+        raise InvalidInputError([{"field": "after", "message": "is not a cursor of this list"}])
+    return position
+
+
+def month_after(month: str) -> str:
+    """The month that follows: the first position that `month` does not hold."""
+    return _month(month, 1)
+
+
+def _month(month: str, step: int) -> str:
+    count = int(month[:4]) * 12 + int(month[5:7]) - 1 + step
+    return f"{count // 12:04}-{count % 12 + 1:02}"
