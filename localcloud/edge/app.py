@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import asyncio
+from http import HTTPMethod, HTTPStatus
 
-type Scope = MutableMapping[str, Any]
-type Message = MutableMapping[str, Any]
-type Receive = Callable[[], Awaitable[Message]]
-type Send = Callable[[Message], Awaitable[None]]
-type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from localcloud.edge.http import App, Receive, Scope, Send, respond_json
+
+SAVE_PATH = "/_localcloud/save"
 
 
 def build_app() -> App:
@@ -19,12 +17,31 @@ def build_app() -> App:
     """
     import ministack.app
 
-    from localcloud.edge import install_all
+    from localcloud.edge import install_all, mailbox
 
     install_all()
-    inner: App = ministack.app.app
+    emulator: App = ministack.app.app
 
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
-        await inner(scope, receive, send)
+        if scope["type"] == "http":
+            if scope["path"] == SAVE_PATH:
+                await _save(scope, send)
+                return
+            if scope["path"].startswith(mailbox.PATH):
+                await mailbox.handle(scope, send)
+                return
+        await emulator(scope, receive, send)
 
     return edge
+
+
+async def _save(scope: Scope, send: Send) -> None:
+    """Write every service's state to its file, as a stop does."""
+    from ministack import app
+    from ministack.core.persistence import save_all
+
+    if scope["method"] != HTTPMethod.POST:
+        await respond_json(send, {"message": "POST saves"}, status=HTTPStatus.METHOD_NOT_ALLOWED)
+        return
+    await asyncio.to_thread(save_all, app._build_persistence_save_dict())
+    await respond_json(send, {"saved": True})
