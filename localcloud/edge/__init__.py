@@ -13,6 +13,9 @@ from importlib.util import find_spec
 
 MENDS = (
     "nested_applications",
+    "appsync_files",
+    "gateway_responses",
+    "metric_math",
     "leading_keys",
     "lambda_errors",
     "stream_mappings",
