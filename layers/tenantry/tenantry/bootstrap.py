@@ -27,6 +27,8 @@ CONFIG = Config(
     user_agent_extra="tenantry",
 )
 """Short waits: Cognito gives a trigger five seconds in all, AppSync and API Gateway thirty."""
+SINGLE_ATTEMPT = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""For adapters whose callers count the attempts themselves, so that theirs do not multiply."""
 
 
 @cache

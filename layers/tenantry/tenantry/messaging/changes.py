@@ -9,6 +9,8 @@ from tenantry.errors import CorruptDataError
 from tenantry.messaging.event import Envelope
 from tenantry.persistence.items import from_wire
 
+_NEEDED = frozenset({"events", "tenant_id", "entity_type", "entity_id", "entity_version"})
+
 
 def envelopes(record: Mapping[str, Any]) -> list[Envelope]:
     """The events of a DynamoDB stream record that its old image does not have yet.
@@ -18,14 +20,11 @@ def envelopes(record: Mapping[str, Any]) -> list[Envelope]:
     """
     if record.get("eventName") not in ("INSERT", "MODIFY"):
         return []
-    change = record["dynamodb"]
-    new = from_wire(change.get("NewImage", {}))
-    stamped = new.get("events")
-    if not stamped:
-        return []
-    old = from_wire(change.get("OldImage", {})).get("events") or []
     try:
-        known = {event["id"] for event in old}
+        change = record["dynamodb"]
+        new, old = _needed(change.get("NewImage")), _needed(change.get("OldImage"))
+        stamped: list[dict[str, Any]] = new.get("events") or []
+        known = {event["id"] for event in old.get("events") or []}
         return [
             Envelope(
                 **event,
@@ -37,5 +36,9 @@ def envelopes(record: Mapping[str, Any]) -> list[Envelope]:
             for event in stamped
             if event["id"] not in known
         ]
-    except (ValidationError, KeyError, TypeError) as error:
+    except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CorruptDataError(f"a stamped event cannot be read: {type(error).__name__}") from error
+
+
+def _needed(image: Mapping[str, Any] | None) -> dict[str, Any]:
+    return from_wire({name: value for name, value in (image or {}).items() if name in _NEEDED})

@@ -37,7 +37,7 @@ def received(body: str | Mapping[str, Any], senders: Senders) -> Envelope:
         event = json.loads(body) if isinstance(body, str) else body
         envelope = Envelope.model_validate(event["detail"])
         account, source, kind = event["account"], event["source"], event["detail-type"]
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+    except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptDataError(f"not an event of this product: {type(error).__name__}") from error
     if (source, kind) != (f"tenantry.{envelope.context}", envelope.type):
         raise CorruptDataError("the envelope and its event name different types")

@@ -9,6 +9,7 @@ from tenantry.errors import UnavailableError
 from tenantry.messaging.once import KEPT
 from tenantry.persistence.items import Item, from_wire, to_wire
 from tenantry.persistence.keys import Key, key, part
+from tenantry.runtime.identifiers import new_id
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -22,16 +23,17 @@ class DynamoDBMarkers:
     def begin(self, consumer: str, event_id: str, now: datetime, lease: timedelta) -> bool:
         """One conditional write; the marker in the way tells the rest."""
         at = int(now.timestamp() * 1000)
+        worker = new_id()
         values = {":until": at + int(lease.total_seconds() * 1000), ":now": at}
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=to_wire(_key(consumer, event_id)),
-                UpdateExpression="SET lease_until = :until, purge_at = :purge",
+                UpdateExpression="SET lease_until = :until, worker = :worker, purge_at = :purge",
                 ConditionExpression="attribute_not_exists(done_at) AND "
                 "(attribute_not_exists(PK) OR lease_until <= :now)",
                 ExpressionAttributeValues=to_wire(
-                    {**values, ":purge": int((now + KEPT).timestamp())}
+                    {**values, ":worker": worker, ":purge": int((now + KEPT).timestamp())}
                 ),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -41,7 +43,7 @@ class DynamoDBMarkers:
             marker = from_wire(cast("Item", error.response.get("Item", {})))
             if "done_at" in marker:
                 return False
-            if marker.get("lease_until") == values[":until"]:
+            if marker.get("worker") == worker:
                 return True  # this very write, whose answer was lost
             raise UnavailableError("another worker has this event") from error
         return True

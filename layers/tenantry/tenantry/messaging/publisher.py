@@ -10,7 +10,8 @@ from tenantry.errors import TenantryError
 from tenantry.messaging.changes import envelopes
 from tenantry.messaging.event import Envelope
 
-_ATTEMPTS = 4
+_ATTEMPTS = 3
+"""An outage must not be answered with a storm: at most three times the calls of a good day."""
 
 
 class EventBus(Protocol):
@@ -57,21 +58,20 @@ class ChangePublisher:
                 causes[position] = f"{type(error).__name__}: {error}"
         total = len(pending)
         refused = self._publish(pending)
-        causes |= refused
+        causes |= dict(refused)
         for position, cause in causes.items():
             self.failures.keep(records[position], cause)
-        failed = sum(1 for position, _ in pending if position in refused)
-        return Published(events=total - failed, failed_records=len(causes))
+        return Published(events=total - len(refused), failed_records=len(causes))
 
-    def _publish(self, pending: list[tuple[int, Envelope]]) -> dict[int, str]:
-        """Publish with a few attempts; answers the records of events still refused, with cause."""
-        refused: dict[int, str] = {}
+    def _publish(self, pending: list[tuple[int, Envelope]]) -> list[tuple[int, str]]:
+        """Publish with a few attempts; answers, for each event still refused, record and cause."""
+        refused: list[tuple[int, str]] = []
         for attempt in range(_ATTEMPTS):
             if not pending:
-                return {}
+                return []
             if attempt:
                 self.sleep(self.jitter() * 0.1 * 2**attempt)
             answer = self.bus.publish([envelope for _, envelope in pending])
-            refused = {pending[i][0]: cause for i, cause in answer.items()}
-            pending = [pending[i] for i in answer]
+            refused = [(pending[i][0], cause) for i, cause in sorted(answer.items())]
+            pending = [pending[i] for i in sorted(answer)]
         return refused

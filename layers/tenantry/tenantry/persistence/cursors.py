@@ -25,7 +25,9 @@ def decode(cursor: str, *names: str) -> dict[str, str]:
     position = _parsed(cursor)
     if not isinstance(position, dict) or set(position) != set(names):
         raise _refused()
-    if not all(isinstance(value, str) for value in position.values()):
+    if not all(isinstance(value, str) and _is_text(value) for value in position.values()):
+        raise _refused()
+    if encode(position) != cursor:
         raise _refused()
     return position
 
@@ -38,6 +40,15 @@ def _parsed(cursor: str) -> Any:
         return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, RecursionError) as error:
         raise _refused() from error
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be stored at all: JSON can spell half of a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refused() -> InvalidInputError:

@@ -1,6 +1,6 @@
 """Items: plain Python values to DynamoDB's and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ _deserializer = TypeDeserializer()
 
 Item = dict[str, Any]
 RECENT = 8
-"""How many of an item's latest versions keep the ids of their events, to recognise a lost write."""
+"""How many of an item's latest versions keep the ids they were written by, to recognise a write."""
 
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,14 +31,18 @@ def from_wire(item: Mapping[str, Any]) -> Item:
 
 
 def stamped(
-    attributes: Mapping[str, Any], version: int, events: tuple[Event, ...]
+    attributes: Mapping[str, Any], version: int, events: Sequence[Event], ids: Sequence[str]
 ) -> dict[str, Any]:
-    """`attributes` as the state `version` of an entity, with the events that led to it."""
+    """`attributes` as the state `version` of an entity, with the events that led to it.
+
+    `ids` are those of the events, or of the write itself when it tells nobody anything.
+    """
+    told = {"events": [event.stored() for event in events]} if events else {}
     return {
         **attributes,
         "entity_version": version,
-        "events": [event.stored() for event in events],
-        "event_ids": {slot(version): [event.id for event in events]},
+        **told,
+        "event_ids": {slot(version): list(ids)},
     }
 
 
@@ -53,7 +57,7 @@ def without_events(item: Item) -> Item:
 
 
 def recent_event_ids(item: Mapping[str, Any]) -> frozenset[str]:
-    """Ids of the events of the item's latest versions."""
+    """What the item's latest versions were written by: ids of events, or of writes without."""
     slots: Mapping[str, list[str]] = item.get("event_ids", {})
     return frozenset(event_id for ids in slots.values() for event_id in ids)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from tenantry.errors import UnavailableError
 from tenantry.persistence.items import (
@@ -23,13 +23,15 @@ from tenantry.persistence.items import (
 )
 from tenantry.persistence.keys import Key
 from tenantry.persistence.writes import Change, Check, Count, Create, Write
-from tenantry.runtime.identifiers import derived_id
+from tenantry.runtime.identifiers import new_id
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 _BATCH_GET = 100
 _ATTEMPTS = 8
+_NONE = "None"
+_CANCELED = "TransactionCanceledException"
 _CONDITION = "ConditionalCheckFailed"
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _BUSY = frozenset(
@@ -169,7 +171,8 @@ class Table:
 
     def write(self, write: Create | Change) -> None:
         """One conditional write; ConditionFailedError when it is refused."""
-        operation, request = self._request(write)
+        ids = _ids(write)
+        operation, request = self._request(write, ids)
         call = self._client.put_item if operation == "Put" else self._client.update_item
         try:
             self._retried(call, **request)
@@ -177,58 +180,51 @@ class Table:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             stored = from_wire(cast("Item", error.response.get("Item", {})))
-            if not _is_own(stored, write):
+            if not _is_own(stored, ids):
                 raise ConditionFailedError([0], {0: stored}) from error
 
     def transact(self, writes: Sequence[Write]) -> None:
         """All writes or none; ConditionFailedError names those whose conditions did not hold.
 
-        The request's token is made of the events it carries, so that a lost answer counts once.
-        Conflicts with other transactions and throttling are waited out, with jitter.
+        One token for all attempts of this call, so that a lost answer counts once; a command that
+        comes again as a whole is known by the ids of its events. Conflicts with other
+        transactions and throttling are waited out, with jitter.
         """
-        items = [{operation: request} for operation, request in map(self._request, writes)]
-        request: dict[str, Any] = {"TransactItems": items}
-        events = [event.id for write in writes for event in _events(write)]
-        if events:
-            request["ClientRequestToken"] = derived_id("transaction", *events)
-        for wait in self._waits():
-            try:
-                self._retried(self._client.transact_write_items, **request)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "TransactionCanceledException":
-                    raise
-                reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-                codes = {reason["Code"] for reason in reasons} - {"None"}
-                failed = [i for i, reason in enumerate(reasons) if reason["Code"] == _CONDITION]
-                stored = {i: from_wire(reasons[i].get("Item", {})) for i in failed}
-                if any(_is_own(item, writes[i]) for i, item in stored.items()):
-                    return
-                if failed:
-                    raise ConditionFailedError(failed, stored) from error
-                if not codes or not codes <= _PASSING:
-                    raise
-                self._sleep(wait)
-            else:
+        ids = [_ids(write) for write in writes]
+        requests = [self._request(write, own) for write, own in zip(writes, ids, strict=True)]
+        try:
+            self._retried(
+                self._client.transact_write_items,
+                TransactItems=[{operation: request} for operation, request in requests],
+                ClientRequestToken=new_id(),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _CANCELED:
+                raise
+            reasons = _reasons(error)
+            failed = [i for i, reason in enumerate(reasons) if reason["Code"] == _CONDITION]
+            stored = {i: from_wire(reasons[i].get("Item", {})) for i in failed}
+            if any(_is_own(item, ids[i]) for i, item in stored.items()):
                 return
-        raise UnavailableError("The data is busy right now; try again in a moment.")
+            if not failed:
+                raise
+            raise ConditionFailedError(failed, stored) from error
 
     # inside
 
-    def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
+    def _request(self, write: Write, ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
         match write:
             case Create():
-                return "Put", self._create(write)
+                return "Put", self._create(write, ids)
             case Change():
-                return "Update", self._change(write)
+                return "Update", self._change(write, ids)
             case Count():
                 return "Update", self._count(write)
             case Check():
                 return "ConditionCheck", self._check(write)
 
-    def _create(self, write: Create) -> dict[str, Any]:
-        item = {**stamped(write.attributes, 1, write.events), **write.key}
-        if not write.events:
-            del item["events"], item["event_ids"]
+    def _create(self, write: Create, ids: Sequence[str]) -> dict[str, Any]:
+        item = {**stamped(write.attributes, 1, write.events, ids), **write.key}
         expressions = _Expressions()
         condition = "attribute_not_exists(PK)"
         if write.replace_if:
@@ -241,7 +237,7 @@ class Table:
             **expressions.parameters(),
         }
 
-    def _change(self, write: Change) -> dict[str, Any]:
+    def _change(self, write: Change, ids: Sequence[str]) -> dict[str, Any]:
         version = write.expected_version + 1
         expressions = _Expressions()
         stored = [event.stored() for event in write.events]
@@ -252,7 +248,7 @@ class Table:
             f"{expressions.name('entity_version')} = {expressions.value(version)}",
             f"{expressions.name('events')} = {expressions.value(stored)}",
             f"{expressions.name('event_ids')}.{expressions.name(slot(version))}"
-            f" = {expressions.value([e.id for e in write.events])}",
+            f" = {expressions.value(list(ids))}",
         ]
         update = "SET " + ", ".join(assignments)
         if removed:
@@ -265,12 +261,16 @@ class Table:
         counter, by = expressions.name(write.attribute), expressions.value(write.by)
         conditions = ["attribute_exists(PK)"]
         if write.by > 0 and write.limit is not None:
-            conditions.append(f"{counter} <= {expressions.value(write.limit - write.by)}")
+            room = write.limit - write.by
+            within = f"{counter} <= {expressions.value(room)}"
+            if room >= 0:
+                within = f"(attribute_not_exists({counter}) OR {within})"
+            conditions.append(within)
         if write.by < 0:
             conditions.append(f"{counter} >= {expressions.value(-write.by)}")
         if write.require:
             conditions.append(expressions.equal(write.require))
-        update = f"SET {counter} = {counter} + {by}"
+        update = f"SET {counter} = if_not_exists({counter}, {expressions.value(0)}) + {by}"
         return self._update(write.key, update, " AND ".join(conditions), expressions)
 
     def _check(self, write: Check) -> dict[str, Any]:
@@ -300,29 +300,41 @@ class Table:
 
     def _batch_get(self, keys: Sequence[Key]) -> Iterator[Item]:
         pending: Any = {self.name: {"Keys": [to_wire(key) for key in keys], "ConsistentRead": True}}
-        for wait in self._waits():
-            answer = self._retried(self._client.batch_get_item, RequestItems=pending)
-            yield from (from_wire(item) for item in answer["Responses"].get(self.name, []))
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                return
-            self._sleep(wait)
-        raise UnavailableError("The data cannot be read right now; try again in a moment.")
+        while pending:
+            # Attempts are counted anew whenever some of the items came: a large batch under load
+            # comes in pieces, and each piece is progress.
+            for _ in self._attempts():
+                answer = self._retried(self._client.batch_get_item, RequestItems=pending)
+                items = answer["Responses"].get(self.name, [])
+                left = answer.get("UnprocessedKeys")
+                if items or not left:
+                    break
+            else:
+                raise UnavailableError("The data cannot be read right now; try again in a moment.")
+            yield from (from_wire(item) for item in items)
+            pending = left
 
     def _retried(self, call: Callable[..., Any], **request: Any) -> Any:
-        """`call`, tried again with growing jittered waits while the table says it is busy."""
-        for wait in self._waits():
+        """`call`, tried again with growing jittered waits while the table says it is busy.
+
+        UnavailableError when it stays busy, or cannot be reached at all.
+        """
+        for _ in self._attempts():
             try:
                 return call(**request)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _BUSY:
+                if not _passes(error):
                     raise
-            self._sleep(wait)
+            except (ConnectionError, HTTPClientError) as error:
+                raise UnavailableError("The data cannot be reached; try again later.") from error
         raise UnavailableError("The data is busy right now; try again in a moment.")
 
-    def _waits(self) -> Iterator[float]:
+    def _attempts(self) -> Iterator[int]:
+        """The numbers of the attempts, each but the first after a wait."""
         for attempt in range(_ATTEMPTS):
-            yield self._jitter() * min(1.0, 0.02 * 2**attempt)
+            if attempt:
+                self._sleep(self._jitter() * min(1.0, 0.02 * 2**attempt))
+            yield attempt
 
 
 class _Expressions:
@@ -358,11 +370,27 @@ class _Expressions:
         return parameters
 
 
-def _events(write: Write) -> tuple[Any, ...]:
-    return write.events if isinstance(write, Create | Change) else ()
+def _ids(write: Write) -> tuple[str, ...]:
+    """What the item will be known to have been written by: its events, or an id of this call."""
+    if not isinstance(write, Create | Change):
+        return ()
+    return tuple(event.id for event in write.events) or (new_id(),)
 
 
-def _is_own(stored: Item, write: Write) -> bool:
+def _is_own(stored: Item, ids: Sequence[str]) -> bool:
     """Whether the item that stands in the way is this very write, whose answer was lost."""
-    ids = {event.id for event in _events(write)}
-    return bool(ids) and ids <= recent_event_ids(stored)
+    return bool(ids) and set(ids) <= recent_event_ids(stored)
+
+
+def _passes(error: ClientError) -> bool:
+    """Whether the refusal is of the moment, so that the same request may be taken later."""
+    code = error.response["Error"]["Code"]
+    if code != _CANCELED:
+        return code in _BUSY
+    codes = {reason["Code"] for reason in _reasons(error)} - {_NONE}
+    return bool(codes) and codes <= _PASSING
+
+
+def _reasons(error: ClientError) -> list[dict[str, Any]]:
+    reasons: list[dict[str, Any]] = cast("Any", error.response).get("CancellationReasons", [])
+    return reasons

@@ -23,8 +23,7 @@ class Create:
 class Change:
     """The next version of an entity; refused unless it stands at `expected_version`.
 
-    Only what is named is written, so counters that others move are left as they are. `counts`
-    adds to numbers, each guarded by its limit (see `Count`).
+    Only what is named is written, so counters that others move are left as they are.
     """
 
     key: Key
@@ -39,8 +38,8 @@ class Change:
 class Count:
     """Moves a counter without a new version; belongs into the transaction of what it counts.
 
-    Refused when the result would pass `limit` or fall under zero, or when an attribute of
-    `require` has another value.
+    Refused when the result would pass `limit` or fall under zero, when an attribute of `require`
+    has another value, or when there is no item. A counter that is not there yet stands at zero.
     """
 
     key: Key

@@ -2,8 +2,8 @@
 
 The shared APPSYNC_JS handler turns `error` into `util.error(message, code, null, details)`; a
 raised exception would reach the client as `Lambda:Unhandled`, without its code. What is not
-expected is raised all the same: the function's error metric and alarm see it, the client does not
-see its message.
+expected is raised all the same, under one safe text: the function's error metric and alarm see
+it, the log has its cause, and nobody sees its message.
 """
 
 from typing import Any
@@ -12,13 +12,17 @@ from aws_lambda_powertools.event_handler import AppSyncResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.errors import TenantryError
-from tenantry.runtime.observability import annotate, logger
+from tenantry.runtime.observability import annotate, logger, note
 from tenantry.tenancy.caller import Caller
+
+
+class ResolverFailedError(Exception):
+    """A field could not be resolved for a reason of our own; its cause is in the log."""
 
 
 def answer(app: AppSyncResolver, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Resolve one field for its verified caller; expected outcomes become `error`."""
-    logger.append_keys(field=(event.get("info") or {}).get("fieldName"))
+    annotate(field=(event.get("info") or {}).get("fieldName"))
     try:
         caller = Caller.from_appsync(event)
         if caller.correlation_id is None:
@@ -31,7 +35,10 @@ def answer(app: AppSyncResolver, event: dict[str, Any], context: LambdaContext) 
         app.append_context(caller=caller)
         data = app.resolve(event, context)
     except TenantryError as error:
-        logger.info("refused", code=error.code)
+        note(error)
         return {"error": {"message": str(error), "code": error.code, "details": error.details}}
+    except Exception:
+        logger.exception("failed")
+        raise ResolverFailedError("Something went wrong; please try again.") from None
     logger.info("answered")
     return {"data": data}

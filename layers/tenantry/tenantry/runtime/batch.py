@@ -11,9 +11,10 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tenantry.errors import TenantryError
 from tenantry.messaging.delivery import Senders, received
 from tenantry.messaging.event import Envelope
-from tenantry.runtime.observability import annotate, logger
+from tenantry.runtime.observability import annotated, logger
 
 
 def consume(
@@ -25,20 +26,25 @@ def consume(
     """Run `effect` on every event of an SQS batch; answers the records that failed."""
 
     def record(message: SQSRecord) -> None:
-        envelope = received(message.body, senders)
-        annotate(
+        with annotated(message_id=message.message_id):
+            try:
+                envelope = received(message.body, senders)
+            except TenantryError as error:
+                logger.warning("not believed", code=error.code, exc_info=error)
+                raise
+        with annotated(
             tenant_id=envelope.tenant_id,
             user_id=envelope.actor.id,
             correlation_id=envelope.correlation_id,
             event_id=envelope.id,
             event_type=envelope.type,
-        )
-        try:
-            effect(envelope)
-        except Exception:
-            logger.exception("failed")
-            raise
-        logger.info("consumed")
+        ):
+            try:
+                effect(envelope)
+            except Exception:
+                logger.exception("failed")
+                raise
+            logger.info("consumed")
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, record, processor, context))

@@ -7,11 +7,12 @@ travel; what is not expected is raised under one safe text, and its cause is log
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.errors import TenantryError
-from tenantry.runtime.observability import annotate, logger
+from tenantry.runtime.observability import annotate, logger, note
 
 Event = dict[str, Any]
 
@@ -31,19 +32,27 @@ def trigger(handle: Callable[[Event], None]) -> Callable[[Event, LambdaContext],
     @wraps(handle)
     def handler(event: Event, context: LambdaContext) -> Event:
         annotate(
-            user_id=event.get("userName"),
+            user_id=_user_id(event.get("userName")),
             trigger=event.get("triggerSource"),
             correlation_id=context.aws_request_id,
         )
         try:
             handle(event)
         except TenantryError as error:
-            logger.info("refused", code=error.code)
+            note(error)
             raise RefusedError(str(error)) from None
-        except Exception as error:
+        except Exception:
             logger.exception("trigger failed")
-            raise TriggerFailedError("Something went wrong; please try again.") from error
+            raise TriggerFailedError("Something went wrong; please try again.") from None
         logger.info("done")
         return event
 
     return handler
+
+
+def _user_id(user_name: Any) -> str | None:
+    """The user name when it is an id: someone unknown is named by the e-mail they typed."""
+    try:
+        return str(UUID(user_name))
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 
 from tenantry.errors import Fault, InvalidInputError
 
+_LONGEST_FIELD = 100
+
 
 class Input(BaseModel):
     """Base of every input: unknown keys are refused, nothing is coerced.
@@ -30,7 +32,7 @@ def faults(error: ValidationError) -> list[Fault]:
     """Every fault of a failed validation, without the values that caused them."""
     return [
         Fault(
-            field=".".join(str(at) for at in fault["loc"]) or "input",
+            field=".".join(str(at) for at in fault["loc"])[:_LONGEST_FIELD] or "input",
             message=fault["msg"].removeprefix("Value error, "),
         )
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
@@ -43,12 +45,12 @@ def clean_text(value: str) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError("holds a character that is not valid Unicode") from error
-    text = unicodedata.normalize("NFC", value).strip()
-    for character in text:
-        category = unicodedata.category(character)
-        if category in ("Cc", "Cs") and character not in "\n\t":
+    for character in value:
+        if unicodedata.category(character) == "Cc" and character not in "\n\t":
             raise ValueError("holds a control character")
-    return text
+        if _is_noncharacter(ord(character)):
+            raise ValueError("holds a character that is not valid Unicode")
+    return unicodedata.normalize("NFC", value).strip()
 
 
 def clean_line(value: str) -> str:
@@ -61,11 +63,20 @@ def clean_line(value: str) -> str:
     return text
 
 
+def _is_noncharacter(code: int) -> bool:
+    """Code points that Unicode keeps for no text at all, and queues and XML refuse."""
+    last_two_of_a_plane, arabic_block = 0xFFFE, range(0xFDD0, 0xFDF0)
+    return code & last_two_of_a_plane == last_two_of_a_plane or code in arabic_block
+
+
 def _not_blank(value: str) -> str:
-    if not value:
+    if not any(unicodedata.category(c)[0] in "LNPS" and c not in _UNSEEN for c in value):
         raise ValueError("must not be blank")
     return value
 
+
+_UNSEEN = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that show nothing: fillers of Hangul, the empty Braille pattern."""
 
 Line = Annotated[
     str, StringConstraints(max_length=120), AfterValidator(clean_line), AfterValidator(_not_blank)

@@ -6,11 +6,15 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
-from tenantry.errors import InvalidInputError, TenantryError
-from tenantry.runtime.observability import annotate, logger
+from tenantry.errors import InvalidInputError, NotFoundError, TenantryError
+from tenantry.runtime.observability import annotate, logger, note
 from tenantry.tenancy.caller import ORGANIZATION_HEADER, Caller
 
 PROBLEM_JSON = "application/problem+json"
+
+
+class RouteFailedError(Exception):
+    """A request could not be answered for a reason of our own; its cause is in the log."""
 
 
 def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
@@ -24,8 +28,17 @@ def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
 
     @app.exception_handler(TenantryError)  # type: ignore[untyped-decorator]  # untyped upstream
     def refused(error: TenantryError) -> Response[str]:
-        logger.info("refused", code=error.code)
+        note(error)
         return problem(error)
+
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # untyped upstream
+    def failed(_error: Exception) -> Response[str]:
+        logger.exception("failed")
+        raise RouteFailedError("Something went wrong; please try again.") from None
+
+    @app.not_found
+    def not_found(_error: Exception) -> Response[str]:
+        return problem(NotFoundError("There is nothing at this address."))
 
     return app
 

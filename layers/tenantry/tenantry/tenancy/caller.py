@@ -1,11 +1,18 @@
 """Who is calling: taken from verified access-token claims, and nothing else."""
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tenantry.errors import ForbiddenError, NoOrganizationError, UnauthenticatedError
+from tenantry.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NoOrganizationError,
+    UnauthenticatedError,
+)
 from tenantry.messaging.event import Actor, RequestOrigin
 from tenantry.messaging.stamp import Cause
 from tenantry.persistence.keys import part
@@ -13,6 +20,8 @@ from tenantry.tenancy.roles import OPERATOR_GROUP
 
 ORGANIZATION_HEADER = "x-organization-id"
 _LONGEST_AGENT = 512
+_TRACE = re.compile(r"[A-Za-z0-9=;:.,_-]{1,128}")
+"""What a correlation id may look like: a client can send the header, and it is kept and logged."""
 
 
 class Caller(BaseModel):
@@ -30,7 +39,7 @@ class Caller(BaseModel):
     def from_appsync(cls, event: dict[str, Any]) -> Self:
         """The caller of a resolver's event; UnauthenticatedError without an access token."""
         identity = event.get("identity") or {}
-        headers = (event.get("request") or {}).get("headers") or {}
+        headers = _lowered((event.get("request") or {}).get("headers"))
         source = identity.get("sourceIp") or [None]
         return cls._of(
             identity.get("claims") or {},
@@ -42,7 +51,7 @@ class Caller(BaseModel):
     def from_rest(cls, event: dict[str, Any], organization_id: str | None = None) -> Self:
         """The caller of an API Gateway proxy event; `organization_id` when the path names one."""
         context = event.get("requestContext") or {}
-        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        headers = _lowered(event.get("headers"))
         caller = cls._of(
             (context.get("authorizer") or {}).get("claims") or {},
             headers,
@@ -58,12 +67,13 @@ class Caller(BaseModel):
             raise UnauthenticatedError("Sign in and send the access token.")
         chosen = headers.get(ORGANIZATION_HEADER) or claims.get("org_id") or None
         agent = headers.get("user-agent")
+        trace = headers.get("x-amzn-trace-id") or ""
         try:
             return cls(
-                user_id=part(claims.get("sub") or ""),
-                tenant_id=part(chosen) if chosen else None,
+                user_id=_subject(claims.get("sub")),
+                tenant_id=part(str(chosen)) if chosen else None,
                 groups=_groups(claims.get("cognito:groups")),
-                correlation_id=headers.get("x-amzn-trace-id"),
+                correlation_id=trace if _TRACE.fullmatch(trace) else None,
                 request=RequestOrigin(
                     source_ip=source_ip, user_agent=agent[:_LONGEST_AGENT] if agent else None
                 ),
@@ -102,6 +112,17 @@ class Caller(BaseModel):
         """Return for an operator of the platform; ForbiddenError otherwise."""
         if OPERATOR_GROUP not in self.groups:
             raise ForbiddenError("Only operators of the platform may do this.")
+
+
+def _lowered(headers: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _subject(claim: Any) -> str:
+    try:
+        return part(claim)
+    except (InvalidInputError, TypeError) as error:
+        raise UnauthenticatedError("The access token is not valid here.") from error
 
 
 def _groups(claim: Any) -> frozenset[str]:
