@@ -19,6 +19,7 @@ from localcloud.edge.cognito.calls import (
     Pool,
     User,
     attributes_of,
+    find,
     hides_existence,
     set_attributes,
 )
@@ -70,7 +71,8 @@ def migrate(
         if response is None:
             return None
         if response.get("userAttributes"):
-            return _create(pool, username, password, response)
+            with sign_up.one_of_a_name(pool, username):
+                return find(pool, username) or _create(pool, username, password, response)
     except CognitoError as error:
         logger.warning("UserMigration of %s: %s", pool["Id"], error)
         raise _failed(client_id) from error

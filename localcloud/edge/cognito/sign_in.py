@@ -73,6 +73,8 @@ def install() -> None:
 
 def _initiate(handler: Handler, data: Data) -> Response:
     pool = pool_of(data)
+    if pool is not None:
+        _require_flow(pool, data)
     parameters = data.get("AuthParameters") or {}
     username = parameters.get("USERNAME")
     client_id = data.get("ClientId", "")
@@ -91,6 +93,15 @@ def _initiate(handler: Handler, data: Data) -> Response:
         )
     _pre_authentication(pool, client_id, user, username, metadata)
     return _remembered(handler(data), pool, client_id, username)
+
+
+def _require_flow(pool: Pool, data: Data) -> None:
+    """A client that names no flows has SRP, custom and refresh, where MiniStack allows all."""
+    flow = data.get("AuthFlow")
+    client = pool["_clients"].get(data.get("ClientId")) or {}
+    if flow in _PASSWORD_FLOWS and not client.get("ExplicitAuthFlows"):
+        named = f"{flow} flow" if flow == "USER_PASSWORD_AUTH" else "Auth flow"
+        raise CognitoError("InvalidParameterException", f"{named} not enabled for this client")
 
 
 def _begins_sign_in(pool: Pool, client_id: str, data: Data) -> bool:

@@ -6,10 +6,12 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from ministack.core.concurrency import resource_lock
 from ministack.services import cognito
 
 from localcloud.edge.cognito import messages, triggers
@@ -49,6 +51,12 @@ def install() -> None:
     around("ConfirmSignUp", _confirm_sign_up)
     around("AdminConfirmSignUp", _admin_confirm_sign_up)
     around("AdminCreateUser", _admin_create_user)
+
+
+def one_of_a_name(pool: Pool, username: str) -> threading.Lock:
+    """Held while a user of that name is made, so that there is one."""
+    lock: threading.Lock = resource_lock("cognito-user", f"{pool['Id']}:{username.casefold()}")
+    return lock
 
 
 def pre_sign_up(
@@ -126,8 +134,12 @@ def _sign_up(handler: Handler, data: Data) -> Response:
     pool = pool_of(data)
     if pool is None:
         return handler(data)
+    if (pool.get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly"):
+        raise CognitoError("NotAuthorizedException", "SignUp is not permitted for this user pool")
     require_writable(pool, data.get("ClientId", ""), _pairs(data.get("UserAttributes")))
-    response = handler(data)
+    # MiniStack looks for the name before the trigger runs and takes it after: one at a time.
+    with one_of_a_name(pool, str(data.get("Username"))):
+        response = handler(data)
     if not succeeded(response):
         return response
     body = body_of(response)

@@ -6,7 +6,10 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 
 def named(email: str) -> list[dict[str, str]]:
@@ -101,6 +104,8 @@ def test_a_wrong_code_reaches_nobody(directories: Any, refused: Any) -> None:
 
     assert code == "CodeMismatchException"
     assert directory.events() == []
+    directory.confirm()
+    assert len(directory.events()) == 1
 
 
 def test_admin_confirm_sign_up_reaches_post_confirmation(directories: Any) -> None:
@@ -164,3 +169,33 @@ def test_a_new_password_after_a_forgotten_one_reaches_post_confirmation(director
 
     assert directory.events() == [directory.expected("post_confirmation_forgot_password", user=sub)]
     assert directory.sign_in("Another-Horse-8")["AuthenticationResult"]
+
+
+def test_of_many_sign_ups_with_one_address_one_is_made(directories: Any) -> None:
+    directory = directories(("PreSignUp",))
+
+    def sign_up(_: int) -> str:
+        try:
+            directory.sign_up()
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "made"
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = sorted(threads.map(sign_up, range(8)))
+
+    assert outcomes == ["UsernameExistsException"] * 7 + ["made"]
+
+
+def test_a_pool_whose_users_only_administrators_make_takes_no_sign_up(
+    directories: Any, refused: Any
+) -> None:
+    directory = directories(
+        ("PreSignUp",), AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}
+    )
+
+    assert refused(directory.sign_up) == (
+        "NotAuthorizedException",
+        "SignUp is not permitted for this user pool",
+    )
+    assert directory.events() == []
