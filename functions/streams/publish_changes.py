@@ -20,6 +20,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         "published",
         records=len(records),
         events=published.events,
+        event_types=published.types,
         failed_records=published.failed_records,
     )
     return {"batchItemFailures": []}

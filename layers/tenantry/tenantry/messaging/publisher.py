@@ -29,10 +29,11 @@ class FailureQueue(Protocol):
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a batch, in events and records."""
+    """What became of a batch, in events and records; `types` names each kind of event once."""
 
     events: int
     failed_records: int
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ class ChangePublisher:
             except Exception as error:
                 causes[position] = f"{type(error).__name__}: {error}"
         total = len(pending)
+        types = tuple(dict.fromkeys(envelope.type for _, envelope in pending))
         refused = self._publish(pending)
         causes |= dict(refused)
         for position, cause in causes.items():
             self.failures.keep(records[position], cause)
-        return Published(events=total - len(refused), failed_records=len(causes))
+        return Published(total - len(refused), len(causes), types)
 
     def _publish(self, pending: list[tuple[int, Envelope]]) -> list[tuple[int, str]]:
         """Publish with a few attempts; answers, for each event still refused, record and cause."""

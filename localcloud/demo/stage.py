@@ -1,0 +1,48 @@
+"""Where the demo is told: on a local cloud of its own, or on the one that runs."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+
+from localcloud import deployment, outputs, process
+from localcloud.client import Product
+from localcloud.demo.behind import Logs
+from localcloud.deployed import deployed_cloud
+from localcloud.deployment import STACK
+from localcloud.errors import NotRunningError
+from localcloud.place import Place, place
+
+Stage = tuple[Product, Callable[[str], Any], Logs]
+
+
+@contextlib.contextmanager
+def stage(console: Console, *, running: bool) -> Iterator[Stage]:
+    """The product, clients of its AWS services, and its logs.
+
+    A cloud of its own leaves that of `make up` alone and is gone afterwards; `running` uses that
+    one, and what the demo makes there stays.
+    """
+    if running:
+        where = place()
+        if process.running(where) is None:
+            raise NotRunningError(where.home)
+        yield on(where, outputs.read(where))
+        return
+    with console.status("preparing a local cloud") as status, contextlib.ExitStack() as stack:
+        told = deployed_cloud(progress=lambda text: status.update(f"local cloud: {text}"))
+        where, found = stack.enter_context(told)
+        status.stop()
+        console.print(f"[dim]a local cloud of its own on {where.endpoint}, gone afterwards[/]")
+        yield on(where, found)
+        status.start()
+
+
+def on(where: Place, found: dict[str, str]) -> Stage:
+    """What the demo uses of a running cloud with the outputs `found`."""
+
+    def aws(service: str) -> Any:
+        return deployment.client(where, service)
+
+    return Product(found), aws, Logs(aws("logs"), found.get("Prefix", STACK))
