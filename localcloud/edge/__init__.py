@@ -16,7 +16,6 @@ MENDS = (
     "appsync_files",
     "gateway_responses",
     "metric_math",
-    "event_bus_resources",
     "leading_keys",
     "event_bus_resources",
     "lambda_errors",
