@@ -16,7 +16,7 @@ class _OrganizationsEvent(EventData):
 
 
 class FieldChange(BaseModel):
-    """A field's value before and after; null where there was, or is, none."""
+    """A field's value before and after; null, or left out, where there was or is none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -308,7 +308,7 @@ class OrganizationService:
         limit = cursors.page_size(first)
         position = cursors.decode(after, "organization")["organization"] if after else None
         items, last = self.organizations.memberships(user_id, limit, position)
-        if not items and after is None:
+        if not items and not after:
             raise NoOrganizationError(
                 "You do not belong to an organisation yet: create one, or accept an invitation."
             )
