@@ -1,35 +1,235 @@
-"""The commands of `python -m localcloud`."""
+"""The local cloud: an embedded AWS that runs the whole product on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Sequence
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from localcloud.errors import LocalCloudError
-from localcloud.place import DEFAULT_PORT, place
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from localcloud import deployment, logs, outputs, process
+from localcloud.errors import LocalCloudError, NotRunningError
+from localcloud.place import DEFAULT_PORT, Place, place
+
+_LEVEL_STYLES = {"DEBUG": "dim", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+_SHOWN_ELSEWHERE = {"level", "message", "timestamp", "location", "service"}
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, or 1 with a message for the person."""
+    """Run one command; 0, or 1 with a message that says what to do."""
     options = _parser().parse_args(arguments)
     where = place(options.port, options.state)
+    console = Console(highlight=False)
+    commands: dict[str, Callable[[], object]] = {
+        "serve": lambda: _serve(where),
+        "up": lambda: up(where, console, foreground=options.foreground),
+        "down": lambda: down(where, console),
+        "deploy": lambda: deploy(where, console),
+        "outputs": lambda: show_outputs(where, console),
+        "status": lambda: status(where, console),
+        "logs": lambda: follow_logs(where, console, options.function),
+        "reset": lambda: reset(where, console),
+    }
     try:
-        if options.command == "serve":
-            from localcloud.server import serve
-
-            serve(where)
+        commands[options.command]()
     except LocalCloudError as error:
-        print(error, file=sys.stderr)
+        Console(stderr=True, highlight=False).print(Text(str(error), style="red"))
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0
+
+
+def up(where: Place, console: Console, *, foreground: bool = False) -> dict[str, str]:
+    """Start the cloud where it does not run yet, deploy into it and show where everything is.
+
+    In the foreground it then follows the logs, and Ctrl-C stops the cloud.
+    """
+    started = process.running(where) is None
+    where = _at_running_port(where)
+    if started:
+        with _Step(console, "starting the local cloud") as status:
+            process.start(where)
+            status.update(f"on {where.endpoint}")
+    try:
+        found = deploy(where, console)
+        if foreground:
+            console.print("Following the functions' logs. Ctrl-C stops the local cloud.")
+            follow_logs(where, console, "")
+    except KeyboardInterrupt:
+        if foreground or started:
+            console.print()
+            down(where, console)
+        raise
+    return found
+
+
+def down(where: Place, console: Console) -> None:
+    """Stop the cloud, its state saved; nothing to do is fine too."""
+    if process.running(where) is None:
+        process.stop(where)
+        console.print(f"No local cloud is running with the state in {where.home}.")
+        return
+    with _Step(console, "stopping the local cloud") as status:
+        process.stop(where)
+        status.update(f"its data stays in {where.home}")
+
+
+def deploy(where: Place, console: Console) -> dict[str, str]:
+    """Deploy what was built into the running cloud and show its outputs."""
+    where = _running(where)
+    with _Step(console, "deploying") as status:
+        found = deployment.deploy(where, progress=status.update)
+        status.update(f"{deployment.STACK} is up to date")
+    show_outputs(where, console)
+    return found
+
+
+def show_outputs(where: Place, console: Console) -> None:
+    """Print the URLs and ids of the last deployment."""
+    where = _at_running_port(where)
+    found = outputs.read(where)
+    width = max(map(len, found))
+    console.print()
+    for name, value in found.items():
+        url = value.startswith(("http://", "ws://"))
+        row = Text.assemble((name.ljust(width + 2), "bold"), (value, "cyan" if url else ""))
+        # A value is for copying: never cut.
+        console.print(row, soft_wrap=True)
+    console.print()
+    console.print(Text(f"{where.outputs}  {where.amplify}", style="dim"), soft_wrap=True)
+    if process.running(where) is None:
+        console.print(Text("It is not running. Start it: make up", style="yellow"))
+
+
+def status(where: Place, console: Console) -> None:
+    """Print whether the cloud runs and where."""
+    pid = process.running(where)
+    if pid is None:
+        raise NotRunningError(where.home)
+    where = _at_running_port(where)
+    answers = "answers" if process.is_ready(where) else "does not answer yet"
+    console.print(f"{where.endpoint} {answers} (process {pid}, state in {where.home})")
+
+
+def follow_logs(where: Place, console: Console, function: str) -> None:
+    """Print what the functions log from now on, until interrupted."""
+    where = _running(where)
+    client = deployment.client(where, "logs")
+    label = f"functions with {function!r} in their name" if function else "all functions"
+    console.print(Text(f"logs of {label}, Ctrl-C ends", style="dim"))
+    now = int(time.time() * 1000)
+    for line in logs.follow(client, function=function, since_ms=now):
+        console.print(_rendered(line), soft_wrap=True)
+
+
+def reset(where: Place, console: Console) -> None:
+    """Empty the cloud: stop it, remove its state, and start it again when it ran."""
+    where = _at_running_port(where)
+    ran = process.running(where) is not None
+    with _Step(console, "emptying the local cloud") as status:
+        process.stop(where)
+        for folder in (where.state, where.objects, where.scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (where.outputs, where.amplify, where.last_port):
+            file.unlink(missing_ok=True)
+        if ran:
+            process.start(where)
+        status.update("empty" + (", running" if ran else ""))
+    if ran and (deployment.ROOT / deployment.BUILT_TEMPLATE).exists():
+        deploy(where, console)
+
+
+def _serve(where: Place) -> None:
+    # Without the server's imports the other commands answer at once.
+    from localcloud.server import serve
+
+    serve(where)
+
+
+def _running(where: Place) -> Place:
+    if process.running(where) is None:
+        raise NotRunningError(where.home)
+    return _at_running_port(where)
+
+
+def _at_running_port(where: Place) -> Place:
+    """The same folder at the port its server has, when one runs."""
+    port = process.running_port(where)
+    return where if port is None else Place(port, where.home)
+
+
+def _rendered(line: logs.Line) -> Text:
+    when = datetime.fromtimestamp(line.at_ms / 1000, UTC).astimezone()
+    text = Text(f"{when:%H:%M:%S.%f}"[:-3], style="dim")
+    text.append(f" {line.function} ", style="cyan")
+    text.append(line.text, style=_LEVEL_STYLES.get(line.level, ""))
+    rest = {name: value for name, value in line.fields.items() if name not in _SHOWN_ELSEWHERE}
+    if rest:
+        text.append("  " + " ".join(f"{name}={value}" for name, value in rest.items()), style="dim")
+    return text
+
+
+class _Step:
+    """One line that says what is going on, and how long it has taken."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._started = time.monotonic()
+        self._detail = ""
+        self._status: Status | None = None
+        self._ended = threading.Event()
+
+    def __enter__(self) -> _Step:
+        if self._console.is_terminal:
+            self._status = self._console.status(self._title)
+            self._status.start()
+        else:
+            # No terminal, no spinner: a line now and one whenever there is news.
+            self._console.print(f"{self._title} ...")
+        threading.Thread(target=self._keep_telling, daemon=True).start()
+        return self
+
+    def update(self, detail: str) -> None:
+        self._detail = detail
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        self._ended.set()
+        if self._status is not None:
+            self._status.stop()
+        mark = Text("✗ ", style="red") if failed else Text("✓ ", style="green")
+        mark.append(self._title)
+        mark.append(f"  {self._seconds:.1f} s", style="dim")
+        if self._detail:
+            mark.append(f"  {self._detail}", style="dim")
+        self._console.print(mark, soft_wrap=True)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _keep_telling(self) -> None:
+        while not self._ended.wait(0.2 if self._status else 3.0):
+            line = f"{self._title}  {self._seconds:.0f} s  {self._detail}"
+            if self._status is not None:
+                self._status.update(Text(line))
+            else:
+                self._console.print(Text(f"  {line}"))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--port",
@@ -37,6 +237,28 @@ def _parser() -> argparse.ArgumentParser:
         default=int(os.environ.get("PORT") or DEFAULT_PORT),
         help=f"port on 127.0.0.1 (default: $PORT or {DEFAULT_PORT})",
     )
-    shared.add_argument("--state", type=Path, help="folder of the state (default: .localcloud)")
-    commands.add_parser("serve", parents=[shared], help="run the server in the foreground")
+    shared.add_argument(
+        "--state", type=Path, help="folder of the state (default: .localcloud, or one per port)"
+    )
+    for name, what in (
+        ("serve", "run the server alone, in the foreground"),
+        ("up", "start the local cloud, deploy into it and print its URLs"),
+        ("down", "stop the local cloud; its data stays"),
+        ("deploy", "deploy what was built into the running local cloud"),
+        ("outputs", "print the URLs and ids of the last deployment"),
+        ("status", "say whether the local cloud runs"),
+        ("logs", "follow what the functions log"),
+        ("reset", "empty the local cloud"),
+    ):
+        command = commands.add_parser(name, parents=[shared], help=what, description=what)
+        if name == "up":
+            command.add_argument(
+                "--foreground", action="store_true", help="stay, follow the logs, end with Ctrl-C"
+            )
+        if name == "logs":
+            command.add_argument(
+                "--function",
+                default=os.environ.get("FUNCTION") or "",
+                help="a part of the functions' names (default: $FUNCTION)",
+            )
     return parser

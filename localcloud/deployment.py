@@ -145,7 +145,13 @@ def _run_sam(
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**_without_aws(), **where.credentials(), "SAM_CLI_TELEMETRY": "0"},
+        env={
+            **_without_aws(),
+            **where.credentials(),
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.5",
+            "PYTHONUNBUFFERED": "1",
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -36,13 +36,11 @@ def start(
     *,
     environment: dict[str, str] | None = None,
     tick: Tick | None = None,
-    foreground: bool = False,
 ) -> int:
     """Start the server in a process of its own and wait until it answers; returns its id.
 
-    `tick` is called about twenty times a second while waiting. A server in the foreground
-    belongs to the terminal: Ctrl-C reaches it too. Raises AlreadyRunningError, PortInUseError
-    or StartFailedError.
+    `tick` is called about twenty times a second while waiting. Raises AlreadyRunningError,
+    PortInUseError or StartFailedError.
     """
     if running(where) is not None:
         raise AlreadyRunningError(where.home)
@@ -66,7 +64,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=not foreground,
+            start_new_session=True,
         )
     deadline = time.monotonic() + START_SECONDS
     while not is_ready(where):
