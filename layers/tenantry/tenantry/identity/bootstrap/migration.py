@@ -1,0 +1,37 @@
+"""Coming over from the older system, by the one directory that is configured."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tenantry.bootstrap import dynamodb, platform_table, settings, stamp
+from tenantry.identity.dynamodb import DynamoDBLegacyDirectory, DynamoDBSignUpRepository
+from tenantry.identity.service import MigrationService
+
+if TYPE_CHECKING:
+    from tenantry.identity.repository import LegacyDirectory
+
+
+@cache
+def migration() -> MigrationService:
+    return MigrationService(
+        directory=_directory(),
+        sign_ups=DynamoDBSignUpRepository(platform_table()),
+        now=stamp().now,
+    )
+
+
+def _directory() -> "LegacyDirectory":
+    match settings().required("LEGACY_DIRECTORY"):
+        case "table":
+            return DynamoDBLegacyDirectory(dynamodb(), settings().required("LEGACY_TABLE"))
+        case "http":
+            # requests and the circuit breaker, which the table does without
+            from tenantry.identity.http import HttpLegacyDirectory, circuit_in, secret_of
+
+            return HttpLegacyDirectory(
+                settings().required("LEGACY_DIRECTORY_URL"),
+                secret_of(settings().required("LEGACY_DIRECTORY_SECRET_ARN")),
+                circuit_in(dynamodb(), settings().required("PLATFORM_TABLE")),
+            )
+        case other:
+            raise LookupError(f"LEGACY_DIRECTORY is {other}: it must be table or http")
