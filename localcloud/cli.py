@@ -132,8 +132,8 @@ def follow_logs(where: Place, console: Console, function: str) -> None:
         console.print(_rendered(line), soft_wrap=True)
 
 
-def reset(where: Place, console: Console) -> None:
-    """Empty the cloud: stop it, remove its state, and start it again when it ran."""
+def reset(where: Place, console: Console, *, redeploy: bool = True) -> None:
+    """Empty the cloud; one that runs is started again and deployed into."""
     where = _at_running_port(where)
     ran = process.running(where) is not None
     with _Step(console, "emptying the local cloud") as status:
@@ -145,7 +145,7 @@ def reset(where: Place, console: Console) -> None:
         if ran:
             process.start(where)
         status.update("empty" + (", running" if ran else ""))
-    if ran and (deployment.ROOT / deployment.BUILT_TEMPLATE).exists():
+    if ran and redeploy and (deployment.ROOT / deployment.BUILT_TEMPLATE).exists():
         deploy(where, console)
 
 
