@@ -7,6 +7,7 @@ Python takes as it is, or a compiled library is of another architecture.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 
 def faults(build: Path, architecture: str) -> Iterator[str]:
     """What is wrong with the artifact in `build`, a sentence each; nothing when it may go."""
+    if not (build / "template.yaml").is_file():
+        yield "nothing was built"
+        return
     folders = set()
     for function in functions(build / "template.yaml"):
         for folder in (function.code, *function.layers):
@@ -46,7 +50,8 @@ def _module(handler: str) -> Path:
 
 
 def _bytecode_fault(source: Path) -> str | None:
-    compiled = Path(importlib.util.cache_from_source(str(source)))
+    # Not `cache_from_source`: this process may keep its own bytecode elsewhere, Lambda does not.
+    compiled = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
     if not compiled.is_file():
         return "no bytecode"
     header = compiled.read_bytes()[:16]

@@ -1,0 +1,191 @@
+"""What `sam build` made starts as Lambda starts it: from read-only folders, with nothing else on
+the path, its bytecode taken as it is. `make infrastructure` builds it first."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.artifact import faults
+from tools.templates import Function, functions, load
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / ".aws-sam" / "build"
+START_HANDLER = Path(__file__).with_name("start_handler.py")
+
+# Unpacked, a function with its layers. Lambda's limit is 250 MB; what we ship is a fraction of it,
+# and what is unpacked is read at a cold start.
+LARGEST_UNPACKED = 45 * 1024 * 1024
+
+# Variables that the template computes and for which not every word will do.
+_GIVEN = {"POWERTOOLS_LOG_LEVEL": "INFO", "LEGACY_DIRECTORY": "table"}
+
+FUNCTIONS = {function.name: function for function in functions(ROOT / "template.yaml")}
+every_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a handler started."""
+
+    callable: bool
+    compiled: list[str]
+    models: list[str]
+    modules: list[str]
+    files: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the artifact that nobody can write to, root's rights aside."""
+    assert (BUILD / "template.yaml").is_file(), "nothing was built: run `make build`"
+    copy = tmp_path_factory.mktemp("artifact") / "build"
+    shutil.copytree(BUILD, copy)
+    _chmod(copy, writable=False)
+    yield copy
+    _chmod(copy, writable=True)
+
+
+def _chmod(folder: Path, *, writable: bool) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o200 if writable else mode & ~0o222)
+
+
+@cache
+def built(folder: Path) -> dict[str, Function]:
+    return {function.name: function for function in functions(folder / "template.yaml")}
+
+
+@cache
+def started(function: Function) -> Start:
+    """The function's handler, started in a process that knows nothing but what Lambda unpacks."""
+    folders = [function.code, *(layer / "python" for layer in function.layers)]
+    before = _files(function)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(START_HANDLER), function.handler, *map(str, folders)],
+        env=_environment(function),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _files(function) == before, "a start wrote into what Lambda keeps read-only"
+    return Start(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _files(function: Function) -> set[Path]:
+    return {path for folder in (function.code, *function.layers) for path in folder.rglob("*")}
+
+
+def _environment(function: Function) -> dict[str, str]:
+    """What Lambda sets, and each variable of the template: its own words, or something."""
+    declared = _variables(load(function.template).get("Globals", {}).get("Function", {}))
+    declared |= _variables(function.properties)
+    given = {
+        name: value if isinstance(value, str) else _GIVEN.get(name, "something")
+        for name, value in declared.items()
+    }
+    return given | {
+        "PATH": os.defpath,
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name.replace("/", "-"),
+    }
+
+
+def _variables(properties: Any) -> dict[str, Any]:
+    return dict(properties.get("Environment", {}).get("Variables", {}))
+
+
+def test_every_function_of_the_sources_was_built(unpacked: Path) -> None:
+    assert set(built(unpacked)) == set(FUNCTIONS)
+
+
+def test_the_artifact_may_be_deployed(unpacked: Path) -> None:
+    machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    assert list(faults(unpacked, machine)) == []
+
+
+@every_function
+def test_its_handler_starts_with_what_the_template_tells_it(unpacked: Path, name: str) -> None:
+    assert started(built(unpacked)[name]).callable
+
+
+@every_function
+def test_no_module_is_compiled_at_its_start(unpacked: Path, name: str) -> None:
+    assert started(built(unpacked)[name]).compiled == []
+
+
+@every_function
+def test_it_starts_without_the_x_ray_sdk(unpacked: Path, name: str) -> None:
+    assert "aws_xray_sdk" not in started(built(unpacked)[name]).modules
+
+
+@every_function
+def test_it_reads_only_models_of_services_that_its_role_may_call(unpacked: Path, name: str) -> None:
+    may_call = _services_of_role(FUNCTIONS[name])
+    read = set(started(built(unpacked)[name]).models)
+    assert read <= may_call
+
+
+@every_function
+def test_it_needs_nothing_but_its_layers_and_python(unpacked: Path, name: str) -> None:
+    function = built(unpacked)[name]
+    allowed = (
+        *(str(folder) for folder in (function.code, *function.layers)),
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        str(Path(sys.base_prefix) / "lib"),
+        str(START_HANDLER),
+    )
+    strangers = {
+        module: path
+        for module, path in started(function).files.items()
+        if not path.startswith(allowed) or "site-packages" in path
+    }
+    assert strangers == {}
+
+
+@every_function
+def test_it_stays_under_the_bound_unpacked(unpacked: Path, name: str) -> None:
+    function = built(unpacked)[name]
+    folders = (function.code, *function.layers)
+    size = sum(
+        path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()
+    )
+    assert size <= LARGEST_UNPACKED, f"{size / 1024 / 1024:.1f} MB"
+
+
+def _services_of_role(function: Function) -> set[str]:
+    """The services, by their IAM prefix, that the statements of the function's role name."""
+    resources = load(function.template)["Resources"]
+    role = resources[function.properties["Role"]["Fn::GetAtt"][0]]
+    return {action.split(":")[0] for action in _actions(role["Properties"]["Policies"])}
+
+
+def _actions(node: Any) -> Iterator[str]:
+    match node:
+        case {"Action": str(action)}:
+            yield action
+        case {"Action": [*actions]}:
+            yield from actions
+        case dict():
+            for value in node.values():
+                yield from _actions(value)
+        case list():
+            for value in node:
+                yield from _actions(value)
