@@ -1,0 +1,37 @@
+"""Permissions are those of the table, and the page in docs says the same."""
+
+from tenantry.tenancy.roles import Role
+from tests.contracts.permission_table import EXPECTED, ROLES
+from tools import permissions
+
+
+def test_the_roles_are_those_of_the_table() -> None:
+    assert tuple(Role) == ROLES
+
+
+def test_every_role_has_the_permissions_of_the_table_and_no_other() -> None:
+    declared = {
+        (permission.name, role.value): (role in permission.roles, permission.writes)
+        for permission in permissions.permissions()
+        for role in Role
+    }
+
+    assert declared == EXPECTED
+
+
+def test_the_page_is_current() -> None:
+    assert permissions.PAGE.read_text() == permissions.page()
+
+
+def test_the_page_shows_the_table() -> None:
+    rows = {
+        cells[0].strip("`"): [cell == "yes" for cell in cells[2:]]
+        for line in permissions.PAGE.read_text().splitlines()
+        if line.startswith("| `")
+        for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
+    }
+
+    expected: dict[str, list[bool]] = {}
+    for (name, _role), (allowed, _writes) in EXPECTED.items():
+        expected.setdefault(name, []).append(allowed)
+    assert rows == expected
