@@ -14,13 +14,17 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Protocol
 from unittest.mock import patch
 
+import botocore.endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from tests.support.clock import no_sleep
 
 WRITES = frozenset(
     {
@@ -115,7 +119,11 @@ def injected(*faults: Fault) -> Iterator[Calls]:
             call.status, call.answer = answer[0][0].status_code, answer[0][1]
         return answer
 
-    with patch.object(Endpoint, "_do_get_response", get_response):
+    # The SDK's waits between its retries take no time here.
+    with (
+        patch.object(Endpoint, "_do_get_response", get_response),
+        patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=no_sleep)),
+    ):
         yield calls
 
 
@@ -225,12 +233,12 @@ def refused(
     first: int | None = None,
     status: int = 400,
 ) -> Fault:
-    """A share of these operations (or only the `first` ones) is refused with an error code.
+    """A share of these operations (or only the `first` ones; of all when none is named) is refused.
 
     Nothing of a refused call takes effect. ThrottlingException, InternalServerError (with
     status=500), TransactionConflictException and so on.
     """
-    chance, counted = _Chance(share, seed), _Counted(operations)
+    chance, counted = _Chance(share, seed), _Counted(operations or None)
 
     def fault(call: Call, send: Send) -> Answer:
         number = counted.number(call)
@@ -277,7 +285,7 @@ def unprocessed(share: float, seed: int) -> Fault:
         name = "UnprocessedKeys" if reads else "UnprocessedItems"
         if not done:
             return _answer(call, 200, {name: left, "Responses": {}} if reads else {name: left})
-        _rewrite(call.request, {**call.parameters, "RequestItems": done})
+        rewrite(call.request, {**call.parameters, "RequestItems": done})
         answer, exception = send()
         if answer is not None and left:
             answer[1][name] = left
@@ -297,7 +305,7 @@ def partly_refused(share: float, seed: int, code: str = "ThrottlingException") -
         kept = [entry for entry in entries if not chance.hit()]
         results: Iterator[dict[str, Any]] = iter(())
         if kept:
-            _rewrite(call.request, {**call.parameters, "Entries": kept})
+            rewrite(call.request, {**call.parameters, "Entries": kept})
             answer, exception = send()
             if answer is None or answer[0].status_code >= 300:
                 return answer, exception
@@ -319,7 +327,7 @@ def error_answer(
 
 
 def _answer(call: Call, status: int, body: Mapping[str, Any]) -> Answer:
-    raw: Any = None
+    raw: Any = SimpleNamespace(stream=lambda: iter([json.dumps(body).encode()]))
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
     return (
         (
@@ -339,6 +347,7 @@ def _parameters(request: AWSPreparedRequest) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _rewrite(request: AWSPreparedRequest, parameters: Mapping[str, Any]) -> None:
+def rewrite(request: AWSPreparedRequest, parameters: Mapping[str, Any]) -> None:
+    """Send other parameters (of a JSON protocol) instead of the client's."""
     request.body = json.dumps(parameters).encode()
     request.headers["Content-Length"] = str(len(request.body))
