@@ -234,7 +234,6 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--port",
         type=int,
-        default=int(os.environ.get("PORT") or DEFAULT_PORT),
         help=f"port on 127.0.0.1 (default: $PORT or {DEFAULT_PORT})",
     )
     shared.add_argument(

@@ -92,8 +92,11 @@ class Place:
 
 
 def place(port: int | None = None, state: Path | None = None) -> Place:
-    """The place asked for; without a folder, each port other than the default has its own."""
-    chosen = DEFAULT_PORT if port is None else port
+    """The place asked for; without a port, that of $PORT or the default.
+
+    Without a folder, each port other than the default has its own.
+    """
+    chosen = int(os.environ.get("PORT") or DEFAULT_PORT) if port is None else port
     if state is not None:
         return Place(chosen, state.resolve())
     home = DEFAULT_HOME if chosen == DEFAULT_PORT else DEFAULT_HOME / str(chosen)
