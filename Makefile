@@ -39,6 +39,9 @@ overrides :=
 $(if $(ARCHITECTURE),,$(error samconfig.toml has no environment "$(ENV)"))
 endif
 
+# One worker starts what a file of tests shares, such as a local cloud.
+parallel := -n 2 --dist loadfile
+
 recipes := functions/context.mk layers/dependencies.mk
 sources = template.yaml openapi.yaml schema.graphql samconfig.toml $(recipes) \
 	$(shell find functions layers appsync -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
@@ -58,7 +61,7 @@ demo: build ## sign a real person up on a local cloud, step by step (CHAPTER= fo
 
 test: check build ## everything: checks, then every test, on a local cloud of its own
 	@echo "== unit, contracts, integration, infrastructure"
-	@pytest -n 2 tests/unit tests/contracts tests/integration tests/infrastructure
+	@pytest $(parallel) tests/unit tests/contracts tests/integration tests/infrastructure
 	@echo "== end to end, on a local cloud of its own"
 	@pytest tests/e2e
 
@@ -94,16 +97,16 @@ check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates
 	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages
 
 unit: $(dev)/installed ## rules and services, with fakes
-	@pytest -n 2 tests/unit
+	@pytest $(parallel) tests/unit
 
 contracts: $(dev)/installed ## one suite a port, on the fake and on the real adapter
-	@pytest -n 2 tests/contracts
+	@pytest $(parallel) tests/contracts
 
 integration: $(dev)/installed ## handlers with sample events
-	@pytest -n 2 tests/integration
+	@pytest $(parallel) tests/integration
 
 infrastructure: build ## the templates, the roles and the built artifact
-	@pytest -n 2 tests/infrastructure
+	@pytest $(parallel) tests/infrastructure
 
 e2e: build ## the deployed system through its public doors, on a local cloud of its own
 	@pytest tests/e2e
@@ -112,7 +115,7 @@ bench: build ## measure against the usual stack, side by side (minutes)
 	@python -m bench
 
 docs: $(dev)/installed ## write the generated pages again
-	@for page in $(pages); do python -m $$page; done
+	@for name in $(pages); do $(page) $$name || exit 1; done
 
 lock: $(dev)/installed ## pin the dependencies again, with hashes (UPGRADE=1 for newer ones)
 	@python -m tools.aws_services
@@ -133,7 +136,9 @@ clean: ## remove what was built and installed; the local cloud's data stays
 # --- checks ----------------------------------------------------------------------------------------
 
 # Modules that write a page of docs/ from the code, and with --check say whether it is current.
-pages := tools.dependencies
+pages := tools.dependencies tools.permissions tools.event_schemas
+# They import the product, and leave no bytecode in its folder, which would make SAM build it again.
+page := PYTHONPATH=layers/tenantry python -X pycache_prefix=.cache/bytecode -m
 
 templates = template.yaml $(wildcard functions/*/template.yaml)
 
@@ -164,7 +169,7 @@ check-templates: .cache/validated/linted $(patsubst %,.cache/validated/%,$(templ
 
 check-pages:
 	@python -m tools.aws_services --check
-	@for page in $(pages); do python -m $$page --check || exit 1; done
+	@for name in $(pages); do $(page) $$name --check || exit 1; done
 	@echo "ok  generated pages"
 
 # --- what they need --------------------------------------------------------------------------------
