@@ -6,14 +6,15 @@ from typing import Any
 
 from tenantry.errors import InvalidInputError
 
-_LONGEST = 1024
+_LONGEST = 8192
+"""Room for the keys of a table and an index, which DynamoDB bounds at 3 KB each."""
 MAX_PAGE = 100
 DEFAULT_PAGE = 25
 
 
 def encode(position: dict[str, Any]) -> str:
     """`position` as a string that is safe in a URL."""
-    text = json.dumps(position, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(position, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
