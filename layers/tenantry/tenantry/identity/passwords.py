@@ -7,7 +7,7 @@ _log = logging.getLogger(__name__)
 BCRYPT_READS = 72
 """Bytes of a password that bcrypt takes in; older implementations ignored the rest."""
 
-_NOBODYS = "$2b$12$C6UzMDM.H6dfI/f/IKcEe.4v0m8mC5j0bKk1xjQ9wqYw0m8mC5j0a"
+_NOBODYS = "$2b$12$pygthNgr1IFyUma.FmfsFOB9zWY3v5aLRcOLHtHRcUn4Sl5DSJyfK"
 
 
 def verified(password: str, stored: str) -> bool:

@@ -1,0 +1,222 @@
+"""The older system: by hand, as a table, and over HTTP, alike."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import bcrypt
+import boto3
+import pytest
+
+from tenantry.errors import CorruptDataError, UnavailableError
+from tenantry.identity.dynamodb import DynamoDBLegacyDirectory
+from tenantry.identity.http import FAILURES, HttpLegacyDirectory, circuit_in, secret_of
+from tenantry.identity.model import LegacyUser
+from tenantry.identity.repository import LegacyDirectory
+from tenantry.persistence.table import Table
+from tests.support.fakes.identity import FakeLegacyDirectory
+from tests.support.faults import down, injected
+
+ADA = LegacyUser(email="ada@legacy.example", name="Ada", locale="de")
+SECRET = "shared-secret"
+
+
+class Answering(ThreadingHTTPServer):
+    """An older system: one user, one secret, and whatever a test makes of its answers."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status = 0
+        self.body: bytes | None = None
+        self.headers: dict[str, str] = {}
+        self.delay = threading.Event()
+        self.slow = False
+        self.asked = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/directory/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Answering
+
+    def do_POST(self) -> None:
+        self.server.asked += 1
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        status, body = self.server.status, self.server.body or b"{}"
+        if not status:
+            status, body = self._real(asked)
+        self.send_response(status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.server.slow:
+            self._drip(body)
+        else:
+            self.wfile.write(body)
+
+    def _real(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        known = asked["email"] == ADA.email
+        if self.headers["authorization"] != f"Bearer {SECRET}":
+            return 403, b"{}"
+        if self.path.endswith("/sign-in"):
+            known = known and asked["password"] == "old secret"
+            return (200, ADA.model_dump_json().encode()) if known else (401, b"{}")
+        return (200, ADA.model_dump_json().encode()) if known else (404, b"{}")
+
+    def _drip(self, body: bytes) -> None:
+        """A byte now and then: never silent for long, never done."""
+        try:
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                self.server.delay.wait(0.05)
+        except OSError:
+            return
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the tests' output clean."""
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    server = Answering()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.delay.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def http(server: Answering, platform_table: Table) -> HttpLegacyDirectory:
+    client = boto3.client("dynamodb")
+    secrets = boto3.client("secretsmanager")
+    arn = secrets.create_secret(Name="legacy", SecretString=SECRET)["ARN"]
+    circuit = circuit_in(client, platform_table.name)
+    return HttpLegacyDirectory(server.url, secret_of(arn), circuit, total=0.5)
+
+
+@pytest.fixture
+def table(legacy_table: str) -> DynamoDBLegacyDirectory:
+    client = boto3.client("dynamodb")
+    hashed = bcrypt.hashpw(b"old secret", bcrypt.gensalt(4)).decode()
+    item = {"email": ADA.email, "name": "Ada", "locale": "de", "password_hash": hashed}
+    client.put_item(TableName=legacy_table, Item={n: {"S": v} for n, v in item.items()})
+    return DynamoDBLegacyDirectory(client, legacy_table)
+
+
+@pytest.fixture(params=["in memory", "table", "http"])
+def directory(request: pytest.FixtureRequest) -> LegacyDirectory:
+    match request.param:
+        case "in memory":
+            return FakeLegacyDirectory({ADA.email: ("old secret", ADA)})
+        case name:
+            found: LegacyDirectory = request.getfixturevalue(name)
+            return found
+
+
+def test_address_and_password_find_the_person(directory: LegacyDirectory) -> None:
+    assert directory.sign_in("ada@legacy.example", "old secret") == ADA
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("ada@legacy.example", "wrong"),
+        ("ada@legacy.example", ""),
+        ("bob@legacy.example", "old secret"),
+    ],
+)
+def test_anything_else_finds_nobody(directory: LegacyDirectory, email: str, password: str) -> None:
+    assert directory.sign_in(email, password) is None
+
+
+def test_an_address_alone_finds_its_owner(directory: LegacyDirectory) -> None:
+    assert directory.find("ada@legacy.example") == ADA
+    assert directory.find("bob@legacy.example") is None
+
+
+def test_a_table_that_does_not_answer_is_said_so(table: DynamoDBLegacyDirectory) -> None:
+    with injected(down("GetItem")), pytest.raises(UnavailableError):
+        table.sign_in("ada@legacy.example", "old secret")
+
+
+def test_a_broken_user_of_the_table_is_said_so(
+    table: DynamoDBLegacyDirectory, legacy_table: str
+) -> None:
+    item = {"email": {"S": "bob@legacy.example"}, "name": {"S": "a\nb"}}
+    boto3.client("dynamodb").put_item(TableName=legacy_table, Item=item)
+
+    with pytest.raises(CorruptDataError):
+        table.find("bob@legacy.example")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b"{}"),
+        (403, b"{}"),
+        (204, b""),
+        (200, b""),
+        (200, b"not json"),
+        (200, b"[]"),
+        (200, b'{"name": "Ada"}'),
+        (200, b'{"email": "bob@legacy.example"}'),
+        (200, b'{"email": "ada@legacy.example", "name": "a\\nb"}'),
+        (200, b'{"email": "ada@legacy.example", "name": "' + b"x" * 20_000 + b'"}'),
+        (302, b"{}"),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_no_answer(
+    http: HttpLegacyDirectory, server: Answering, status: int, body: bytes
+) -> None:
+    server.status, server.body = status, body
+    if status == 302:
+        server.headers = {"location": server.url}
+
+    with pytest.raises(UnavailableError):
+        http.sign_in("ada@legacy.example", "old secret")
+
+    assert server.asked == 1
+
+
+def test_an_answer_that_only_drips_is_given_up_in_time(
+    http: HttpLegacyDirectory, server: Answering
+) -> None:
+    server.slow = True
+    started = time.monotonic()
+
+    with pytest.raises(UnavailableError):
+        http.sign_in("ada@legacy.example", "old secret")
+
+    assert time.monotonic() - started < 2
+
+
+def test_after_failures_in_a_row_nobody_is_asked_for_a_while(
+    http: HttpLegacyDirectory, server: Answering
+) -> None:
+    server.status = 500
+    for _ in range(FAILURES + 3):
+        with pytest.raises(UnavailableError):
+            http.sign_in("ada@legacy.example", "old secret")
+
+    assert server.asked == FAILURES
+
+
+def test_wrong_passwords_do_not_open_the_circuit(
+    http: HttpLegacyDirectory, server: Answering
+) -> None:
+    for _ in range(FAILURES + 3):
+        assert http.sign_in("ada@legacy.example", "wrong") is None
+
+    assert http.sign_in("ada@legacy.example", "old secret") == ADA
