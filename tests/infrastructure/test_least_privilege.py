@@ -1,0 +1,236 @@
+"""What each role may do: typed here, and within what the function's code calls."""
+
+import ast
+
+import pytest
+
+from tests.infrastructure import code, rules
+from tests.infrastructure.templates import Json, parse, target, templates
+
+PLATFORM = "table/${PlatformTable}"
+MEMBERSHIPS = f"{PLATFORM}/index/GSI1"
+AUDIT = "table/${AuditTable}"
+BUS = "event-bus/${EventBus}"
+
+
+def of(resource: str, *actions: str) -> set[tuple[str, str]]:
+    return {(action, resource) for action in actions}
+
+
+def items(resource: str, *actions: str) -> set[tuple[str, str]]:
+    return of(resource, *(f"dynamodb:{action}" for action in actions))
+
+
+ARRIVAL = items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem")
+
+# context, function: everything that it may do, beyond its own logs and traces
+EXPECTED = {
+    ("streams", "PublishChangesFunction"): {
+        *of(BUS, "events:PutEvents"),
+        *of("PublisherFailures.Arn", "sqs:SendMessage"),
+        *items("PlatformStreamArn", "DescribeStream", "GetRecords", "GetShardIterator"),
+        *items("TenantStreamArn", "DescribeStream", "GetRecords", "GetShardIterator"),
+        *items("*", "ListStreams"),
+        *of("${FailuresBucket}/*", "s3:PutObject"),
+        *of("${FailuresBucket}", "s3:ListBucket"),
+    },
+    ("audit", "ApiFunction"): {
+        *items(PLATFORM, "BatchGetItem"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+    },
+    ("audit", "RecordEventsFunction"): {
+        *items(AUDIT, "PutItem"),
+        *of(
+            "RecordEventsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
+    ("identity", "ApiFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "UpdateItem"),
+        *items(MEMBERSHIPS, "Query"),
+        *of("UserPoolArn", "cognito-idp:AdminUserGlobalSignOut"),
+    },
+    ("identity", "PreSignUpFunction"): {
+        *items(PLATFORM, "GetItem", "PutItem"),
+        *of("UserPoolArn", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"),
+    },
+    ("identity", "PostConfirmationFunction"): ARRIVAL,
+    ("identity", "PreAuthenticationFunction"): items(PLATFORM, "GetItem"),
+    ("identity", "PostAuthenticationFunction"): ARRIVAL,
+    ("identity", "PreTokenGenerationFunction"): ARRIVAL | items(MEMBERSHIPS, "Query"),
+    ("identity", "CustomMessageFunction"): set(),
+    ("identity", "UserMigrationFunction"): {
+        *items(PLATFORM, "GetItem", "PutItem", "UpdateItem"),
+        *items("table/${LegacyTable}", "GetItem"),
+        *of("LegacyDirectorySecretArn", "secretsmanager:GetSecretValue"),
+    },
+    ("organizations", "ApiFunction"): items(
+        PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"
+    ),
+    ("health", "ApiFunction"): {
+        *items(PLATFORM, "DescribeTable"),
+        *of(BUS, "events:DescribeEventBus"),
+    },
+}
+TENANT_DATA = {
+    *(
+        pair
+        for place in ("TenantTable.Arn", "${TenantTable.Arn}/index/*")
+        for pair in items(
+            place,
+            "BatchGetItem",
+            "BatchWriteItem",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        )
+    ),
+    *items("AuditTable.Arn", "BatchGetItem", "GetItem", "Query"),
+    *items("${AuditTable.Arn}/index/*", "BatchGetItem", "GetItem", "Query"),
+}
+
+ALL = templates()
+FUNCTIONS = {
+    (template.name, logical_id): (
+        properties,
+        dict(template.properties("AWS::IAM::Role"))[target(properties["Role"])],
+    )
+    for template in ALL
+    for logical_id, properties in template.functions()
+}
+
+
+def of_itself(logical_id: str) -> set[tuple[str, str]]:
+    """Its logs and, where switched on, its traces."""
+    logs = logical_id.replace("Function", "Logs")
+    return {
+        *of(f"{logs}.Arn", "logs:CreateLogStream", "logs:PutLogEvents"),
+        *of("*", "xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+    }
+
+
+def module_of(properties: Json) -> str:
+    return str(properties["Handler"]).removesuffix(".handler")
+
+
+def test_every_function_is_in_the_table() -> None:
+    assert FUNCTIONS.keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("name", EXPECTED, ids=".".join)
+def test_a_role_may_do_exactly_what_is_typed_here(name: tuple[str, str]) -> None:
+    _, role = FUNCTIONS[name]
+    assert rules.grants(role) == EXPECTED[name] | of_itself(name[1])
+
+
+@pytest.mark.parametrize("name", EXPECTED, ids=".".join)
+def test_a_role_may_do_nothing_that_its_code_does_not_call(name: tuple[str, str]) -> None:
+    properties, role = FUNCTIONS[name]
+    module = module_of(properties)
+    assert code.module_path(module), f"{module} does not exist"
+
+    called = code.actions(module)
+    if name == ("identity", "UserMigrationFunction"):
+        # Powertools' circuit breaker and its secrets make their calls themselves.
+        called |= {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+
+    assert rules.beyond_code(role, called) == set()
+
+
+@pytest.mark.parametrize("name", EXPECTED, ids=".".join)
+def test_a_function_is_told_nothing_that_its_code_does_not_read(name: tuple[str, str]) -> None:
+    properties, _ = FUNCTIONS[name]
+    told = {
+        variable
+        for variable in properties["Environment"]["Variables"]
+        if not variable.startswith("POWERTOOLS_") and variable != "STAGE"
+    }
+    assert told - code.texts(module_of(properties)) == set()
+
+
+def test_tenant_data_is_reached_by_one_role_that_only_tagged_roles_assume() -> None:
+    root = ALL[0]
+    role = dict(root.properties("AWS::IAM::Role"))["TenantDataRole"]
+
+    assert rules.grants(role) == TENANT_DATA
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"StringEquals": {"aws:PrincipalTag/tenant-data": {"Ref": "Prefix"}}}
+    tagged = {
+        name
+        for name, (_, function_role) in FUNCTIONS.items()
+        if {"Key": "tenant-data", "Value": {"Ref": "Prefix"}} in function_role.get("Tags", [])
+    }
+    assuming = {name for name, allowed in EXPECTED.items() if "sts:AssumeRole" in dict(allowed)}
+    assert tagged == assuming
+
+
+def test_handlers_of_tenant_data_reach_it_by_no_other_way() -> None:
+    for name, allowed in EXPECTED.items():
+        if "sts:AssumeRole" in dict(allowed):
+            assert not {place for _, place in allowed if "Audit" in place or "Tenant" in place} - {
+                "TenantDataRoleArn"
+            }, name
+
+
+def test_roles_are_assumed_by_services_of_this_account_only() -> None:
+    for template in ALL:
+        for logical_id, role in template.properties("AWS::IAM::Role"):
+            for trust in role["AssumeRolePolicyDocument"]["Statement"]:
+                service = trust["Principal"].get("Service")
+                if service == "appsync.amazonaws.com":
+                    assert "aws:SourceAccount" in str(trust["Condition"]), logical_id
+                else:
+                    assert service in (None, "lambda.amazonaws.com", "apigateway.amazonaws.com")
+                assert trust["Action"] == "sts:AssumeRole"
+
+
+ROLE = """
+Resources:
+  R:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - {Effect: Allow, Action: dynamodb:GetItem, Resource: !Sub "arn:x:${AWS::AccountId}:table/T"}
+              - !If [Some, {Effect: Allow, Action: [%s], Resource: !Ref Q}, !Ref AWS::NoValue]
+"""
+MODULE = """
+class Adapter:
+    def read(self):
+        return self._table.get_all([])
+
+    def write(self):
+        self._table.transact([Check({}), Count({}, "n", 1)])
+        partial(self._client.put_events, Entries=[])
+        {}.get("x")
+"""
+
+
+def test_a_wider_role_is_noticed_by_table_and_by_code() -> None:
+    good, bad = (
+        dict(parse("x", ROLE % action).properties())["R"]
+        for action in ("sqs:SendMessage", "sqs:SendMessage, dynamodb:Scan")
+    )
+    allowed = {("dynamodb:GetItem", "table/T"), ("sqs:SendMessage", "Q")}
+    called = {"dynamodb:GetItem", "sqs:SendMessage"}
+
+    assert rules.grants(good) == allowed
+    assert rules.beyond_code(good, called) == set()
+    assert rules.wider_than(good, allowed) == set()
+    assert rules.wider_than(bad, allowed) == {("dynamodb:Scan", "Q")}
+    assert rules.beyond_code(bad, called) == {"dynamodb:Scan"}
+
+
+def test_calls_are_read_from_code() -> None:
+    assert set(code.actions_of(ast.parse(MODULE))) == {
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:UpdateItem",
+        "events:PutEvents",
+    }
