@@ -117,7 +117,8 @@ def _remember_legacy_user(story: Story, email: str) -> None:
             "password_hash": {
                 "S": bcrypt.hashpw(LEGACY_PASSWORD.encode(), bcrypt.gensalt(4)).decode()
             },
-            "attributes": {"M": {"name": {"S": "Grace"}, "locale": {"S": "en"}}},
+            "name": {"S": "Grace"},
+            "locale": {"S": "en"},
         },
     )
 

@@ -1,0 +1,125 @@
+"""The deployed product on a local cloud of the tests' own, with IAM enforced, and people in it."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from localcloud.client import Product, Tokens
+from localcloud.demo.stage import Stage, on
+from localcloud.deployed import deployed_cloud
+from localcloud.place import Place
+from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.persistence.table import Table
+
+PASSWORD = "Correct-Horse-7-Battery"
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[tuple[Place, dict[str, str]]]:
+    """A running local cloud with the product as it was last built, and its outputs."""
+    with deployed_cloud() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stage(cloud: tuple[Place, dict[str, str]]) -> Stage:
+    return on(*cloud)
+
+
+@pytest.fixture(scope="session")
+def product(stage: Stage) -> Product:
+    return stage[0]
+
+
+@pytest.fixture(scope="session")
+def aws(stage: Stage) -> Callable[[str], Any]:
+    """Clients with the operator's credentials, for what no public door shows or does."""
+    return stage[1]
+
+
+@dataclass
+class Person:
+    """Somebody who signed up: their id, address and session."""
+
+    user_id: str
+    email: str
+    tokens: Tokens
+
+    @property
+    def organization_id(self) -> str:
+        return str(self.tokens.claims["org_id"])
+
+
+@dataclass
+class People:
+    """Makes people through the public doors; each has an address of their own."""
+
+    product: Product
+    aws: Callable[[str], Any]
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def address(self, name: str = "person", domain: str = "example.com") -> str:
+        return f"{name}-{next(self._numbers)}@{domain}"
+
+    def join(self, name: str = "person", **wishes: str) -> Person:
+        """Somebody who signed up, confirmed and signed in."""
+        email = self.address(name)
+        tokens = self.product.join(email, PASSWORD, **wishes)
+        return Person(str(tokens.claims["sub"]), email, tokens)
+
+    def owner(self, organization: str = "") -> Person:
+        """The owner of a new organisation."""
+        return self.join("owner", organization_name=organization or f"Works {next(self._numbers)}")
+
+    def operator(self) -> Person:
+        """An operator of the platform."""
+        person = self.join("operator")
+        self.aws("cognito-idp").admin_add_user_to_group(
+            UserPoolId=self.product.outputs["UserPoolId"],
+            Username=person.email,
+            GroupName="SuperAdmin",
+        )
+        tokens = self.product.sign_in(person.email, PASSWORD)
+        return Person(person.user_id, person.email, tokens)
+
+    def member(self, organization_id: str, role: str, status: str = "ACTIVE") -> Person:
+        """A member of an organisation with `role`; memberships are stored, tokens made after."""
+        person = self.join(role.lower())
+        self.store_membership(organization_id, person.user_id, role, status)
+        return Person(person.user_id, person.email, self.product.sign_in(person.email, PASSWORD))
+
+    def store_membership(
+        self, organization_id: str, user_id: str, role: str, status: str = "ACTIVE"
+    ) -> None:
+        """Write a member's item as it is stored, replacing the one before."""
+        self.aws("dynamodb").put_item(
+            TableName=self.product.outputs["PlatformTable"],
+            Item={
+                "PK": {"S": f"ORG#{organization_id}"},
+                "SK": {"S": f"MEMBER#{user_id}"},
+                "GSI1PK": {"S": f"USER#{user_id}"},
+                "GSI1SK": {"S": f"ORG#{organization_id}"},
+                "entity_type": {"S": "Member"},
+                "entity_id": {"S": user_id},
+                "tenant_id": {"S": organization_id},
+                "entity_version": {"N": "1"},
+                "event_ids": {"M": {}},
+                "role": {"S": role},
+                "status": {"S": status},
+                "created_at": {"S": "2026-01-01T00:00:00+00:00"},
+            },
+        )
+
+
+@pytest.fixture(scope="session")
+def people(product: Product, aws: Callable[[str], Any]) -> People:
+    return People(product, aws)
+
+
+@pytest.fixture(scope="session")
+def organizations(product: Product, aws: Callable[[str], Any]) -> DynamoDBOrganizationRepository:
+    """The stored organisations, to look behind the doors."""
+    return DynamoDBOrganizationRepository(Table(aws("dynamodb"), product.outputs["PlatformTable"]))

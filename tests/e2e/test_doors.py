@@ -1,0 +1,307 @@
+"""Who may do what, at every door: each field and route with each kind of caller.
+
+The table below is what must be, typed by hand; a field or route without a row fails the build.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localcloud.client import GraphqlError, Product, Tokens
+from tests.e2e.conftest import PASSWORD, People, Person
+
+ROOT = Path(__file__).parents[2]
+ROLES = ("OWNER", "ADMIN", "MANAGER", "MEMBER", "VIEWER")
+
+ANYBODY = "whoever is signed in"
+OPERATORS = "operators of the platform"
+UP_TO = {role: set(ROLES[: place + 1]) for place, role in enumerate(ROLES)}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field: how it is called, who may, and whether it changes something."""
+
+    query: str
+    allowed: str
+    """ANYBODY, OPERATORS, or the lowest role that may."""
+    writes: bool = False
+
+
+FIELDS = {
+    "me": Field("query { me { id email } }", ANYBODY),
+    "myOrganizations": Field("query { myOrganizations { items { role } } }", ANYBODY),
+    "organization": Field("query { organization { id name } }", "VIEWER"),
+    "activity": Field("query { activity { items { type } } }", "MANAGER"),
+    "updateProfile": Field(
+        'mutation { updateProfile(input: {locale: "en"}) { id } }', ANYBODY, writes=True
+    ),
+    "switchOrganization": Field(
+        'mutation { switchOrganization(organizationId: "ORGANIZATION") { role } }',
+        "VIEWER",
+    ),
+    "createOrganization": Field(
+        "mutation($name: String!) { createOrganization(input: {name: $name}) { id } }",
+        ANYBODY,
+        writes=True,
+    ),
+    "updateOrganization": Field(
+        'mutation { updateOrganization(input: {industry: "Calculus"}) { id } }',
+        "ADMIN",
+        writes=True,
+    ),
+    "updateOrganizationSettings": Field(
+        "mutation { updateOrganizationSettings(input: {joinByDomain: false}) { id } }",
+        "ADMIN",
+        writes=True,
+    ),
+    "claimDomain": Field(
+        'mutation { claimDomain(domain: "doors.example") { domain } }', "ADMIN", writes=True
+    ),
+    "verifyDomain": Field(
+        'mutation { verifyDomain(domain: "other-doors.example") { domain } }',
+        "ADMIN",
+        writes=True,
+    ),
+    "releaseDomain": Field(
+        'mutation { releaseDomain(domain: "other-doors.example") { domain } }',
+        "ADMIN",
+        writes=True,
+    ),
+    "suspendOrganization": Field(
+        'mutation { suspendOrganization(organizationId: "MISSING", reason: "doors") { id } }',
+        OPERATORS,
+    ),
+    "reactivateOrganization": Field(
+        'mutation { reactivateOrganization(organizationId: "MISSING", reason: "doors") { id } }',
+        OPERATORS,
+    ),
+    "suspendUser": Field(
+        'mutation { suspendUser(userId: "MISSING", reason: "doors") { userId } }', OPERATORS
+    ),
+    "reactivateUser": Field(
+        'mutation { reactivateUser(userId: "MISSING", reason: "doors") { userId } }', OPERATORS
+    ),
+}
+
+ROUTES = {("POST", "/api/organizations"): ANYBODY, ("GET", "/health"): "anonymous"}
+
+MISSING = "00000000-0000-4000-8000-000000000000"
+REFUSALS = {"FORBIDDEN", "NOT_A_MEMBER", "UNAUTHENTICATED", "ORGANIZATION_SUSPENDED"}
+# What a caller who may is told when there is nothing to do it with.
+HARMLESS = {"NOT_FOUND", "NO_ORGANIZATION"}
+
+
+@dataclass
+class World:
+    """One organisation with somebody of each role, and all who have no business in it."""
+
+    organization_id: str
+    members: dict[str, Person]
+    removed: Person
+    suspended_member: Person
+    stranger: Person
+    operator: Person
+
+
+@pytest.fixture(scope="module")
+def world(people: People) -> World:
+    owner = people.owner("Doors")
+    at = owner.organization_id
+    members = {"OWNER": owner} | {role: people.member(at, role) for role in ROLES[1:]}
+    removed = people.member(at, "ADMIN")
+    people.store_membership(at, removed.user_id, "ADMIN", "REMOVED")
+    suspended = people.member(at, "ADMIN")
+    people.store_membership(at, suspended.user_id, "ADMIN", "SUSPENDED")
+    return World(at, members, removed, suspended, people.owner("Elsewhere"), people.operator())
+
+
+@pytest.fixture
+def call(product: Product, world: World) -> Callable[[str, Tokens | None], str]:
+    """Calls a field on the organisation of `world`; answers its code, `ok` when there is none."""
+
+    def called(name: str, tokens: Tokens | None) -> str:
+        query = FIELDS[name].query.replace("ORGANIZATION", world.organization_id)
+        try:
+            product.graphql(
+                query.replace("MISSING", MISSING), tokens, world.organization_id, name="Doors"
+            )
+        except GraphqlError as error:
+            return str(error.code)
+        return "ok"
+
+    return called
+
+
+def _may(field: Field, role: str) -> bool:
+    return field.allowed == ANYBODY or (field.allowed != OPERATORS and role in UP_TO[field.allowed])
+
+
+def test_every_field_and_route_has_a_row() -> None:
+    schema = (ROOT / "schema.graphql").read_text()
+    declared = {
+        name
+        for body in re.findall(r"^type (?:Query|Mutation) {(.*?)^}", schema, re.M | re.S)
+        for name in re.findall(r"^  (\w+)[(:]", body, re.M)
+    }
+    paths: dict[str, Any] = yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"]
+    routes = {(method.upper(), path) for path, methods in paths.items() for method in methods} - {
+        ("OPTIONS", path) for path in paths
+    }
+
+    assert set(FIELDS) == declared
+    assert set(ROUTES) == routes
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_role_may_what_the_table_says(
+    name: str, role: str, world: World, call: Callable[[str, Tokens | None], str]
+) -> None:
+    code = call(name, world.members[role].tokens)
+
+    if _may(FIELDS[name], role):
+        assert code == "ok" or code in HARMLESS
+    else:
+        assert code == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_those_who_do_not_belong_are_refused_with_tokens_that_are_still_valid(
+    name: str, world: World, call: Callable[[str, Tokens | None], str]
+) -> None:
+    for person in (world.removed, world.suspended_member, world.stranger):
+        code = call(name, person.tokens)
+        if FIELDS[name].allowed == ANYBODY:
+            assert code == "ok" or code in HARMLESS
+        elif FIELDS[name].allowed == OPERATORS:
+            assert code == "FORBIDDEN"
+        else:
+            assert code == "NOT_A_MEMBER"
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.allowed == OPERATORS])
+def test_operators_do_what_only_they_may(
+    name: str, world: World, call: Callable[[str, Tokens | None], str]
+) -> None:
+    assert call(name, world.operator.tokens) in HARMLESS
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, f in FIELDS.items() if f.allowed not in (OPERATORS, ANYBODY)]
+)
+def test_being_an_operator_opens_no_organisation(
+    name: str, world: World, call: Callable[[str, Tokens | None], str]
+) -> None:
+    assert call(name, world.operator.tokens) == "NOT_A_MEMBER"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_id_token_is_not_an_access_token(
+    name: str, world: World, call: Callable[[str, Tokens | None], str]
+) -> None:
+    owner = world.members["OWNER"].tokens
+
+    assert call(name, Tokens(owner.id, owner.id, "")) in (
+        "UNAUTHENTICATED",
+        "UnauthorizedException",
+    )
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_nobody_gets_in_without_a_token(
+    name: str, call: Callable[[str, Tokens | None], str]
+) -> None:
+    assert call(name, None) == "UnauthorizedException"
+
+
+def test_a_suspended_organisation_is_read_and_not_changed(
+    product: Product, people: People, world: World
+) -> None:
+    owner = people.owner("To be suspended")
+    at = owner.organization_id
+    told = 'organizationId: "%s", reason: "unpaid"'
+    product.graphql(
+        f"mutation {{ suspendOrganization({told % at}) {{ id }} }}", world.operator.tokens
+    )
+    try:
+        for name, field in FIELDS.items():
+            if field.allowed in (ANYBODY, OPERATORS):
+                continue
+            query = field.query.replace("ORGANIZATION", at)
+            if field.writes:
+                with pytest.raises(GraphqlError) as refused:
+                    product.graphql(query, owner.tokens)
+                assert refused.value.code == "ORGANIZATION_SUSPENDED", name
+            else:
+                product.graphql(query, owner.tokens)
+    finally:
+        product.graphql(
+            f"mutation {{ reactivateOrganization({told % at}) {{ id }} }}", world.operator.tokens
+        )
+    product.graphql(FIELDS["updateOrganization"].query, owner.tokens)
+
+
+def test_another_organisations_id_is_of_no_use(
+    product: Product, people: People, world: World
+) -> None:
+    theirs = world.stranger.organization_id
+    with pytest.raises(GraphqlError) as refused:
+        product.graphql(
+            FIELDS["switchOrganization"].query.replace("ORGANIZATION", theirs),
+            world.members["OWNER"].tokens,
+        )
+
+    assert refused.value.code == "NOT_A_MEMBER"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "nonsense"},
+        {"authorization": "Bearer a.b.c"},
+        {"authorization": ""},
+    ],
+)
+def test_rest_wants_a_token_too(product: Product, headers: dict[str, str]) -> None:
+    answer = product.rest("POST", "/api/organizations", body={"name": "Nobody's"}, headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_rest_refuses_an_id_token(product: Product, world: World) -> None:
+    owner = world.members["OWNER"].tokens
+
+    answer = product.rest(
+        "POST", "/api/organizations", Tokens(owner.id, owner.id, ""), body={"name": "x"}
+    )
+
+    assert answer.status_code in (401, 403)
+
+
+def test_rest_lists_every_fault_of_a_bad_request(product: Product, world: World) -> None:
+    answer = product.rest(
+        "POST",
+        "/api/organizations",
+        world.members["OWNER"].tokens,
+        body={"name": " ", "slug": "No Slug", "colour": "red"},
+    )
+
+    problem = answer.json()
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["code"] == "INVALID_INPUT"
+    assert {fault["field"] for fault in problem["faults"]} == {"name", "slug", "colour"}
+
+
+def test_a_password_is_all_it_takes_and_no_less(product: Product, world: World) -> None:
+    email = world.members["VIEWER"].email
+
+    assert product.sign_in(email, PASSWORD).claims["role"] == "VIEWER"
