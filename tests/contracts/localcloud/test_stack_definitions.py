@@ -1,10 +1,11 @@
-"""What a template says of APIs and alarms beyond their own text is deployed.
+"""What a template says of APIs, alarms and archives beyond their own text is deployed.
 
-"AWS::AppSync::GraphQLSchema", "AWS::AppSync::Resolver" and "AWS::CloudWatch::Alarm", AWS
-CloudFormation template reference; "x-amazon-apigateway-gateway-responses object", Amazon API
-Gateway developer guide:
+"AWS::AppSync::GraphQLSchema", "AWS::AppSync::Resolver", "AWS::CloudWatch::Alarm" and
+"AWS::Events::Archive", AWS CloudFormation template reference;
+"x-amazon-apigateway-gateway-responses object", Amazon API Gateway developer guide:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-appsync-resolver.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudwatch-alarm.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-archive.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-gateway-responses.html
 """
 
@@ -178,3 +179,31 @@ def test_an_alarm_may_watch_an_expression_over_metrics(client: Any, name: str) -
     found = client("cloudwatch").describe_alarms(AlarmNames=[deployed["Name"]])["MetricAlarms"]
     assert [each["AlarmName"] for each in found] == [deployed["Name"]]
     assert found[0]["StateValue"] == "INSUFFICIENT_DATA"
+
+
+def test_an_archive_of_a_bus_is_made_and_changed_with_its_stack(client: Any, name: str) -> None:
+    events = client("events")
+    found = []
+    for days in (30, 90):
+        resources = {
+            "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": name}},
+            "Archive": {
+                "Type": "AWS::Events::Archive",
+                "Properties": {
+                    "ArchiveName": name,
+                    "SourceArn": {"Fn::GetAtt": ["Bus", "Arn"]},
+                    "RetentionDays": days,
+                    "EventPattern": {"source": ["orders"]},
+                },
+            },
+        }
+        outputs = {
+            "Name": {"Value": {"Ref": "Archive"}},
+            "Arn": {"Value": {"Fn::GetAtt": ["Archive", "Arn"]}},
+        }
+        deployed = deploy(client, name, resources, outputs)
+        archive = events.describe_archive(ArchiveName=deployed["Name"])
+        assert archive["ArchiveArn"] == deployed["Arn"]
+        found.append((archive["RetentionDays"], json.loads(archive["EventPattern"])))
+
+    assert found == [(30, {"source": ["orders"]}), (90, {"source": ["orders"]})]
