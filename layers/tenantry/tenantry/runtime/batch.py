@@ -25,10 +25,10 @@ def consume(
 ) -> dict[str, Any]:
     """Run `effect` on every event of an SQS batch; answers the records that failed."""
 
-    def record(message: SQSRecord) -> None:
-        with annotated(message_id=message.message_id):
+    def handle(record: SQSRecord) -> None:  # Powertools names the argument
+        with annotated(message_id=record.message_id):
             try:
-                envelope = received(message.body, senders)
+                envelope = received(record.body, senders)
             except TenantryError as error:
                 logger.warning("not believed", code=error.code, exc_info=error)
                 raise
@@ -47,4 +47,4 @@ def consume(
             logger.info("consumed")
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event, record, processor, context))
+    return dict(process_partial_response(event, handle, processor, context))
