@@ -1,0 +1,68 @@
+"""The organisations' API function, in-process, on moto or on the local cloud."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from functions.organizations import api
+from tenantry.organizations import bootstrap
+from tenantry.persistence.table import Table
+from tests.support.fakes.organizations import FakeDns
+from tests.support.invocations import appsync_event, rest_event, wire
+from tests.support.lambda_context import lambda_context
+from tests.support.ministack import MiniStack
+
+
+@dataclass
+class Api:
+    """Speaks to the function as AppSync and API Gateway do."""
+
+    table: Table
+    dns: FakeDns = field(default_factory=FakeDns)
+
+    def ask(self, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> Any:
+        """What the field answers: `{data}` or `{error}`."""
+        who = {"parent": "Query" if name == "organization" else "Mutation", **who}
+        return api.handler(appsync_event(name, arguments, **who), lambda_context())
+
+    def data(self, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> Any:
+        answer = self.ask(name, arguments, **who)
+        assert "error" not in answer, answer["error"]
+        return answer["data"]
+
+    def code(self, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> str:
+        """The code of the refusal, or OK."""
+        return str(self.ask(name, arguments, **who).get("error", {}).get("code", "OK"))
+
+    def create(self, name: str = "Acme", user: str = "ada", **more: Any) -> Any:
+        return self.data("createOrganization", {"input": {"name": name, **more}}, user=user)
+
+    def post(self, body: Any, **more: Any) -> dict[str, Any]:
+        event = rest_event("POST", "/api/organizations", body, **more)
+        return api.handler(event, lambda_context())
+
+
+def _wired(monkeypatch: pytest.MonkeyPatch, table: Table) -> Api:
+    made = Api(table)
+    wire(monkeypatch, PLATFORM_TABLE=table.name)
+    monkeypatch.setattr(bootstrap, "DnspythonResolver", lambda _server: made.dns)
+    return made
+
+
+@pytest.fixture
+def organizations_api(platform_table: Table, monkeypatch: pytest.MonkeyPatch) -> Api:
+    return _wired(monkeypatch, platform_table)
+
+
+@pytest.fixture
+def concurrent_api(
+    ministack: MiniStack,
+    ministack_platform_table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Api:
+    """On the local cloud, for tests of what happens at once."""
+    made = _wired(monkeypatch, ministack_platform_table)
+    shared = Table(ministack.client("dynamodb"), made.table.name)
+    monkeypatch.setattr(bootstrap, "platform_table", lambda: shared)
+    return made

@@ -1,0 +1,95 @@
+"""What commands cost: round trips, and capacity units by AWS's published rules."""
+
+from typing import Any
+
+import pytest
+
+from tenantry.organizations.bootstrap import organization_service
+from tests.integration.organizations.conftest import Api
+from tests.support.capacity import Cost, measured
+
+
+def cost_of(api: Api, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> Cost:
+    with measured(api.table._client) as cost:
+        answer = api.ask(name, arguments, **who)
+    assert "error" not in answer, answer
+    return cost
+
+
+@pytest.fixture
+def own(organizations_api: Api) -> dict[str, Any]:
+    return {"organization": organizations_api.create(clientMutationId="k-1")["id"]}
+
+
+def test_founding_is_one_transaction_of_three_items(organizations_api: Api) -> None:
+    cost = cost_of(organizations_api, "createOrganization", {"input": {"name": "Acme"}})
+
+    assert cost.operations == ["TransactWriteItems"]
+    # Each item is under a KB, a transaction doubles; one index carries the member.
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (0, 6, 1)
+
+
+def test_reading_is_one_round_trip(organizations_api: Api, own: dict[str, Any]) -> None:
+    cost = cost_of(organizations_api, "organization", **own)
+
+    assert cost.operations == ["BatchGetItem"]
+    assert (cost.read_units, cost.write_units) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("updateOrganization", {"name": "Ajax"}),
+        ("updateOrganizationSettings", {"joinByDomain": True}),
+    ],
+)
+def test_a_change_is_one_read_and_one_write(
+    organizations_api: Api, own: dict[str, Any], name: str, values: dict[str, Any]
+) -> None:
+    cost = cost_of(organizations_api, name, {"input": values}, **own)
+
+    assert cost.operations == ["BatchGetItem", "UpdateItem"]
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (2, 1, 0)
+
+
+def test_a_change_that_changes_nothing_writes_nothing(
+    organizations_api: Api, own: dict[str, Any]
+) -> None:
+    cost = cost_of(organizations_api, "updateOrganization", {"input": {"name": "Acme"}}, **own)
+
+    assert cost.operations == ["BatchGetItem"]
+
+
+def test_a_domain_costs_two_reads_and_a_write(organizations_api: Api, own: dict[str, Any]) -> None:
+    domain = {"domain": "acme.example"}
+
+    claimed = cost_of(organizations_api, "claimDomain", domain, **own)
+    claim = organizations_api.data("claimDomain", domain, **own)
+    organizations_api.dns.records[claim["recordName"]] = [claim["recordValue"]]
+    verified = cost_of(organizations_api, "verifyDomain", domain, **own)
+    released = cost_of(organizations_api, "releaseDomain", domain, **own)
+
+    assert claimed.operations == ["BatchGetItem", "BatchGetItem", "PutItem"]
+    assert verified.operations == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+    assert released.operations == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+    assert (claimed.write_units, verified.write_units, released.write_units) == (1, 4, 4)
+
+
+def test_a_page_of_memberships_is_two_round_trips(organizations_api: Api) -> None:
+    for number in range(25):
+        organizations_api.create(f"Acme {number}", user="bob")
+
+    with measured(organizations_api.table._client) as cost:
+        page = organization_service().memberships("bob", 25, None)
+
+    assert len(page.items) == 25
+    assert cost.operations == ["Query", "BatchGetItem"]
+    assert cost.read_units < 27
+
+
+def test_a_standing_is_one_round_trip(organizations_api: Api, own: dict[str, Any]) -> None:
+    with measured(organizations_api.table._client) as cost:
+        organization_service().standing_of("ada", own["organization"])
+
+    assert cost.operations == ["BatchGetItem"]
+    assert cost.read_units == 2
