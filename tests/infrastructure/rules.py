@@ -67,7 +67,9 @@ def dead_letters(template: Template) -> set[str]:
         target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
         for _, queue in template.properties("AWS::SQS::Queue")
     )
-    rules = (target(each["DeadLetterConfig"]["Arn"]) for _, each in _targets(template) if _dead(each))
+    rules = (
+        target(each["DeadLetterConfig"]["Arn"]) for _, each in _targets(template) if _dead(each)
+    )
     failures = {
         logical_id
         for logical_id, _ in template.properties("AWS::SQS::Queue")
@@ -213,7 +215,9 @@ def unsafe_tables(template: Template) -> Iterator[str]:
                 yield f"{template.name}.{logical_id} has another {name}"
 
 
-def badly_shaped_tables(template: Template, streamed: Iterable[str], silent: Iterable[str]) -> Iterator[str]:
+def badly_shaped_tables(
+    template: Template, streamed: Iterable[str], silent: Iterable[str]
+) -> Iterator[str]:
     """Tables of entities purge by `purge_at`, and no index shows `events` of a streamed one."""
     tables = dict(template.properties("AWS::DynamoDB::Table"))
     for name in (*streamed, *silent):
@@ -297,7 +301,9 @@ def _resource(value: Any) -> str:
     """The telling end of a resource: `table/${PlatformTable}`, `RecordEventsQueue.Arn`."""
     match value:
         case {"Fn::Sub": str(text)}:
-            return text.rpartition("${AWS::AccountId}:")[2].removeprefix("arn:${AWS::Partition}:s3:::")
+            return text.rpartition("${AWS::AccountId}:")[2].removeprefix(
+                "arn:${AWS::Partition}:s3:::"
+            )
         case {"Ref": str(name)}:
             return name
         case {"Fn::GetAtt": parts}:

@@ -68,7 +68,7 @@ class Template:
 
 
 def parse(name: str, text: str) -> Template:
-    return Template(name, yaml.load(text, Loader=_Loader))  # noqa: S506 - a SafeLoader
+    return Template(name, yaml.load(text, Loader=_Loader))
 
 
 def templates() -> list[Template]:
@@ -82,7 +82,9 @@ def templates() -> list[Template]:
 
 def transformed(template: Template) -> Json:
     """What CloudFormation makes of the template: SAM's resources expanded."""
-    from samtranslator.translator.transform import transform
+    from samtranslator.translator.transform import (  # type: ignore[import-untyped]  # no stubs
+        transform,
+    )
 
     body = copy.deepcopy(template.body)
     for resource in body["Resources"].values():

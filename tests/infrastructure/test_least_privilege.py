@@ -159,7 +159,9 @@ def test_tenant_data_is_reached_by_one_role_that_only_tagged_roles_assume() -> N
 
     assert rules.grants(role) == TENANT_DATA
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Condition"] == {"StringEquals": {"aws:PrincipalTag/tenant-data": {"Ref": "Prefix"}}}
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:PrincipalTag/tenant-data": {"Ref": "Prefix"}}
+    }
     tagged = {
         name
         for name, (_, function_role) in FUNCTIONS.items()
@@ -197,7 +199,7 @@ Resources:
       Policies:
         - PolicyDocument:
             Statement:
-              - {Effect: Allow, Action: dynamodb:GetItem, Resource: !Sub "arn:x:${AWS::AccountId}:table/T"}
+              - {Effect: Allow, Action: dynamodb:GetItem, Resource: !Sub "${AWS::AccountId}:table/T"}
               - !If [Some, {Effect: Allow, Action: [%s], Resource: !Ref Q}, !Ref AWS::NoValue]
 """
 MODULE = """

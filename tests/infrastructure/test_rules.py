@@ -18,7 +18,9 @@ EVERYTHING = {
     ("xray:PutTraceSegments", "*"): "X-Ray has no resources for it",
     ("dynamodb:ListStreams", "*"): "lists the streams of all tables",
 }
-MANAGED = {"ApiGatewayAccountRole": "the account's role for API Gateway's logs, as AWS documents it"}
+MANAGED = {
+    "ApiGatewayAccountRole": "the account's role for API Gateway's logs, as AWS documents it"
+}
 
 
 def shaped(template: Template) -> Iterator[str]:

@@ -1,0 +1,202 @@
+"""The two public contracts against what is deployed and what the code answers."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from graphql import GraphQLInputObjectType, GraphQLObjectType, build_schema
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from tests.infrastructure import code, rules
+from tests.infrastructure.templates import ROOT, Json, Template, target, templates
+
+# AppSync knows these without their being declared.
+SCALARS = "scalar AWSDateTime scalar AWSEmail scalar AWSJSON scalar AWSURL scalar AWSTimestamp\n"
+SCHEMA = build_schema(SCALARS + (ROOT / "schema.graphql").read_text())
+OPENAPI: Json = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+TEMPLATES = templates()
+CONTEXT_OF_URI = re.compile(r"functions/\$\{(\w+)\.Outputs\.ApiFunctionArn\}/invocations$")
+
+# Routes that anybody may call.
+OPEN = {("get", "/health")}
+
+
+def fields() -> set[tuple[str, str]]:
+    roots = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
+    return {(root.name, field) for root in roots if root for field in root.fields}
+
+
+def resolvers(template: Template) -> list[tuple[str, str]]:
+    return [
+        (properties["TypeName"], properties["FieldName"])
+        for _, properties in template.properties("AWS::AppSync::Resolver")
+    ]
+
+
+def api_source(context: str) -> str:
+    return (ROOT / "functions" / context / "api.py").read_text()
+
+
+def operations() -> Iterator[tuple[str, str, Json]]:
+    for path, item in OPENAPI["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def test_every_field_has_exactly_one_resolver() -> None:
+    deployed = [field for template in TEMPLATES for field in resolvers(template)]
+    assert list(rules.resolver_faults(fields(), deployed)) == []
+
+
+def test_a_field_without_or_with_two_resolvers_is_noticed() -> None:
+    schema = {("Query", "me"), ("Query", "activity")}
+    assert list(rules.resolver_faults(schema, [*schema])) == []
+    assert list(rules.resolver_faults(schema, [("Query", "me")]))
+    assert list(rules.resolver_faults(schema, [*schema, ("Query", "me")]))
+    assert list(rules.resolver_faults(schema, [*schema, ("Query", "you")]))
+
+
+@pytest.mark.parametrize("template", TEMPLATES[1:], ids=lambda template: template.name)
+def test_a_context_answers_exactly_the_fields_that_it_resolves(template: Template) -> None:
+    functions = dict(template.functions())
+    answered = code.fields(api_source(template.name)) if "ApiFunction" in functions else []
+    assert sorted(answered) == sorted(resolvers(template))
+
+
+def test_every_resolver_shares_the_one_file_and_its_contexts_function() -> None:
+    for template in TEMPLATES:
+        sources = dict(template.properties("AWS::AppSync::DataSource"))
+        for logical_id, resolver in template.properties("AWS::AppSync::Resolver"):
+            field = resolver["FieldName"]
+            assert logical_id == f"{resolver['TypeName']}{field[0].upper()}{field[1:]}Resolver"
+            assert resolver["Kind"] == "UNIT"
+            assert resolver["CodeS3Location"] == "../../appsync/resolver.js"
+            source = sources[target(resolver["DataSourceName"])]
+            assert "ApiFunction.Arn" in str(source["LambdaConfig"]).replace("', '", ".")
+
+
+def test_the_resolver_file_exports_its_functions_on_lines_of_their_own() -> None:
+    lines = (ROOT / "appsync" / "resolver.js").read_text().splitlines()
+    assert [line for line in lines if line.startswith("export ")] == [
+        "export function request(ctx) {",
+        "export function response(ctx) {",
+    ]
+
+
+def test_queries_have_a_depth_and_a_number_of_resolvers() -> None:
+    api = dict(TEMPLATES[0].properties("AWS::AppSync::GraphQLApi"))["GraphqlApi"]
+    deepest = max(
+        1 + _depth(field.type, frozenset())
+        for root in (SCHEMA.query_type, SCHEMA.mutation_type)
+        if root
+        for field in root.fields.values()
+    )
+    assert deepest <= api["QueryDepthLimit"] <= 20
+    assert 0 < api["ResolverCountLimit"] <= 100
+    assert api["AuthenticationType"] == "AMAZON_COGNITO_USER_POOLS"
+    assert "AdditionalAuthenticationProviders" not in api
+
+
+def _depth(kind: Any, seen: frozenset[str]) -> int:
+    while hasattr(kind, "of_type"):
+        kind = kind.of_type
+    if not isinstance(kind, GraphQLObjectType) or kind.name in seen:
+        return 0
+    return 1 + max(_depth(field.type, seen | {kind.name}) for field in kind.fields.values())
+
+
+def test_the_rest_contract_is_valid_openapi_alone() -> None:
+    OpenAPIV30SpecValidator(OPENAPI).validate()
+
+
+def test_cloudformations_functions_stand_in_extensions_only() -> None:
+    def outside(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, each in value.items():
+                if name.startswith("Fn::") or name == "Ref":
+                    yield name
+                if not name.startswith("x-amazon-"):
+                    yield from outside(each)
+        elif isinstance(value, list):
+            for each in value:
+                yield from outside(each)
+
+    assert list(outside(OPENAPI)) == []
+    assert list(outside({"info": [{"Fn::Sub": "x"}]})) == ["Fn::Sub"]
+
+
+def test_every_route_is_in_the_contract_and_answered_by_its_context() -> None:
+    contract = set()
+    for method, path, operation in operations():
+        integration = operation["x-amazon-apigateway-integration"]
+        found = CONTEXT_OF_URI.search(integration["uri"]["Fn::Sub"])
+        assert found, path
+        assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
+        if method != "options":
+            contract.add((found[1].lower(), method, path))
+    answered = {
+        (template.name, *route)
+        for template in TEMPLATES[1:]
+        if "ApiFunction" in dict(template.functions())
+        for route in code.routes(api_source(template.name))
+    }
+    assert contract == answered
+
+
+def test_every_path_answers_preflights_without_a_token() -> None:
+    for path, item in OPENAPI["paths"].items():
+        assert item["options"]["security"] == [], path
+
+
+def test_every_other_route_wants_an_access_token() -> None:
+    (scheme,) = OPENAPI["components"]["securitySchemes"]
+    for method, path, operation in operations():
+        if method != "options":
+            wanted: list[Json] = [{scheme: ["aws.cognito.signin.user.admin"]}]
+            assert operation["security"] == ([] if (method, path) in OPEN else wanted), path
+
+
+def test_the_api_may_call_the_functions_of_its_routes_on_these_paths_only() -> None:
+    allowed = {
+        (target(properties["FunctionName"]), properties["SourceArn"]["Fn::Sub"].partition("/")[2])
+        for _, properties in TEMPLATES[0].properties("AWS::Lambda::Permission")
+        if properties["Principal"] == "apigateway.amazonaws.com"
+    }
+    wanted = set()
+    for _, path, operation in operations():
+        uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        found = CONTEXT_OF_URI.search(uri)
+        assert found
+        wanted.add((found[1], "*/*" + path))
+    assert allowed == wanted
+
+
+def test_refusals_are_problem_documents_and_so_are_the_gateways_own() -> None:
+    for method, path, operation in operations():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400 and (method, path, status) != ("get", "/health", "503"):
+                assert answer == {"$ref": "#/components/responses/Problem"}, path
+    required = OPENAPI["components"]["schemas"]["Problem"]["required"]
+    for kind, response in OPENAPI["x-amazon-apigateway-gateway-responses"].items():
+        header = response["responseParameters"]["gatewayresponse.header.Content-Type"]
+        assert header == "'application/problem+json'", kind
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert set(body) == set(required), kind
+        assert body["status"] == response["statusCode"], kind
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "UNAUTHORIZED", "THROTTLED"} <= (
+        OPENAPI["x-amazon-apigateway-gateway-responses"].keys()
+    )
+
+
+def test_both_contracts_show_the_same_organisation() -> None:
+    shown = OPENAPI["components"]["schemas"]
+    for name in ("Organization", "Limits", "Usage", "OrganizationSettings"):
+        kind = SCHEMA.type_map[name]
+        assert isinstance(kind, GraphQLObjectType)
+        assert set(shown[name]["properties"]) == set(kind.fields), name
+    created = SCHEMA.type_map["CreateOrganizationInput"]
+    assert isinstance(created, GraphQLInputObjectType)
+    assert set(shown["CreateOrganization"]["properties"]) == set(created.fields)
