@@ -107,7 +107,7 @@ class TenantSessions:
     def _assume(self, tenant_id: str) -> _Cached:
         session = self.sts.assume_role(
             RoleArn=self.role_arn,
-            RoleSessionName=f"tenant-{tenant_id}"[:64],
+            RoleSessionName=f"tenant-{tenant_id.replace(':', '-')}"[:64],
             DurationSeconds=int(LIFETIME.total_seconds()),
             Policy=self.scope.policy(tenant_id),
         )["Credentials"]

@@ -1,0 +1,76 @@
+"""What a standing allows: the expected answers are typed here."""
+
+import pytest
+
+from tenantry.errors import ForbiddenError, NotAMemberError, OrganizationSuspendedError
+from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.roles import ADMINS, EVERYONE, GROUP_OF_ROLE, Permission, Role
+
+READ = Permission("things.read", EVERYONE, writes=False)
+WRITE = Permission("things.write", ADMINS)
+
+ANSWERS: list[tuple[str, str, str, type[Exception] | None, type[Exception] | None]] = [
+    # role, member, organisation, reading, writing
+    ("OWNER", "ACTIVE", "ACTIVE", None, None),
+    ("ADMIN", "ACTIVE", "ACTIVE", None, None),
+    ("MANAGER", "ACTIVE", "ACTIVE", None, ForbiddenError),
+    ("MEMBER", "ACTIVE", "ACTIVE", None, ForbiddenError),
+    ("VIEWER", "ACTIVE", "ACTIVE", None, ForbiddenError),
+    ("OWNER", "REMOVED", "ACTIVE", NotAMemberError, NotAMemberError),
+    ("OWNER", "SUSPENDED", "ACTIVE", NotAMemberError, NotAMemberError),
+    ("OWNER", "INVITED", "ACTIVE", NotAMemberError, NotAMemberError),
+    ("OWNER", "ACTIVE", "SUSPENDED", None, OrganizationSuspendedError),
+    ("VIEWER", "ACTIVE", "SUSPENDED", None, OrganizationSuspendedError),
+    ("OWNER", "ACTIVE", "CANCELLED", None, OrganizationSuspendedError),
+    ("ADMIN", "ACTIVE", "CANCELLED", OrganizationSuspendedError, OrganizationSuspendedError),
+    ("OWNER", "REMOVED", "CANCELLED", NotAMemberError, NotAMemberError),
+]
+
+
+def _standing(role: str, member: str, organization: str, extra: frozenset[str]) -> Standing:
+    return Standing(
+        tenant_id="acme",
+        user_id="ada",
+        role=Role(role),
+        member_status=MemberStatus(member),
+        organization_status=OrganizationStatus(organization),
+        plan="FREE",
+        extra_permissions=extra,
+    )
+
+
+@pytest.mark.parametrize(("role", "member", "organization", "reading", "writing"), ANSWERS)
+def test_a_member_may_what_role_and_states_allow(
+    role: str,
+    member: str,
+    organization: str,
+    reading: type[Exception] | None,
+    writing: type[Exception] | None,
+) -> None:
+    standing = _standing(role, member, organization, frozenset())
+    for permission, expected in ((READ, reading), (WRITE, writing)):
+        if expected is None:
+            standing.require(permission)
+        else:
+            with pytest.raises(ForbiddenError) as refused:
+                standing.require(permission)
+            assert type(refused.value) is expected
+
+
+def test_an_extra_permission_adds_to_the_role_and_to_nothing_else() -> None:
+    extra = frozenset({"things.write"})
+    _standing("VIEWER", "ACTIVE", "ACTIVE", extra).require(WRITE)
+    with pytest.raises(OrganizationSuspendedError):
+        _standing("VIEWER", "ACTIVE", "SUSPENDED", extra).require(WRITE)
+    with pytest.raises(NotAMemberError):
+        _standing("VIEWER", "REMOVED", "ACTIVE", extra).require(WRITE)
+
+
+def test_every_role_has_its_group() -> None:
+    assert {role.value: group for role, group in GROUP_OF_ROLE.items()} == {
+        "OWNER": "OrgAdmin",
+        "ADMIN": "OrgAdmin",
+        "MANAGER": "Manager",
+        "MEMBER": "Member",
+        "VIEWER": "Viewer",
+    }
