@@ -199,7 +199,7 @@ Resources:
       Policies:
         - PolicyDocument:
             Statement:
-              - {Effect: Allow, Action: dynamodb:GetItem, Resource: !Sub "${AWS::AccountId}:table/T"}
+              - {Effect: Allow, Action: dynamodb:GetItem, Resource: !Sub "${AWS::AccountId}:T"}
               - !If [Some, {Effect: Allow, Action: [%s], Resource: !Ref Q}, !Ref AWS::NoValue]
 """
 MODULE = """
@@ -219,7 +219,7 @@ def test_a_wider_role_is_noticed_by_table_and_by_code() -> None:
         dict(parse("x", ROLE % action).properties())["R"]
         for action in ("sqs:SendMessage", "sqs:SendMessage, dynamodb:Scan")
     )
-    allowed = {("dynamodb:GetItem", "table/T"), ("sqs:SendMessage", "Q")}
+    allowed = {("dynamodb:GetItem", "T"), ("sqs:SendMessage", "Q")}
     called = {"dynamodb:GetItem", "sqs:SendMessage"}
 
     assert rules.grants(good) == allowed
