@@ -19,7 +19,7 @@ def test_five_seconds_without_an_answer_are_a_second_try(patience: Any) -> None:
     assert directory.exists()
 
 
-def test_three_tries_are_all(patience: Any) -> None:
+def test_three_tries_are_all(patience: Any, until: Any) -> None:
     directory, error = patience["always_slow"].result(timeout=60)
 
     assert error is not None
@@ -28,5 +28,7 @@ def test_three_tries_are_all(patience: Any) -> None:
         "Message": "PreSignUp invocation failed due to error "
         "Socket timeout while invoking Lambda function.",
     }
+    # A try that was given up may write its event down after the answer.
+    until(lambda: len(directory.sources()) >= 3)
     assert directory.sources() == ["PreSignUp_SignUp"] * 3
     assert not directory.exists()
