@@ -61,7 +61,7 @@ class Redrive:
         pages = self.aws("sqs").get_paginator("list_queues").paginate(QueueNamePrefix=self.prefix)
         for page in pages:
             for url in page.get("QueueUrls", []):
-                if _name(url).endswith(("-dlq", FAILURES)):
+                if _name(url).endswith(("-dead-letters", FAILURES)):
                     found[url] = self._waiting(url)
         return found
 

@@ -65,17 +65,17 @@ def _bodies(sqs: Any, url: str) -> list[str]:
 
 
 def test_only_dead_letter_queues_of_the_deployment_are_listed(sqs: Any, redrive: Redrive) -> None:
-    dead = _queue(sqs, "shop-audit-events-dlq")
+    dead = _queue(sqs, "shop-audit-events-dead-letters")
     kept = _queue(sqs, "shop-streams-publisher-failures")
     _queue(sqs, "shop-audit-events")
-    _queue(sqs, "other-audit-events-dlq")
+    _queue(sqs, "other-audit-events-dead-letters")
     sqs.send_message(QueueUrl=dead, MessageBody="x")
 
     assert redrive.queues() == {dead: 1, kept: 0}
 
 
 def test_dead_letters_go_back_to_the_queue_they_came_from(sqs: Any, redrive: Redrive) -> None:
-    dead = _queue(sqs, "shop-audit-events-dlq")
+    dead = _queue(sqs, "shop-audit-events-dead-letters")
     policy = json.dumps({"deadLetterTargetArn": _arn(sqs, dead), "maxReceiveCount": 5})
     source = _queue(sqs, "shop-audit-events", RedrivePolicy=policy)
     for body in ("one", "two"):
@@ -89,7 +89,7 @@ def test_dead_letters_go_back_to_the_queue_they_came_from(sqs: Any, redrive: Red
 
 
 def test_an_undelivered_event_goes_to_the_target_it_was_for(sqs: Any, redrive: Redrive) -> None:
-    dead = _queue(sqs, "shop-audit-rule-dlq")
+    dead = _queue(sqs, "shop-audit-rule-dead-letters")
     target = _queue(sqs, "shop-audit-events")
     sqs.send_message(
         QueueUrl=dead,
@@ -145,7 +145,7 @@ def test_a_record_stays_when_the_publisher_itself_fails(
 
 
 def test_what_fails_again_waits_for_the_next_run(sqs: Any, redrive: Redrive) -> None:
-    dead = _queue(sqs, "shop-audit-rule-dlq")
+    dead = _queue(sqs, "shop-audit-rule-dead-letters")
     sqs.send_message(
         QueueUrl=dead,
         MessageBody="event",
