@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "logs": lambda: follow_logs(where, console, options.function),
         "reset": lambda: reset(where, console),
     }
+    # Told to end is as good as interrupted; the server itself listens for both.
+    if options.command != "serve" and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         commands[options.command]()
     except LocalCloudError as error:
@@ -68,6 +72,10 @@ def up(where: Place, console: Console, *, foreground: bool = False) -> dict[str,
     except KeyboardInterrupt:
         if foreground or started:
             console.print()
+            down(where, console)
+        raise
+    except LocalCloudError:
+        if foreground:
             down(where, console)
         raise
     return found

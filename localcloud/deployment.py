@@ -63,7 +63,7 @@ def deploy(
     if not is_ready(where):
         raise NotRunningError(where.home)
     told = progress or (lambda _: None)
-    told("deploying")
+    told("uploading")
     verify_sender(where)
     chosen = parameters() if overrides is None else dict(overrides)
     _run_sam(where, built, stack, chosen, told)
@@ -169,8 +169,8 @@ def _run_sam(
             if match := _RESOURCE_DONE.search(line):
                 done += 1
                 told(f"{done} resources done, last {match[2]}")
-            elif line.startswith(("Uploading", "Waiting", "File with same data")):
-                told(line.split("  ")[0].rstrip(".:"))
+            elif line.strip().startswith(("Uploading", "Waiting", "File with same data")):
+                told("comparing" if "changeset" in line else "uploading")
         status = process.wait()
     except BaseException:
         process.terminate()

@@ -119,7 +119,7 @@ def port_in_use(port: int) -> bool:
 
 
 def emulator_environment(where: Place) -> dict[str, str]:
-    """What MiniStack reads when it is imported; see localcloud/README for each choice."""
+    """What MiniStack reads when it is imported."""
     return {
         "BIND_HOST": HOST,
         "MINISTACK_HOST": HOST,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from importlib.util import find_spec
 
 MENDS = (
     "nested_applications",
@@ -32,7 +31,7 @@ def install_all() -> tuple[str, ...]:
     left_out = set(filter(None, os.environ.get("LOCALCLOUD_WITHOUT", "").split(",")))
     installed = []
     for name in MENDS:
-        if name in left_out or find_spec(f"localcloud.edge.{name}") is None:
+        if name in left_out:
             continue
         importlib.import_module(f"localcloud.edge.{name}").install()
         installed.append(name)
