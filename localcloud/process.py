@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -28,19 +28,15 @@ _LOG_TAIL = 15
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 _INHERITED_PREFIXES = ("LOCALCLOUD_", "SMTP_")
 
-type Tick = Callable[[], None]
-
 
 def start(
     where: Place,
     *,
     environment: dict[str, str] | None = None,
-    tick: Tick | None = None,
 ) -> int:
     """Start the server in a process of its own and wait until it answers; returns its id.
 
-    `tick` is called about twenty times a second while waiting. Raises AlreadyRunningError,
-    PortInUseError or StartFailedError.
+    Raises AlreadyRunningError, PortInUseError or StartFailedError.
     """
     if running(where) is not None:
         raise AlreadyRunningError(where.home)
@@ -75,13 +71,11 @@ def start(
             raise StartFailedError(
                 f"The local cloud did not answer within {START_SECONDS:.0f} s.\n{log_tail(where)}"
             )
-        if tick is not None:
-            tick()
         time.sleep(_POLL_SECONDS)
     return process.pid
 
 
-def stop(where: Place, *, tick: Tick | None = None) -> bool:
+def stop(where: Place) -> bool:
     """Stop the server, its state saved; False when none was running.
 
     A server that does not end within STOP_SECONDS is killed.
@@ -96,8 +90,6 @@ def stop(where: Place, *, tick: Tick | None = None) -> bool:
         if time.monotonic() > deadline:
             _signal(pid, signal.SIGKILL)
             deadline += STOP_SECONDS
-        if tick is not None:
-            tick()
         _reap(pid)
         time.sleep(_POLL_SECONDS)
     _reap(pid)

@@ -9,7 +9,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -114,11 +113,6 @@ def until[T](found: Callable[[], T | None], seconds: float = 20) -> T:
 @pytest.fixture(scope="session", name="until")
 def until_fixture() -> Callable[..., Any]:
     return until
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
 
 
 def _zipped(source: str) -> bytes:
