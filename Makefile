@@ -23,6 +23,9 @@ ifdef PORT
 export PORT
 endif
 
+# Where the local cloud at that port keeps its data and outputs.
+home := .localcloud$(if $(filter-out 4566,$(PORT)),/$(PORT))
+
 # --- what is built, for which machine -----------------------------------------------------------
 
 ifeq ($(ENV),local)
@@ -91,7 +94,7 @@ reset: $(dev)/installed ## empty the local cloud: every user and item goes
 	@python -m localcloud reset
 
 redrive: $(dev)/installed ## send what lies in the dead-letter queues back to where it failed
-	@python -m ops.redrive
+	@python -m ops.redrive $(if $(filter local,$(ENV)),--outputs $(home)/outputs.json,--prefix tenantry-$(ENV))
 
 check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates, generated pages
 	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages

@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,11 @@ class Redrive:
 
     def queues(self) -> dict[str, int]:
         """Every dead-letter queue of the deployment by URL, with how many messages wait there."""
-        found: dict[str, int] = {}
-        pages = self.aws("sqs").get_paginator("list_queues").paginate(QueueNamePrefix=self.prefix)
-        for page in pages:
-            for url in page.get("QueueUrls", []):
-                if _name(url).endswith(("-dead-letters", FAILURES)):
-                    found[url] = self._waiting(url)
-        return found
+        return {
+            url: self._waiting(url)
+            for url in self._all_queues()
+            if _name(url).endswith(("-dead-letters", FAILURES))
+        }
 
     def run(self, url: str, advance: Callable[[], None] = lambda: None) -> Moved:
         """Send what waits in the queue back; messages without a way back stay."""
@@ -85,10 +84,24 @@ class Redrive:
     def _way_back(self, url: str) -> Callable[[Message], str]:
         if _name(url).endswith(FAILURES):
             return self._publish_again
-        sources = self.aws("sqs").list_dead_letter_source_queues(QueueUrl=url).get("queueUrls", [])
-        if sources:
-            return lambda message: self._send(sources[0], message)
+        for source in self._all_queues():
+            if self._dead_letters_of(source) == _name(url):
+                return partial(self._send, source)
         return self._deliver_again
+
+    def _all_queues(self) -> Iterator[str]:
+        pages = self.aws("sqs").get_paginator("list_queues").paginate(QueueNamePrefix=self.prefix)
+        for page in pages:
+            yield from page.get("QueueUrls", [])
+
+    def _dead_letters_of(self, url: str) -> str:
+        """The name of the queue's dead-letter queue, read from the queue itself: the local cloud
+        does not list the sources of one."""
+        answer = self.aws("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=["RedrivePolicy"]
+        )
+        policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+        return str(policy.get("deadLetterTargetArn", "")).rpartition(":")[2]
 
     def _send(self, source: str, message: Message) -> str:
         self.aws("sqs").send_message(QueueUrl=source, MessageBody=message["Body"])
