@@ -112,7 +112,7 @@ def test_under_conflicts_and_throttling_nothing_acknowledged_is_lost(
     ministack_platform_table: Table, stamp: Stamp
 ) -> None:
     """Conflicts 30 %, throttling 20 %, half of every batch unprocessed; 80 % to one tenant."""
-    table, seed, total = ministack_platform_table, 20260302, 1000
+    table, seed, total = ministack_platform_table, 20260302, 600
     random_tenant = random.Random(seed)
     tenants = ["busy" if random_tenant.random() < 0.8 else f"t{n % 9}" for n in range(total)]
     for tenant in set(tenants):

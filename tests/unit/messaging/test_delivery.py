@@ -8,10 +8,10 @@ from tenantry.errors import CorruptDataError, ForbiddenError
 from tenantry.messaging.delivery import PlatformSenders, received
 from tenantry.messaging.event import Envelope
 from tenantry.messaging.stamp import Stamp
-from tests.support.messages import PLATFORM_ACCOUNT, bus_event
+from tests.support.invocations import ACCOUNT, bus_event
 from tests.support.things import changed
 
-SENDERS = PlatformSenders(PLATFORM_ACCOUNT)
+SENDERS = PlatformSenders(ACCOUNT)
 
 
 class Everyone:
@@ -50,7 +50,7 @@ def test_another_account_is_refused(envelope: Envelope) -> None:
 
 def test_an_account_named_inside_the_detail_counts_for_nothing(envelope: Envelope) -> None:
     event = bus_event(envelope, account="111111111111")
-    event["detail"]["account"] = PLATFORM_ACCOUNT
+    event["detail"]["account"] = ACCOUNT
     with pytest.raises(ForbiddenError):
         received(event, SENDERS)
 
@@ -77,7 +77,7 @@ def test_an_event_that_says_two_things_is_corrupt(
     envelope: Envelope, other: dict[str, Any]
 ) -> None:
     with pytest.raises(CorruptDataError) as corrupt:
-        received(bus_event(envelope, **other), SENDERS)
+        received({**bus_event(envelope), **other}, SENDERS)
     assert "secret" not in str(corrupt.value)
 
 

@@ -22,7 +22,7 @@ from tenantry.runtime.cognito import trigger
 from tenantry.runtime.inputs import Input, parse
 from tenantry.runtime.observability import logger
 from tenantry.runtime.rest import caller_of, rest_resolver
-from tests.support.messages import PLATFORM_ACCOUNT, bus_event, queue_event
+from tests.support.invocations import ACCOUNT, bus_event, queue_event
 from tests.support.things import ThingChanged
 from tests.support.triggers import cognito_event
 
@@ -72,6 +72,10 @@ def _envelope(stamp: Stamp, tenant_id: str | None, user_id: str = SUB) -> Envelo
     )
 
 
+def _batch(*bodies: Any) -> dict[str, Any]:
+    return queue_event(body if isinstance(body, str) else json.dumps(body) for body in bodies)
+
+
 def _whose(line: dict[str, Any]) -> dict[str, Any]:
     return {n: line.get(n) for n in ("tenant_id", "user_id", "correlation_id")}
 
@@ -114,9 +118,9 @@ def test_a_consumer_goes_on_with_the_causes_correlation_id(
 ) -> None:
     envelope = _envelope(stamp, "acme")
     consume(
-        queue_event(bus_event(envelope)),
+        _batch(bus_event(envelope)),
         lambda_context,
-        PlatformSenders(PLATFORM_ACCOUNT),
+        PlatformSenders(ACCOUNT),
         lambda _: logger.info("working"),
     )
     assert [line["message"] for line in lines()] == ["working", "consumed"]
@@ -135,10 +139,8 @@ def test_one_message_of_a_batch_is_never_logged_as_anothers(
 
     bodies = [bus_event(envelope) for envelope in batch]
     bodies.insert(2, {"no": "event"})
-    answered = consume(
-        queue_event(*bodies), lambda_context, PlatformSenders(PLATFORM_ACCOUNT), work
-    )
-    assert answered == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
+    answered = consume(_batch(*bodies), lambda_context, PlatformSenders(ACCOUNT), work)
+    assert answered == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
     seen = [(line["message"], line.get("tenant_id"), line.get("event_id")) for line in lines()]
     assert seen == [
         ("working on acme", "acme", batch[0].id),
@@ -160,16 +162,14 @@ def test_records_that_fail_come_back_alone(
 
     tenants = ["good", "bad", "good", "bad"]
     bodies = [bus_event(_envelope(stamp, tenant)) for tenant in tenants]
-    senders = PlatformSenders(PLATFORM_ACCOUNT)
-    answered = consume(queue_event(*bodies), lambda_context, senders, work)
+    senders = PlatformSenders(ACCOUNT)
+    answered = consume(_batch(*bodies), lambda_context, senders, work)
     failed = [failure["itemIdentifier"] for failure in answered["batchItemFailures"]]
-    assert failed == ["message-1", "message-3"]
-    all_bad = consume(queue_event(bodies[1]), lambda_context, senders, work)
+    assert failed == ["m-1", "m-3"]
+    all_bad = consume(_batch(bodies[1]), lambda_context, senders, work)
     assert len(all_bad["batchItemFailures"]) == 1
     foreign = bus_event(_envelope(stamp, "good"), account="111111111111")
-    assert (
-        len(consume(queue_event(foreign), lambda_context, senders, work)["batchItemFailures"]) == 1
-    )
+    assert len(consume(_batch(foreign), lambda_context, senders, work)["batchItemFailures"]) == 1
 
 
 def test_a_trigger_names_a_user_by_id_and_never_by_address(
@@ -220,7 +220,7 @@ def _failures() -> list[Callable[[], Any]]:
 def test_what_a_failure_quotes_is_never_logged(
     lines: Lines, lambda_context: LambdaContext, stamp: Stamp, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    senders = PlatformSenders(PLATFORM_ACCOUNT)
+    senders = PlatformSenders(ACCOUNT)
     event = cognito_event("UserMigration_Authentication", CANARIES[3], password=CANARIES[0])
     for fail in _failures():
         with suppress(Exception):
@@ -232,7 +232,7 @@ def test_what_a_failure_quotes_is_never_logged(
         with suppress(Exception):
             app.resolve({"path": "/things", "httpMethod": "GET"}, lambda_context)
         bodies: list[Any] = [bus_event(_envelope(stamp, "acme")), CANARIES[1]]
-        consume(queue_event(*bodies), lambda_context, senders, lambda _, fail=fail: fail())  # type: ignore[misc]
+        consume(_batch(*bodies), lambda_context, senders, lambda _, fail=fail: fail())  # type: ignore[misc]
     said = json.dumps(lines()) + "".join(capfd.readouterr())
     assert len(lines()) > 4 * len(CANARIES)
     assert [canary for canary in CANARIES if canary in said] == []

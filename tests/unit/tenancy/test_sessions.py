@@ -73,7 +73,13 @@ def test_a_client_is_made_with_the_tenants_own_credentials(
                     "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORG#acme", "ORG#acme#*"]},
                     "Null": {"dynamodb:LeadingKeys": "false"},
                 },
-            }
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["kms:Decrypt", "kms:DescribeKey"],
+                "Resource": "*",
+                "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
+            },
         ],
     }
 

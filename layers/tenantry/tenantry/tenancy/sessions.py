@@ -33,6 +33,17 @@ WRITE = (
 )
 
 
+_KEY_OF_THE_TABLES = {
+    "Effect": "Allow",
+    "Action": ["kms:Decrypt", "kms:DescribeKey"],
+    "Resource": "*",
+    "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
+}
+"""A table with a key of the account's own is read in the caller's name, so a session that does not
+allow it would be refused; only through DynamoDB, so it opens no data by itself. The key's policy
+says which keys these are."""
+
+
 @dataclass(frozen=True)
 class DataScope:
     """What a handler does with tenants' data: which tables, and whether it writes."""
@@ -59,7 +70,8 @@ class DataScope:
                             },
                             "Null": {"dynamodb:LeadingKeys": "false"},
                         },
-                    }
+                    },
+                    _KEY_OF_THE_TABLES,
                 ],
             },
             separators=(",", ":"),
