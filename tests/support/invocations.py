@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 
 from tenantry.messaging.event import Envelope
+from tenantry.runtime.observability import metrics
 
 ACCOUNT = "000000000000"
 
 
 def wire(monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
     """Give functions this environment, and nothing that was built in another one."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "tests")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tenantry")
+    # Powertools reads these when it is imported, which in tests came first.
+    monkeypatch.setattr(metrics.provider, "namespace", "Tenantry")
+    monkeypatch.setattr(metrics.provider, "service", "tests")
     monkeypatch.setenv("PLATFORM_ACCOUNT_ID", ACCOUNT)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

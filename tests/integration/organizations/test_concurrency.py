@@ -13,6 +13,7 @@ from tenantry.errors import TenantryError
 from tenantry.messaging.stamp import Cause
 from tenantry.organizations.bootstrap import organization_service
 from tenantry.organizations.model import Plan
+from tenantry.persistence.writes import Count
 from tenantry.tenancy.caller import Caller
 from tests.integration.organizations.conftest import Api
 from tests.support.faults import Stopped, injected, stop_after
@@ -79,11 +80,11 @@ def test_without_its_reservation_a_slug_would_be_given_twice(
     concurrent_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The twin of the test above."""
+    numbers = iter(range(1000))
     monkeypatch.setattr(
         "tenantry.organizations.dynamodb._slug_key",
         lambda slug: {"PK": f"SLUG#{slug}", "SK": str(next(numbers))},
     )
-    numbers = iter(range(1000))
     works = [founding(f"u-{n}", name="Acme", slug="acme") for n in range(4)]
 
     assert codes(at_once(works)) == {"OK": 4}
@@ -185,13 +186,9 @@ def test_without_a_limit_in_the_transaction_more_would_join(
 ) -> None:
     """The twin of the test above: a check before the write alone lets all of them in."""
     _joinable(concurrent_api, monkeypatch)
-    from tenantry.organizations import dynamodb
-
-    counted = dynamodb.Count
     monkeypatch.setattr(
-        dynamodb,
-        "Count",
-        lambda key, attribute, by, **more: counted(key, attribute, by, require=more["require"]),
+        "tenantry.organizations.dynamodb.Count",
+        lambda key, attribute, by, **more: Count(key, attribute, by, require=more["require"]),
     )
 
     joined = at_once([_join(number) for number in range(32)])

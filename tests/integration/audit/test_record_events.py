@@ -1,0 +1,215 @@
+"""Every event ends in the audit log, whatever happens on the way (rows 11, 12, 13)."""
+
+import json
+import random
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tenantry.audit.model import Entry
+from tenantry.audit.service import RecordingService
+from tenantry.messaging.event import Envelope
+from tenantry.runtime.observability import logger
+from tests.integration.audit.conftest import Audit, bodies, envelope
+from tests.support.capacity import measured
+from tests.support.clock import START
+from tests.support.fakes.audit import InMemoryAudit
+from tests.support.faults import (
+    Stopped,
+    injected,
+    lose_answer,
+    lose_answers,
+    refused,
+    stop_after,
+    stop_before,
+)
+from tests.support.invocations import bus_event, forget
+from tests.support.streams import shuffled_with_duplicates
+
+
+def batches(messages: list[str]) -> list[list[str]]:
+    return [messages[start : start + 10] for start in range(0, len(messages), 10)]
+
+
+def many(count: int) -> list[Envelope]:
+    """Events of 20 organisations and of users without one, over ten months."""
+    return [
+        envelope(
+            number,
+            START + timedelta(hours=number * 3.7),
+            tenant_id=f"t-{number % 21}" if number % 21 else None,
+            entity_id=f"u-{number % 5}",
+        )
+        for number in range(count)
+    ]
+
+
+def reference(events: list[Envelope]) -> dict[tuple[str | None, str], Entry]:
+    """The log as it has to be, told in one line: each event once, at its own place."""
+    return {(Entry.of(each).tenant_id, Entry.of(each).position): Entry.of(each) for each in events}
+
+
+def test_an_event_is_kept_whole_and_with_nothing_that_publishes_it(audit: Audit) -> None:
+    assert audit.deliver(*bodies(envelope(7))) == []
+
+    [item] = audit.stored()
+    assert item["PK"] == {"S": "ORG#t-1#AUDIT#2026-03"}
+    assert item["SK"] == {"S": "2026-03-02T09:00:00.000000Z#e-00007"}
+    assert item["GSI1PK"] == {"S": "ORG#t-1#ACTOR#ada"}
+    assert item["GSI2PK"] == {"S": "ORG#t-1#TYPE#OrganizationUpdated"}
+    assert item["GSI3PK"] == {"S": "ORG#t-1#ENTITY#t-1"}
+    assert item["GSI1SK"] == item["GSI2SK"] == item["GSI3SK"] == item["SK"]
+    assert item["data"] == {"M": {"number": {"N": "7"}}}
+    assert "events" not in item
+
+
+def test_what_happens_to_a_user_alone_is_kept_under_the_user(audit: Audit) -> None:
+    audit.deliver(*bodies(envelope(1, tenant_id=None, entity_type="User", entity_id="ada")))
+
+    [item] = audit.stored()
+    assert item["PK"] == {"S": "USER#ada#AUDIT#2026-03"}
+    assert item["GSI1PK"]["S"].startswith("USER#ada#")
+
+
+def test_recording_is_one_conditional_write(audit: Audit) -> None:
+    with measured(audit.table._client) as cost:
+        audit.deliver(*bodies(envelope(1)))
+
+    assert cost.operations == ["PutItem"]
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (0, 1, 3)
+
+
+def test_events_repeated_and_in_disorder_are_each_kept_once(audit: Audit) -> None:
+    events = many(400)
+    dice = random.Random(13)
+    messages = list(shuffled_with_duplicates(bodies(*events), 2, dice.randint))
+
+    failed = [audit.deliver(*batch) for batch in batches(messages)]
+
+    assert not any(failed)
+    assert [item["event_id"]["S"] for item in audit.stored()] == [
+        each.event_id
+        for each in sorted(
+            reference(events).values(),
+            key=lambda entry: (
+                f"ORG#{entry.tenant_id}#AUDIT#{entry.month}"
+                if entry.tenant_id
+                else f"USER#{entry.entity_id}#AUDIT#{entry.month}",
+                entry.position,
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_2000_events_in_any_order_and_number_make_the_same_log(seed: int) -> None:
+    """Through the service and the fake, which the contract holds equal to the table."""
+    events = many(2000)
+    dice, log = random.Random(seed), InMemoryAudit()
+
+    for each in shuffled_with_duplicates(events, 5, dice.randint):
+        RecordingService(log).record(each)
+
+    assert log.entries == reference(events), f"seed {seed}"
+
+
+def test_a_log_that_took_the_last_word_would_depend_on_order(audit: Audit) -> None:
+    """The twin: were entries put unconditionally, a forged repetition would overwrite the first."""
+    first, forged = envelope(1), envelope(1, data={"forged": True})
+    audit.deliver(*bodies(first))
+    audit.deliver(*bodies(forged))
+    assert audit.stored()[0]["data"] == {"M": {"number": {"N": "1"}}}
+
+    audit.table.put({**_key(audit), "data": {"forged": True}})
+
+    assert audit.stored()[0]["data"] == {"M": {"forged": {"BOOL": True}}}
+
+
+def _key(audit: Audit) -> dict[str, Any]:
+    [item] = audit.stored()
+    return {"PK": item["PK"]["S"], "SK": item["SK"]["S"]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "x",
+        "{}",
+        "[]",
+        "null",
+        json.dumps({"detail": {}}),
+        json.dumps({**bus_event(envelope(1)), "detail-type": "Other"}),
+        json.dumps({**bus_event(envelope(1)), "source": "tenantry.billing"}),
+        json.dumps(bus_event(envelope(1), account="111111111111")),
+        json.dumps(bus_event(envelope(1, tenant_id="t-1#AUDIT"))),
+        json.dumps(bus_event(envelope(1, entity_id=""))),
+    ],
+)
+def test_what_is_no_event_of_the_platform_comes_back_alone(audit: Audit, message: str) -> None:
+    good = bodies(envelope(2), envelope(3))
+
+    assert audit.deliver(good[0], message, good[1]) == ["m-1"]
+
+    assert [item["event_id"]["S"] for item in audit.stored()] == ["e-00002", "e-00003"]
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_write_whose_answer_is_lost_is_one_entry(audit: Audit, at: int) -> None:
+    with injected(lose_answer(at=at)):
+        failed = audit.deliver(*bodies(*(envelope(number) for number in range(3))))
+
+    assert failed == []
+    assert len(audit.stored()) == 3
+
+
+@pytest.mark.parametrize("stop", [stop_before, stop_after])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_stopped_anywhere_a_batch_that_comes_again_is_kept_whole(
+    audit: Audit, stop: Callable[[int], Any], at: int
+) -> None:
+    batch = bodies(*(envelope(number) for number in range(3)))
+    with injected(stop(at)), pytest.raises(Stopped):
+        audit.deliver(*batch)
+    forget()
+
+    assert audit.deliver(*batch) == []
+    assert len(audit.stored()) == 3
+
+
+def test_through_faults_of_every_kind_nothing_is_lost(audit: Audit) -> None:
+    events = many(150)
+    waiting = bodies(*events)
+    faults = (
+        lose_answers(0.02, seed=1),
+        refused("ThrottlingException", "PutItem", share=0.1, seed=2),
+    )
+
+    with injected(*faults):
+        for _ in range(5):
+            failed = []
+            for batch in batches(waiting):
+                again = set(audit.deliver(*batch))
+                failed += [body for n, body in enumerate(batch) if f"m-{n}" in again]
+            waiting = failed
+
+    assert waiting == []
+    assert len(audit.stored()) == len(reference(events))
+
+
+def test_every_line_of_the_log_names_whose_event_it_was(
+    audit: Audit, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
+
+    audit.deliver(*bodies(envelope(1)))
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [line] = [line for line in lines if line.get("message") == "consumed"]
+    assert (line["tenant_id"], line["user_id"]) == ("t-1", "ada")
+    assert (line["correlation_id"], line["event_id"]) == ("c-1", "e-00001")
+    [counted] = [line for line in lines if "EventsRecorded" in line]
+    assert counted["EventsRecorded"] == [1.0]
