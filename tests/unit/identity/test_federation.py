@@ -112,3 +112,20 @@ def test_with_self_sign_up_off_federation_brings_nobody_new_but_links(
     pool.users["ada@example.com"] = EXISTING["confirmed"]
     with pytest.raises(ConflictError):
         closed.admit_federated(POOL, "Google_4711", attributes("true"))
+
+
+@pytest.mark.parametrize("existing", ["unconfirmed", "disabled"])
+def test_the_table_would_notice_accounts_that_are_not_looked_at(
+    sign_ups: SignUpService,
+    pool: FakeUserDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    existing: str,
+) -> None:
+    """The mutation twin: without the check of the account, a stranger's is linked."""
+    monkeypatch.setattr(PoolUser, "proven", True)
+    pool.users["ada@example.com"] = EXISTING[existing]
+
+    with pytest.raises(ConflictError):
+        sign_ups.admit_federated(POOL, "Google_4711", attributes("true"))
+
+    assert pool.links != set()

@@ -1,6 +1,7 @@
 """The mails: in the person's language, with Cognito's placeholders, and nobody's markup."""
 
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -97,6 +98,31 @@ def test_a_name_brings_in_no_markup_no_code_and_no_header(occasion: str, name: s
     assert re.findall(r"\{.*?\}", naughty.html) == re.findall(r"\{.*?\}", plain.html)
     assert naughty.subject == plain.subject
     assert len(naughty.html.encode()) <= 20_000
+
+
+@pytest.mark.parametrize(
+    "name", ["Ada", "Ada L. O'Brien-Söhne", "李雷", "J. R. R. Tolkien", "<b>Ada"]
+)
+def test_a_person_is_greeted_by_name(name: str) -> None:
+    assert f"Hello {escape(name)}," in made("CustomMessage_SignUp", name=name).html
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Win at evil.example",
+        "http://evil.example",
+        "www.evil.example",
+        "mail eve@example",
+        "Call 0900123456",
+        "x" * 61,
+        "Ada\nYou have won",
+        None,
+        " ",
+    ],
+)
+def test_an_advertisement_is_no_name(name: str | None) -> None:
+    assert "<p>Hello,</p>" in made("CustomMessage_SignUp", name=name).html
 
 
 def test_a_product_name_cannot_break_the_subject_line() -> None:

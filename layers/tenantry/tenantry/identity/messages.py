@@ -2,15 +2,18 @@
 
 Cognito sends one body, HTML, with a sign-up's code put in place of `codeParameter`; a template of
 ours is little more than that. What a person wrote is escaped, and their braces too, so that
-nobody's name brings in a code.
+nobody's name brings in a code. A name that could be an advertisement is left out: anybody can sign
+up with another's address, and what they call themselves would be our mail to a stranger.
 """
 
+import re
 from dataclasses import dataclass
 from html import escape
 from string import Template
 from typing import Final
 
-_LONGEST_NAME: Final = 120
+_LONGEST_NAME: Final = 60
+_NO_NAME: Final = re.compile(r"[:/@\\\x00-\x1f\u2028-\u202e\u2066-\u2069]|\w\.\w|\d{4}")
 
 _OCCASIONS: Final = {
     "CustomMessage_SignUp": "confirm",
@@ -159,7 +162,7 @@ def mail(
     language = _language(locales)
     words = _CATALOG[language][kind]
     with_name, without = _HELLO[language]
-    safe_name = _safe((name or "").strip()[:_LONGEST_NAME])
+    safe_name = _safe(_greetable(name or ""))
     product = _safe(branding.product)
     shown = ""
     if kind == _CODES_OF and user_name:
@@ -187,6 +190,12 @@ def _language(locales: tuple[str | None, ...]) -> str:
         if language in _CATALOG:
             return language
     return LANGUAGES[0]
+
+
+def _greetable(name: str) -> str:
+    """`name` when it looks like one: short, one line, without anything that links or dials."""
+    text = name.strip()
+    return "" if len(text) > _LONGEST_NAME or _NO_NAME.search(text) else text
 
 
 def _safe(text: str) -> str:
