@@ -2,9 +2,15 @@
 
 import pytest
 
-from tenantry.errors import IdempotencyMismatchError, InvalidInputError, SlugTakenError
+from tenantry.errors import (
+    IdempotencyMismatchError,
+    InvalidInputError,
+    NotAMemberError,
+    SlugTakenError,
+)
 from tenantry.messaging.stamp import Cause
 from tenantry.organizations.model import PlanName
+from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.unit.organizations.conftest import World
@@ -44,6 +50,17 @@ def test_a_repeated_request_answers_the_first_organisation(world: World) -> None
 
     assert world.service.create(ADA, values) == world.service.create(ADA, values)
     assert len(world.told()) == 2
+
+
+def test_a_founder_who_is_no_longer_a_member_learns_nothing_by_repeating(world: World) -> None:
+    values = {"name": "Acme", "clientMutationId": "k-1"}
+    made = world.service.create(ADA, values)
+    where = made.tenant_id, "ada"
+    removed = world.organizations.members[where].model_copy(update={"status": MemberStatus.REMOVED})
+    world.organizations.members[where] = removed
+
+    with pytest.raises(NotAMemberError):
+        world.service.create(ADA, values)
 
 
 def test_a_key_used_with_another_content_is_refused(world: World) -> None:

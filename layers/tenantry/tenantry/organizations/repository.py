@@ -21,8 +21,8 @@ class OrganizationRepository(Protocol):
     ) -> Organization:
         """Store organisation, owner and slug, all or none.
 
-        Answers the organisation that stands at the id: the given one, or the one that stood there
-        first. SlugTakenError when another organisation holds the slug.
+        Answers the organisation that stands at the id: the very one given, or the one that stood
+        there first. SlugTakenError when another organisation holds the slug.
         """
 
     def get(self, tenant_id: str) -> Organization | None:

@@ -81,27 +81,32 @@ class OrganizationService:
         """Found an organisation, the caller its owner; emits OrganizationCreated, MemberJoined.
 
         With a `clientMutationId` it is done once: a repetition answers the organisation founded
-        first, as it stands now; IdempotencyMismatchError when the content differs. SlugTakenError
-        for a slug that was asked for; one made of the name gets a suffix.
+        first, as it stands now and if its founder still may read it; IdempotencyMismatchError when
+        the content differs. SlugTakenError for a slug that was asked for; one made of the name
+        gets a suffix.
         """
         given = parse(CreateOrganizationInput, values)
         key = given.client_mutation_id
         tenant_id = derived_id("organization", caller.user_id, key) if key else self.stamp.new_id()
-        founded = self._found(tenant_id, caller.user_id, given, caller.cause)
+        founded, is_new = self._found(tenant_id, caller.user_id, given, caller.cause)
         if founded.fingerprint != given.fingerprint:
             raise IdempotencyMismatchError(
                 "This clientMutationId was used with another content; choose a new one."
             )
-        return founded
+        if is_new:
+            return founded
+        return self.read(caller.model_copy(update={"tenant_id": tenant_id}))
 
     def found(self, user_id: str, name: str, cause: Cause) -> str:
         """Found the organisation a user named at sign-up, once per user; answers its id."""
         given = parse(CreateOrganizationInput, {"name": name})
-        return self._found(derived_id("sign-up", user_id), user_id, given, cause).tenant_id
+        founded, _ = self._found(derived_id("sign-up", user_id), user_id, given, cause)
+        return founded.tenant_id
 
     def _found(
         self, tenant_id: str, user_id: str, given: CreateOrganizationInput, cause: Cause
-    ) -> Organization:
+    ) -> tuple[Organization, bool]:
+        """The organisation at `tenant_id`, and whether it was founded just now."""
         now = self.stamp.now()
         owner = Member(tenant_id=tenant_id, user_id=user_id, role=Role.OWNER, joined_at=now)
         slugs = (given.slug,) if given.slug else slugs_of(given.name, tenant_id)
@@ -127,7 +132,7 @@ class OrganizationService:
                 owner_id=user_id,
             )
             try:
-                return self.organizations.create(
+                stored = self.organizations.create(
                     organization,
                     owner,
                     self.stamp.event(created, cause),
@@ -135,6 +140,7 @@ class OrganizationService:
                 )
             except SlugTakenError:
                 continue
+            return stored, stored is organization
         raise SlugTakenError("This slug is taken; choose another one.")
 
     # reading and changing
