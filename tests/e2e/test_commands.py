@@ -98,6 +98,13 @@ def test_make_redrive_shows_what_waits(here: Place) -> None:
     assert "publisher-failures" in run("make", "redrive", PORT=str(here.port))
 
 
+def test_redrive_of_a_named_deployment_takes_the_shells_credentials(here: Place) -> None:
+    """Marked in the documentation as needing AWS: here the account is the local cloud's."""
+    command = (".venv/dev/bin/python", "-m", "ops.redrive")
+    said = run(*command, "--prefix", "tenantry-local", "--dry-run", **here.credentials())
+    assert "publisher-failures" in said
+
+
 def test_make_deploy_of_another_stage_deploys_to_the_account(here: Place) -> None:
     """Marked in the documentation as needing AWS: here the account is the local cloud's."""
     said = run("make", "deploy", "ENV=dev", **here.credentials())
