@@ -5,8 +5,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.health.dependencies import checks, health
 from tenantry.bootstrap import settings
+from tenantry.health.bootstrap import health_service
 from tenantry.runtime.observability import logger
 from tenantry.runtime.rest import rest_resolver
 
@@ -15,7 +15,7 @@ app = rest_resolver()
 
 @app.get("/health")
 def get_health() -> Response[dict[str, Any]]:
-    found = health(checks())
+    found = health_service().health()
     body = {
         "status": "ok" if found.is_up else "degraded",
         "version": settings().text("APP_VERSION", "unknown"),

@@ -22,9 +22,6 @@ OUTSIDE = {"boto3", "botocore", "dns", "requests"}
 # What functions may take beside the product: Powertools' resolvers are how they are called.
 ALLOWED_TO_FUNCTIONS = {"tenantry", "aws_lambda_powertools"}
 
-# Health asks each AWS service itself whether it answers: there is no product code in between.
-EXCEPTIONS = {"functions.health.dependencies": {"boto3", "botocore"}}
-
 
 def module_name(path: Path, root: Path) -> str:
     return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
@@ -54,7 +51,7 @@ def top(module: str) -> str:
 @pytest.mark.parametrize("name", FUNCTION_MODULES)
 def test_a_function_takes_only_the_product_and_its_own_context(name: str) -> None:
     context = name.rpartition(".")[0]
-    allowed = ALLOWED_TO_FUNCTIONS | EXCEPTIONS.get(name, set())
+    allowed = ALLOWED_TO_FUNCTIONS
     strange = {
         module
         for module in imported(FUNCTION_MODULES[name])
@@ -79,11 +76,6 @@ def test_what_reaches_outside_is_named_as_an_adapter() -> None:
         and any(top(module) in OUTSIDE for module in imported(path))
     }
     assert {name for name in reaching if not is_protected(name)} == set()
-
-
-def test_exceptions_are_still_needed() -> None:
-    for name, allowed in EXCEPTIONS.items():
-        assert allowed <= {top(module) for module in imported(FUNCTION_MODULES[name])}
 
 
 def is_protected(module: str) -> bool:

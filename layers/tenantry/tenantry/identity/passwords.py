@@ -1,8 +1,6 @@
 """Password hashes of the older system: bcrypt and argon2, each loaded when one is met."""
 
-import logging
-
-_log = logging.getLogger(__name__)
+from tenantry.runtime.observability import logger
 
 BCRYPT_READS = 72
 """Bytes of a password that bcrypt takes in; older implementations ignored the rest."""
@@ -16,7 +14,7 @@ def verified(password: str, stored: str) -> bool:
         return _argon2(password, stored)
     if stored.startswith(("$2a$", "$2b$", "$2y$")):
         return _bcrypt(password, stored)
-    _log.warning("a stored password hash is of an unknown kind")
+    logger.warning("a stored password hash is of an unknown kind")
     return False
 
 
