@@ -1,4 +1,4 @@
-"""Take out of boto3 and botocore what the product's clients never open.
+"""Take out of boto3, botocore and Powertools what the product's functions never open.
 
     python3.13 trim.py services.txt <folder of the packages>
 
@@ -7,14 +7,61 @@ names. Those in `services.txt` stay, in their newest version, uncompressed and w
 since a cold start inflates and parses them; the rest goes, and `endpoints.json` keeps the endpoints
 of the same services. Every file at the top of `data/` stays: without
 `sdk-default-configuration.json` or `partitions.json` no client is made.
+
+What a cold start would import for nothing is put off: packages that only pass on the names of their
+modules import one when it is asked for, boto3 loads no machinery of S3 transfers before there is
+one, and clients carry no docstrings. Each is worth a part of the cold start that `bench` measures.
+A package that has changed stops the build.
 """
 
+import ast
 import gzip
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+_PASS_ON = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/event_handler/openapi",
+    "aws_lambda_powertools/utilities/data_classes",
+)
+"""Packages whose `__init__` does nothing but import names from their modules."""
+
+_ON_USE = '''"""Passes on names of its modules, each imported when it is asked for."""
+
+from importlib import import_module
+
+_MODULES = {modules!r}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+    module, attribute = _MODULES[name]
+    value = globals()[name] = getattr(import_module(module, __name__), attribute)
+    return value
+'''
+
+_NO_DOCSTRINGS = '''"""Docstrings of clients' methods, which nobody reads in Lambda: empty."""
+
+
+class LazyLoadedDocstring(str):
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+
+
+def __getattr__(name):
+    if name.endswith("Docstring"):
+        return LazyLoadedDocstring
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+'''
 
 
 def trim(services: frozenset[str], packages: Path) -> None:
@@ -36,6 +83,61 @@ def trim(services: frozenset[str], packages: Path) -> None:
         data / "endpoints.json", {model["metadata"]["endpointPrefix"] for model in models}
     )
     shutil.rmtree(packages / "boto3" / "examples", ignore_errors=True)
+
+
+def put_off(packages: Path) -> None:
+    """Have `packages` import later what most functions never use; LookupError for changed code."""
+    for name in _PASS_ON:
+        _pass_on_when_asked(packages / name / "__init__.py")
+    for library in ("botocore", "boto3"):
+        docs = packages / library / "docs"
+        for module in docs.rglob("*.py"):
+            if module != docs / "utils.py":
+                module.unlink()
+        (docs / "__init__.py").write_text("")
+        (docs / "docstring.py").write_text(_NO_DOCSTRINGS)
+    _replace(
+        packages / "boto3" / "compat.py",
+        ("from s3transfer.manager import TransferConfig\n", ""),
+        # Of the s3transfer that is shipped beside it.
+        ("hasattr(TransferConfig, 'UNSET_DEFAULT')", "True"),
+    )
+    # asyncio, for resolvers and records that are coroutines.
+    _replace(
+        packages / "aws_lambda_powertools" / "event_handler" / "appsync.py",
+        ("import asyncio\n", "import inspect\n"),
+        ("asyncio.iscoroutine(", "inspect.iscoroutine("),
+        ("asyncio.gather(", "__import__('asyncio').gather("),
+        ("asyncio.run(", "__import__('asyncio').run("),
+    )
+
+
+def _pass_on_when_asked(init: Path) -> None:
+    modules = dict(_passed_on(ast.parse(init.read_text()), init))
+    init.write_text(_ON_USE.format(modules=modules))
+
+
+def _passed_on(tree: ast.Module, init: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The names that a package passes on, each with its module and its name there."""
+    for statement in tree.body:
+        match statement:
+            case ast.ImportFrom():
+                module = "." * statement.level + (statement.module or "")
+                for alias in statement.names:
+                    yield alias.asname or alias.name, (module, alias.name)
+            case ast.Expr(ast.Constant()) | ast.Assign(targets=[ast.Name("__all__")]):
+                pass
+            case _:
+                raise LookupError(f"{init} does more than pass on names, line {statement.lineno}")
+
+
+def _replace(path: Path, *changes: tuple[str, str]) -> None:
+    text = path.read_text()
+    for old, new in changes:
+        if old not in text:
+            raise LookupError(f"{path} has changed: no {old!r}")
+        text = text.replace(old, new)
+    path.write_text(text)
 
 
 def _keep_newest(service: Path) -> None:
@@ -69,3 +171,4 @@ def _keep_endpoints(path: Path, prefixes: set[str]) -> None:
 if __name__ == "__main__":
     names = Path(sys.argv[1]).read_text().split()
     trim(frozenset(names), Path(sys.argv[2]))
+    put_off(Path(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""Side-by-side measurements, run by hand: `python -m bench [NAME...]`; see `bench.__main__`."""
