@@ -13,6 +13,7 @@ import os
 MENDS = (
     "nested_applications",
     "appsync_files",
+    "graphql_requests",
     "gateway_responses",
     "metric_math",
     "leading_keys",
