@@ -25,6 +25,18 @@ def cloud() -> Iterator[tuple[Place, dict[str, str]]]:
 
 
 @pytest.fixture(scope="session")
+def strict() -> Iterator[Stage]:
+    """Another deployment of the same build, with parameters that forbid more."""
+    forbidding = {
+        "SignUpDeniedDomains": "rival.example",
+        "Introspection": "DISABLED",
+        "DnsNameserver": "127.0.0.1:53",
+    }
+    with deployed_cloud(forbidding) as running:
+        yield on(*running)
+
+
+@pytest.fixture(scope="session")
 def stage(cloud: tuple[Place, dict[str, str]]) -> Stage:
     return on(*cloud)
 
