@@ -38,6 +38,9 @@ Every package that the project names itself, with the version it is pinned to. W
 along is pinned too, with hashes, in the `requirements.txt` of each layer and in
 `requirements/*.txt`: `make lock` makes those again from the `.in` files (`UPGRADE=1` for newer
 versions), and `make docs` this page.
+
+The front end that the end-to-end tests run, on Node, names `aws-amplify` (Apache-2.0) in
+`tests/e2e/amplify/package.json`.
 """
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?(==\S+)?  # (?P<reason>.+)$")
