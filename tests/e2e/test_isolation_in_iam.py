@@ -1,0 +1,437 @@
+"""What IAM itself keeps apart, whatever the code does: deployed roles, tried with their own rights.
+
+A function's role is taken by widening its trust for the length of one AssumeRole, as only an
+administrator can; its permissions are the deployed ones.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from localcloud.client import Product, until
+from tenantry.tenancy.sessions import DataScope
+from tests.e2e.conftest import People
+
+Aws = Callable[[str], Any]
+Clients = Callable[[str], Any]
+DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """The deployed account: its roles, and clients under the rights of one."""
+
+    product: Product
+    aws: Aws
+    _taken: dict[str, Clients] = field(default_factory=dict)
+
+    def arn(self, service: str, resource: str) -> str:
+        identity = self.aws("sts").get_caller_identity()
+        return (
+            f"arn:aws:{service}:{self.product.outputs['Region']}:{identity['Account']}:{resource}"
+        )
+
+    def function_role(self, function: str) -> str:
+        """The name of a deployed function's role."""
+        name = f"{self.product.outputs['Prefix']}-{function}"
+        role: str = self.aws("lambda").get_function_configuration(FunctionName=name)["Role"]
+        return role.rpartition("/")[2]
+
+    def tenant_data_role(self) -> str:
+        """The ARN of TenantDataRole, as the audit's function is told it."""
+        name = f"{self.product.outputs['Prefix']}-audit-api"
+        told = self.aws("lambda").get_function_configuration(FunctionName=name)
+        return str(told["Environment"]["Variables"]["TENANT_DATA_ROLE_ARN"])
+
+    def taking(self, role: str) -> Clients:
+        """Clients with the rights of a role."""
+        if role not in self._taken:
+            self._taken[role] = self._take(role)
+        return self._taken[role]
+
+    def _take(self, role: str) -> Clients:
+        iam = self.aws("iam")
+        found = iam.get_role(RoleName=role)["Role"]
+        trust = found["AssumeRolePolicyDocument"]
+        account = self.aws("sts").get_caller_identity()["Account"]
+        administrator = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+            "Action": "sts:AssumeRole",
+        }
+        widened = {**trust, "Statement": [*trust["Statement"], administrator]}
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(widened))
+        try:
+            session = self.aws("sts").assume_role(RoleArn=found["Arn"], RoleSessionName="isolation")
+        finally:
+            iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+        return self.with_credentials(session["Credentials"])
+
+    def with_credentials(self, credentials: dict[str, Any]) -> Clients:
+        def client(service: str) -> Any:
+            return boto3.client(
+                service,  # type: ignore[call-overload]  # any service, by name
+                endpoint_url=self.product.outputs["Endpoint"],
+                region_name=self.product.outputs["Region"],
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+
+        return client
+
+
+@pytest.fixture(scope="module")
+def account(product: Product, aws: Aws) -> Account:
+    return Account(product, aws)
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """Two organisations whose founding is in the audit log."""
+
+    own: str
+    other: str
+
+
+@pytest.fixture(scope="module")
+def tenants(product: Product, people: People, aws: Aws) -> Tenants:
+    own, other = people.owner("Own"), people.owner("Other")
+    for owner in (own, other):
+        until(
+            "the founding in the audit log",
+            lambda at=owner.organization_id: _partitions(aws, product, at),  # type: ignore[misc]
+        )
+    return Tenants(own.organization_id, other.organization_id)
+
+
+def _partitions(aws: Aws, product: Product, tenant_id: str) -> list[str]:
+    """The audit partitions of a tenant, seen as an operator."""
+    answer = aws("dynamodb").scan(
+        TableName=product.outputs["AuditTable"],
+        FilterExpression="tenant_id = :tenant",
+        ExpressionAttributeValues={":tenant": {"S": tenant_id}},
+    )
+    return sorted({item["PK"]["S"] for item in answer["Items"]})
+
+
+def refused(call: Callable[[], Any]) -> bool:
+    """Whether IAM refuses the call; any other failure is raised."""
+    try:
+        call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in DENIED:
+            return True
+        raise
+    return False
+
+
+# a tenant's session
+
+
+@pytest.fixture(scope="module")
+def session(account: Account, product: Product) -> Callable[[str], Any]:
+    """DynamoDB for one tenant, as the audit function gets it: with its role, by our policy."""
+
+    def connect(tenant_id: str) -> Any:
+        tables = tuple(
+            account.arn("dynamodb", f"table/{product.outputs[name]}")
+            for name in ("AuditTable", "TenantTable")
+        )
+        sts = account.taking(account.function_role("audit-api"))("sts")
+        taken = sts.assume_role(
+            RoleArn=account.tenant_data_role(),
+            RoleSessionName="tenant",
+            Policy=DataScope(tables, writes=True).policy(tenant_id),
+        )
+        return account.with_credentials(taken["Credentials"])("dynamodb")
+
+    return connect
+
+
+def _query(client: Any, table: str, pk: str, index: str | None = None) -> Any:
+    name = f"{index}PK" if index else "PK"
+    chosen = {"IndexName": index} if index else {}
+    return client.query(
+        TableName=table,
+        KeyConditionExpression="#pk = :pk",
+        ExpressionAttributeNames={"#pk": name},
+        ExpressionAttributeValues={":pk": {"S": pk}},
+        **chosen,
+    )
+
+
+def test_a_tenants_session_reads_its_own_audit_and_no_others(
+    session: Callable[[str], Any], product: Product, aws: Aws, tenants: Tenants
+) -> None:
+    table, client = product.outputs["AuditTable"], session(tenants.own)
+    [own] = _partitions(aws, product, tenants.own)
+    [other] = _partitions(aws, product, tenants.other)
+
+    assert _query(client, table, own)["Items"]
+    by_type = f"ORG#{tenants.own}#TYPE#OrganizationCreated"
+    assert _query(client, table, by_type, "GSI2")["Items"]
+    assert refused(lambda: _query(client, table, other))
+    foreign = f"ORG#{tenants.other}#TYPE#OrganizationCreated"
+    assert refused(lambda: _query(client, table, foreign, "GSI2"))
+    # One that only begins like the tenant's own id.
+    assert refused(lambda: _query(client, table, f"ORG#{tenants.own}0#AUDIT#2026-01"))
+    assert refused(lambda: client.scan(TableName=table))
+    assert refused(lambda: client.scan(TableName=table, IndexName="GSI1"))
+    twin = session(tenants.other)
+    assert _query(twin, table, other)["Items"]
+    assert refused(lambda: _query(twin, table, own))
+
+
+def test_a_tenants_session_reads_no_mix_of_tenants(
+    session: Callable[[str], Any], product: Product, tenants: Tenants
+) -> None:
+    table, client = product.outputs["TenantTable"], session(tenants.own)
+
+    def get(*tenant_ids: str) -> Any:
+        keys = [{"PK": {"S": f"ORG#{each}"}, "SK": {"S": "X"}} for each in tenant_ids]
+        return client.batch_get_item(RequestItems={table: {"Keys": keys}})
+
+    assert not refused(lambda: get(tenants.own))
+    assert refused(lambda: get(tenants.other))
+    assert refused(lambda: get(tenants.own, tenants.other))
+
+
+def test_a_tenants_session_writes_its_own_items_only_and_never_the_audit(
+    session: Callable[[str], Any], product: Product, tenants: Tenants
+) -> None:
+    client = session(tenants.own)
+
+    def put(table: str, tenant_id: str) -> Any:
+        item = {"PK": {"S": f"ORG#{tenant_id}#X"}, "SK": {"S": "X"}}
+        return client.put_item(TableName=product.outputs[table], Item=item)
+
+    assert not refused(lambda: put("TenantTable", tenants.own))
+    assert refused(lambda: put("TenantTable", tenants.other))
+    assert refused(lambda: put("AuditTable", tenants.own))
+    assert refused(lambda: put("PlatformTable", tenants.own))
+
+
+def test_without_the_policy_the_role_reaches_every_tenant(
+    account: Account, product: Product, aws: Aws, tenants: Tenants
+) -> None:
+    """The twin: it is the session's policy that narrows, and the role still scans nothing."""
+    sts = account.taking(account.function_role("audit-api"))("sts")
+    taken = sts.assume_role(RoleArn=account.tenant_data_role(), RoleSessionName="unbounded")
+    client = account.with_credentials(taken["Credentials"])("dynamodb")
+
+    for tenant_id in (tenants.own, tenants.other):
+        [partition] = _partitions(aws, product, tenant_id)
+        assert _query(client, product.outputs["AuditTable"], partition)["Items"]
+    assert refused(lambda: client.scan(TableName=product.outputs["AuditTable"]))
+
+
+# who may become it
+
+FUNCTIONS = (
+    "audit-api",
+    "audit-record-events",
+    "health-api",
+    "identity-api",
+    "identity-custom-message",
+    "identity-post-authentication",
+    "identity-post-confirmation",
+    "identity-pre-authentication",
+    "identity-pre-sign-up",
+    "identity-pre-token-generation",
+    "identity-user-migration",
+    "organizations-api",
+    "streams-publish-changes",
+)
+OF_TENANTS = {"audit-api"}
+
+
+def test_every_deployed_function_is_looked_at(account: Account, product: Product) -> None:
+    pages = account.aws("lambda").get_paginator("list_functions").paginate()
+    names = {each["FunctionName"] for page in pages for each in page["Functions"]}
+
+    assert {f"{product.outputs['Prefix']}-{name}" for name in FUNCTIONS} == names
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_handlers_of_tenant_data_become_its_role(account: Account, function: str) -> None:
+    sts = account.taking(account.function_role(function))("sts")
+
+    def become() -> Any:
+        return sts.assume_role(RoleArn=account.tenant_data_role(), RoleSessionName="curious")
+
+    assert refused(become) is (function not in OF_TENANTS)
+
+
+def test_the_right_to_assume_it_is_not_enough_without_the_tag(
+    account: Account, product: Product
+) -> None:
+    iam, caller = account.aws("iam"), account.aws("sts").get_caller_identity()
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{caller['Account']}:root"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    allowed = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}],
+    }
+    tags = {
+        "untagged": [],
+        "mistagged": [{"Key": "tenant-data", "Value": "another-deployment"}],
+        "tagged": [{"Key": "tenant-data", "Value": product.outputs["Prefix"]}],
+    }
+    outcomes = {}
+    for name, tagged in tags.items():
+        iam.create_role(
+            RoleName=f"isolation-{name}", AssumeRolePolicyDocument=json.dumps(trust), Tags=tagged
+        )
+        iam.put_role_policy(
+            RoleName=f"isolation-{name}", PolicyName="assume", PolicyDocument=json.dumps(allowed)
+        )
+        sts = account.taking(f"isolation-{name}")("sts")
+        outcomes[name] = refused(
+            lambda sts=sts: sts.assume_role(  # type: ignore[misc]
+                RoleArn=account.tenant_data_role(), RoleSessionName="tagged"
+            )
+        )
+
+    assert outcomes == {"untagged": True, "mistagged": True, "tagged": False}
+
+
+# what each function's role must not do
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Calls that one or another function makes, and nobody else may."""
+
+    product: Product
+    account: Account
+
+    def made(self, clients: Clients) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """Names and calls; each would change or show something if it were allowed."""
+        outputs, key = self.product.outputs, {"PK": {"S": "ISOLATION"}, "SK": {"S": "X"}}
+        dynamodb = clients("dynamodb")
+        for table in ("PlatformTable", "AuditTable", "TenantTable"):
+            name = outputs[table]
+            yield f"get {table}", lambda n=name: dynamodb.get_item(TableName=n, Key=key)
+            yield f"put {table}", lambda n=name: dynamodb.put_item(TableName=n, Item=key)
+            yield (
+                f"update {table}",
+                lambda n=name: dynamodb.update_item(
+                    TableName=n,
+                    Key=key,
+                    UpdateExpression="SET x = :x",
+                    ExpressionAttributeValues={":x": {"S": "x"}},
+                ),
+            )
+            yield f"delete {table}", lambda n=name: dynamodb.delete_item(TableName=n, Key=key)
+            yield f"scan {table}", lambda n=name: dynamodb.scan(TableName=n)
+            yield f"query {table}", lambda n=name: _query(dynamodb, n, "ISOLATION")
+            yield f"query {table} GSI1", lambda n=name: _query(dynamodb, n, "ISOLATION", "GSI1")
+        yield (
+            "get LegacyTable",
+            lambda: dynamodb.get_item(
+                TableName=outputs["LegacyTable"], Key={"email": {"S": "a@b.example"}}
+            ),
+        )
+        entry = {
+            "Source": "isolation",
+            "DetailType": "Tried",
+            "Detail": "{}",
+            "EventBusName": outputs["EventBusName"],
+        }
+        yield "put events", lambda: clients("events").put_events(Entries=[entry])
+        yield (
+            "send to the failure queue",
+            lambda: clients("sqs").send_message(
+                QueueUrl=outputs["PublisherFailureQueueUrl"], MessageBody="isolation"
+            ),
+        )
+        yield (
+            "purge the failure queue",
+            lambda: clients("sqs").purge_queue(QueueUrl=outputs["PublisherFailureQueueUrl"]),
+        )
+        pool = outputs["UserPoolId"]
+        cognito = clients("cognito-idp")
+        nobody = "00000000-0000-4000-8000-000000000000"
+        yield (
+            "sign a user out",
+            lambda: cognito.admin_user_global_sign_out(UserPoolId=pool, Username=nobody),
+        )
+        yield (
+            "make an operator",
+            lambda: cognito.admin_add_user_to_group(
+                UserPoolId=pool, Username=nobody, GroupName="SuperAdmin"
+            ),
+        )
+        yield "list users", lambda: cognito.list_users(UserPoolId=pool)
+        yield "list roles", lambda: clients("iam").list_roles()
+        yield "list functions", lambda: clients("lambda").list_functions()
+        yield "list objects", lambda: clients("s3").list_buckets()
+
+
+ALLOWED = {
+    "audit-api": set[str](),
+    "audit-record-events": {"put AuditTable"},
+    "health-api": set[str](),
+    "identity-api": {
+        "get PlatformTable",
+        "update PlatformTable",
+        "query PlatformTable GSI1",
+        "sign a user out",
+    },
+    "identity-custom-message": set[str](),
+    "identity-post-authentication": {
+        "get PlatformTable",
+        "put PlatformTable",
+        "update PlatformTable",
+    },
+    "identity-post-confirmation": {
+        "get PlatformTable",
+        "put PlatformTable",
+        "update PlatformTable",
+    },
+    "identity-pre-authentication": {"get PlatformTable"},
+    "identity-pre-sign-up": {"get PlatformTable", "put PlatformTable"},
+    "identity-pre-token-generation": {
+        "get PlatformTable",
+        "put PlatformTable",
+        "update PlatformTable",
+        "query PlatformTable GSI1",
+    },
+    "identity-user-migration": {"put PlatformTable", "get LegacyTable"},
+    "organizations-api": {"get PlatformTable", "put PlatformTable", "update PlatformTable"},
+    "streams-publish-changes": {"put events", "send to the failure queue"},
+}
+"""Of the attempts above; typed by hand."""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_role_does_what_the_table_says_and_no_more(
+    account: Account, product: Product, function: str
+) -> None:
+    clients = account.taking(account.function_role(function))
+
+    allowed = set()
+    for name, attempt in Attempts(product, account).made(clients):
+        try:
+            if not refused(attempt):
+                allowed.add(name)
+        except ClientError:  # allowed, and then refused for another reason
+            allowed.add(name)
+
+    assert allowed == ALLOWED[function]
