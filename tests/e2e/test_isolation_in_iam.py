@@ -7,6 +7,7 @@ administrator can; its permissions are the deployed ones.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import boto3
@@ -325,23 +326,22 @@ class Attempts:
         """Names and calls; each would change or show something if it were allowed."""
         outputs, key = self.product.outputs, {"PK": {"S": "ISOLATION"}, "SK": {"S": "X"}}
         dynamodb = clients("dynamodb")
+        change = {
+            "UpdateExpression": "SET x = :x",
+            "ExpressionAttributeValues": {":x": {"S": "x"}},
+        }
         for table in ("PlatformTable", "AuditTable", "TenantTable"):
             name = outputs[table]
-            yield f"get {table}", lambda n=name: dynamodb.get_item(TableName=n, Key=key)
-            yield f"put {table}", lambda n=name: dynamodb.put_item(TableName=n, Item=key)
+            yield f"get {table}", partial(dynamodb.get_item, TableName=name, Key=key)
+            yield f"put {table}", partial(dynamodb.put_item, TableName=name, Item=key)
             yield (
                 f"update {table}",
-                lambda n=name: dynamodb.update_item(
-                    TableName=n,
-                    Key=key,
-                    UpdateExpression="SET x = :x",
-                    ExpressionAttributeValues={":x": {"S": "x"}},
-                ),
+                partial(dynamodb.update_item, TableName=name, Key=key, **change),
             )
-            yield f"delete {table}", lambda n=name: dynamodb.delete_item(TableName=n, Key=key)
-            yield f"scan {table}", lambda n=name: dynamodb.scan(TableName=n)
-            yield f"query {table}", lambda n=name: _query(dynamodb, n, "ISOLATION")
-            yield f"query {table} GSI1", lambda n=name: _query(dynamodb, n, "ISOLATION", "GSI1")
+            yield f"delete {table}", partial(dynamodb.delete_item, TableName=name, Key=key)
+            yield f"scan {table}", partial(dynamodb.scan, TableName=name)
+            yield f"query {table}", partial(_query, dynamodb, name, "ISOLATION")
+            yield f"query {table} GSI1", partial(_query, dynamodb, name, "ISOLATION", "GSI1")
         yield (
             "get LegacyTable",
             lambda: dynamodb.get_item(
