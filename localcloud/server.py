@@ -127,6 +127,7 @@ async def _run(where: Place) -> None:
     from hypercorn.config import Config
 
     from localcloud.edge.app import build_app
+    from localcloud.edge.saving import SAVE_SECONDS, Saver
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -140,9 +141,15 @@ async def _run(where: Place) -> None:
     config.startup_timeout = 60
     config.loglevel = "WARNING"
     started = time.monotonic()
-    app = build_app()
+    saver = Saver(float(os.environ.get("LOCALCLOUD_SAVE_SECONDS", SAVE_SECONDS)))
+    app = build_app(saver)
+
+    async def told_to_stop() -> None:
+        async with saver.saving():
+            await stopping.wait()
+
     print(
         f"local cloud on {where.endpoint}, loaded in {time.monotonic() - started:.1f} s", flush=True
     )
-    await hypercorn_serve(cast("ASGIFramework", app), config, shutdown_trigger=stopping.wait)
+    await hypercorn_serve(cast("ASGIFramework", app), config, shutdown_trigger=told_to_stop)
     print("local cloud stopped, state saved", flush=True)

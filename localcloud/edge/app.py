@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPMethod, HTTPStatus
 
 from localcloud.edge.http import App, Receive, Scope, Send, respond_json
+from localcloud.edge.saving import Saver
 
 SAVE_PATH = "/_localcloud/save"
+# Requests for what MiniStack says of itself, such as whether it is ready.
+_OWN_PATH = "/_ministack/"
 
 
-def build_app() -> App:
+def build_app(saver: Saver) -> App:
     """MiniStack with every gap filled, and the edge's own routes in front of it.
 
-    MiniStack's environment must be set before this is called, once per process.
+    `saver` is told of every request that may have changed something. MiniStack's environment
+    must be set before this is called, once per process.
     """
     import ministack.app
 
@@ -25,23 +28,24 @@ def build_app() -> App:
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if scope["path"] == SAVE_PATH:
-                await _save(scope, send)
+                await _save(saver, scope, send)
                 return
             if scope["path"].startswith(mailbox.PATH):
                 await mailbox.handle(scope, send)
                 return
-        await emulator(scope, receive, send)
+        try:
+            await emulator(scope, receive, send)
+        finally:
+            if scope["type"] == "http" and not scope["path"].startswith(_OWN_PATH):
+                saver.changed()
 
     return edge
 
 
-async def _save(scope: Scope, send: Send) -> None:
+async def _save(saver: Saver, scope: Scope, send: Send) -> None:
     """Write every service's state to its file, as a stop does."""
-    from ministack import app
-    from ministack.core.persistence import save_all
-
     if scope["method"] != HTTPMethod.POST:
         await respond_json(send, {"message": "POST saves"}, status=HTTPStatus.METHOD_NOT_ALLOWED)
         return
-    await asyncio.to_thread(save_all, app._build_persistence_save_dict())
+    await saver.save()
     await respond_json(send, {"saved": True})

@@ -72,6 +72,13 @@ def remembered(where: Place) -> dict[str, Any]:
     }
 
 
+def is_saved(where: Place) -> bool:
+    """Whether what `remember` made is in the files of the state."""
+    made = {"dynamodb": '"item"', "cognito": '"ada"', "s3": "kept", "sqs": "kept"}
+    files = {name: where.state / f"{name}.json" for name in made}
+    return all(files[name].exists() and made[name] in files[name].read_text() for name in made)
+
+
 def test_a_restart_finds_everything_again(home: Place) -> None:
     process.start(home)
     remember(home)
@@ -107,6 +114,31 @@ def test_after_a_kill_it_starts_again_with_what_was_saved(home: Place) -> None:
     os.waitpid(pid, 0)
     assert home.record.exists()
     assert process.running(home) is None
+    process.start(home)
+
+    assert remembered(home) == before
+
+
+def test_what_changed_is_saved_a_while_later(home: Place, until: Callable[..., Any]) -> None:
+    pid = process.start(home, environment={"LOCALCLOUD_SAVE_SECONDS": "0.2"})
+    remember(home)
+    before = remembered(home)
+    until(lambda: is_saved(home))
+
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    process.start(home)
+
+    assert remembered(home) == before
+
+
+def test_a_stop_in_the_middle_of_saving_loses_nothing(home: Place) -> None:
+    process.start(home, environment={"LOCALCLOUD_SAVE_SECONDS": "0"})
+    remember(home)
+    before = remembered(home)
+
+    process.stop(home)
+    assert "failed to save" not in home.log.read_text()
     process.start(home)
 
     assert remembered(home) == before
