@@ -31,7 +31,7 @@ def _returned(answer: Any) -> bool:
 
 
 def _all_done(answer: Any) -> bool:
-    return answer == {"batchItemFailures": []}
+    return bool(answer == {"batchItemFailures": []})
 
 
 def _api(field_name: str, function: str, type_name: str = "Query", **arguments: Any) -> Case:

@@ -102,6 +102,17 @@ def put_off(packages: Path) -> None:
         # Of the s3transfer that is shipped beside it.
         ("hasattr(TransferConfig, 'UNSET_DEFAULT')", "True"),
     )
+    # Metadata of packages: no layer has a plugin of pydantic's, and nothing here speaks HTTP/2.
+    _replace(
+        packages / "pydantic" / "plugin" / "_loader.py",
+        ("import importlib.metadata as importlib_metadata\n", ""),
+        ("os.getenv('PYDANTIC_DISABLE_PLUGINS')", "'__all__'"),
+    )
+    _replace(
+        packages / "urllib3" / "http2" / "__init__.py",
+        ("from importlib.metadata import version\n", ""),
+        ('version("h2")', '__import__("importlib.metadata").metadata.version("h2")'),
+    )
     # asyncio, for resolvers and records that are coroutines.
     _replace(
         packages / "aws_lambda_powertools" / "event_handler" / "appsync.py",
@@ -109,6 +120,11 @@ def put_off(packages: Path) -> None:
         ("asyncio.iscoroutine(", "inspect.iscoroutine("),
         ("asyncio.gather(", "__import__('asyncio').gather("),
         ("asyncio.run(", "__import__('asyncio').run("),
+    )
+    _replace(
+        packages / "aws_lambda_powertools" / "utilities" / "batch" / "base.py",
+        ("import asyncio\n", ""),
+        ("asyncio.", "__import__('asyncio')."),
     )
 
 

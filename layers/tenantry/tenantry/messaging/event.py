@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 class Actor(BaseModel):
     """Who caused a change: a user, an operator of the platform, or the system itself."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     kind: Literal["user", "operator", "system"] = "user"
@@ -25,7 +25,7 @@ SYSTEM = Actor(id="system", kind="system")
 class RequestOrigin(BaseModel):
     """Where a request came from, as far as it is known."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     source_ip: str | None = None
     user_agent: str | None = Field(default=None, max_length=512)
@@ -38,7 +38,7 @@ class EventData(BaseModel):
     would have to be removed or narrowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
     context: ClassVar[str]
@@ -48,7 +48,7 @@ class EventData(BaseModel):
 class Event(BaseModel):
     """One thing that happened, as it is stored on the item it happened to."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     id: str
     type: str
@@ -76,3 +76,14 @@ class Envelope(Event):
     entity_type: str
     entity_id: str
     entity_version: int
+
+    @property
+    def trail(self) -> dict[str, str | None]:
+        """What every log line about this event carries."""
+        return {
+            "tenant_id": self.tenant_id,
+            "user_id": self.actor.id,
+            "correlation_id": self.correlation_id,
+            "event_id": self.id,
+            "event_type": self.type,
+        }

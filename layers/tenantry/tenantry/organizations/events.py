@@ -18,7 +18,7 @@ class _OrganizationsEvent(EventData):
 class FieldChange(BaseModel):
     """A field's value before and after; null, or left out, where there was or is none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     before: JsonValue = None
     after: JsonValue = None
