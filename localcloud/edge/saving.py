@@ -43,9 +43,7 @@ class Saver:
             self._changed.clear()
             # Services refer to each other, so all are looked at in one moment: no request is
             # answered meanwhile (20 ms). Writing takes its time beside the requests.
-            states = {
-                name: _taken(get) for name, get in app._build_persistence_save_dict().items()
-            }
+            states = {name: _taken(get) for name, get in app._build_persistence_save_dict().items()}
             await asyncio.to_thread(save_all, states)
 
     @contextlib.asynccontextmanager
