@@ -113,6 +113,29 @@ def test_a_route_says_whose_line_it_is(lines: Lines, lambda_context: LambdaConte
     assert _whose(line) == {"tenant_id": "acme", "user_id": SUB, "correlation_id": TRACE}
 
 
+def test_a_refusal_before_the_caller_is_known_can_be_followed(
+    lines: Lines, lambda_context: LambdaContext
+) -> None:
+    claims = {"sub": SUB, "token_use": "id"}
+    field = {"identity": {"claims": claims}, "info": {"fieldName": "thing"}}
+    app = rest_resolver()
+    app.get("/things")(lambda: caller_of(app))
+    route = {
+        "path": "/things",
+        "httpMethod": "GET",
+        "headers": {},
+        "requestContext": {"authorizer": {"claims": claims}, "stage": "v1", "requestId": "r-1"},
+    }
+
+    answer(AppSyncResolver(), field, lambda_context)
+    app.resolve(route, lambda_context)
+
+    of_field, of_route = lines()
+    assert of_field["code"] == of_route["code"] == "UNAUTHENTICATED"
+    assert of_field["correlation_id"] == lambda_context.aws_request_id
+    assert of_route["correlation_id"] == "r-1"
+
+
 def test_a_consumer_goes_on_with_the_causes_correlation_id(
     lines: Lines, lambda_context: LambdaContext, stamp: Stamp
 ) -> None:

@@ -22,7 +22,10 @@ class ResolverFailedError(Exception):
 
 def answer(app: AppSyncResolver, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Resolve one field for its verified caller; expected outcomes become `error`."""
-    annotate(field=(event.get("info") or {}).get("fieldName"))
+    # Until the caller is known: a refusal of who they are can be followed too.
+    annotate(
+        field=(event.get("info") or {}).get("fieldName"), correlation_id=context.aws_request_id
+    )
     try:
         caller = Caller.from_appsync(event)
         if caller.correlation_id is None:

@@ -59,9 +59,10 @@ def problem(error: TenantryError) -> Response[str]:
 def caller_of(app: APIGatewayRestResolver, organization_id: str | None = None) -> Caller:
     """The verified caller of the current request, noted on every later log line."""
     event = app.current_event.raw_event
+    request_id = event.get("requestContext", {}).get("requestId")
+    annotate(correlation_id=request_id)
     caller = Caller.from_rest(event, organization_id)
     if caller.correlation_id is None:
-        request_id = event.get("requestContext", {}).get("requestId")
         caller = caller.model_copy(update={"correlation_id": request_id})
     annotate(
         tenant_id=caller.tenant_id,
