@@ -17,6 +17,11 @@ from tenantry.persistence.table import Table
 PASSWORD = "Correct-Horse-7-Battery"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Logs are looked at last, when they hold what all the other tests made."""
+    items.sort(key=lambda item: item.path.name == "test_logs.py")
+
+
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[tuple[Place, dict[str, str]]]:
     """A running local cloud with the product as it was last built, and its outputs."""
