@@ -16,6 +16,7 @@ from moto import mock_aws
 from tenantry.bootstrap import CONFIG
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
+from tenantry.runtime.observability import metrics
 from tests.support.clock import FakeClock, FakeIds
 from tests.support.lambda_context import lambda_context as make_context
 from tests.support.ministack import MiniStack, start
@@ -37,6 +38,12 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(autouse=True)
+def metrics_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every template names one; Powertools reads it when it is imported, which here came first."""
+    monkeypatch.setattr(metrics.provider, "namespace", "Tenantry")
 
 
 @pytest.fixture

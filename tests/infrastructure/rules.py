@@ -173,6 +173,22 @@ def functions_without_alarm(template: Template) -> Iterator[str]:
             yield f"{template.name}.{logical_id} may lag unheard"
 
 
+def fields_that_fail_unheard(template: Template) -> Iterator[str]:
+    """A failure told as data is no error of the function's: what the function counts rings."""
+    counted = {
+        str(each["Value"])
+        for alarm in _alarms(template)
+        if alarm.get("MetricName") == "ServerFaults"
+        for each in alarm.get("Dimensions", [])
+    }
+    services = {
+        function["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME")
+        for _, function in template.functions()
+    }
+    if any(template.resources("AWS::AppSync::Resolver")) and counted != services:
+        yield f"{template.name} has fields that fail unheard"
+
+
 def _alarms(template: Template) -> Iterator[Json]:
     """Alarms that tell somebody."""
     for _, alarm in template.properties("AWS::CloudWatch::Alarm"):

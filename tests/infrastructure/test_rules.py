@@ -137,6 +137,19 @@ Resources:
         - MetricStat:
             Metric: {MetricName: %s, Dimensions: [{Name: FunctionName, Value: !Ref F}]}
 """
+FIELDS = """
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties: {Environment: {Variables: {POWERTOOLS_SERVICE_NAME: shop}}}
+  R: {Type: AWS::AppSync::Resolver}
+  A:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      MetricName: %s
+      Dimensions: [{Name: service, Value: %s}]
+      AlarmActions: [%s]
+"""
 BUCKET = """
 Resources:
   StreamFailures: {Type: AWS::S3::Bucket, Properties: {BucketEncryption: {KMSMasterKeyID: key}}}
@@ -309,6 +322,15 @@ SAMPLES: list[tuple[Rule, str, list[str]]] = [
         [
             ROLE % ("[arn]", "s3:GetObject", "arn"),
             "Resources: {F: {Type: AWS::Serverless::Function, Properties: {}}}",
+        ],
+    ),
+    (
+        rules.fields_that_fail_unheard,
+        FIELDS % ("ServerFaults", "shop", "topic"),
+        [
+            FIELDS % ("Errors", "shop", "topic"),
+            FIELDS % ("ServerFaults", "other", "topic"),
+            FIELDS % ("ServerFaults", "shop", ""),
         ],
     ),
     (rules.shared_roles, SHARED % "S", [SHARED % "R"]),

@@ -1,6 +1,7 @@
 """Each expected outcome has one code and one status, at every door; nothing else is told."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,9 @@ CODES: dict[str, tuple[str, int]] = {
 }
 FAULTS = [{"field": "name", "message": "must not be blank"}, {"field": "slug", "message": "taken"}]
 SECRET = "s3cret-in-a-message"
+FAILED = "The service could not answer. Try again later."
+OURS = [name for name, (_, status) in CODES.items() if status >= 500]
+THEIRS = [name for name in CODES if name not in OURS]
 SUB = "0198f2a4-0000-7000-8000-000000000001"
 CLAIMS = {"sub": SUB, "token_use": "access", "org_id": "acme"}
 
@@ -44,6 +48,10 @@ def _made(name: str) -> TenantryError:
     if kind is InvalidInputError:
         return InvalidInputError(FAULTS, "words for people")  # type: ignore[arg-type]  # plain
     return kind("words for people")
+
+
+def _said(name: str) -> str:
+    return FAILED if name in OURS else "words for people"
 
 
 def _raising(error: Exception) -> Callable[..., Any]:
@@ -115,7 +123,7 @@ def test_a_resolver_answers_the_code_and_the_faults(
 ) -> None:
     faults = {"faults": FAULTS} if name == "InvalidInputError" else {}
     assert _graphql(_raising(_made(name)), lambda_context) == {
-        "error": {"message": "words for people", "code": CODES[name][0], "details": faults}
+        "error": {"message": _said(name), "code": CODES[name][0], "details": faults}
     }
 
 
@@ -131,17 +139,35 @@ def test_a_route_answers_problem_json(name: str, lambda_context: LambdaContext) 
         "type": f"urn:tenantry:error:{code.lower()}",
         "status": status,
         "code": code,
-        "detail": "words for people",
+        "detail": _said(name),
         **({"faults": FAULTS} if name == "InvalidInputError" else {}),
     }
 
 
-@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize("name", THEIRS)
 def test_a_trigger_refuses_in_words(name: str, lambda_context: LambdaContext) -> None:
     handler = trigger(_raising(_made(name)))
     with pytest.raises(RefusedError, match=r"^words for people$") as refused:
         handler(cognito_event("PreSignUp_SignUp", SUB), lambda_context)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_trigger_does_not_say_what_is_unavailable_or_corrupt(
+    name: str, lambda_context: LambdaContext
+) -> None:
+    with pytest.raises(TriggerFailedError, match=f"^{re.escape(FAILED)}$") as failed:
+        trigger(_raising(_made(name)))(cognito_event("PreSignUp_SignUp", SUB), lambda_context)
+    assert failed.value.__suppress_context__
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_resolver_counts_the_failures_of_our_own(
+    name: str, lambda_context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _graphql(_raising(_made(name)), lambda_context)
+    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [metric["ServerFaults"] for metric in counted] == ([[1.0]] if name in OURS else [])
 
 
 def test_answers_are_data(lambda_context: LambdaContext) -> None:
@@ -160,7 +186,7 @@ def test_answers_are_data(lambda_context: LambdaContext) -> None:
 def test_what_is_not_expected_fails_under_one_safe_text(
     door: Callable[..., Any], failure: type[Exception], lambda_context: LambdaContext
 ) -> None:
-    with pytest.raises(failure, match=r"^Something went wrong; please try again\.$") as failed:
+    with pytest.raises(failure, match=f"^{re.escape(FAILED)}$") as failed:
         door(_raising(ValueError(SECRET)), lambda_context)
     assert failed.value.__suppress_context__
 

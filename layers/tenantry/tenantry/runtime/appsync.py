@@ -1,9 +1,10 @@
 """What a resolver's function answers: `{data}` or `{error}`.
 
 The shared APPSYNC_JS handler turns `error` into `util.error(message, code, null, details)`; a
-raised exception would reach the client as `Lambda:Unhandled`, without its code. What is not
-expected is raised all the same, under one safe text: the function's error metric and alarm see
-it, the log has its cause, and nobody sees its message.
+raised exception would reach the client as `Lambda:Unhandled`, without its code. Failures of our
+own are told in one safe text, and their cause is logged. Those with a code, such as a table that
+does not answer, are counted as `ServerFaults`, which has an alarm; what is not expected is raised
+all the same: the function's error metric and alarm see it.
 """
 
 from typing import Any
@@ -12,7 +13,8 @@ from aws_lambda_powertools.event_handler import AppSyncResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.errors import TenantryError
-from tenantry.runtime.observability import annotate, logger, note
+from tenantry.runtime.failures import FAILED, is_ours
+from tenantry.runtime.observability import MetricUnit, annotate, logger, metrics, note
 from tenantry.tenancy.caller import Caller
 
 
@@ -39,9 +41,13 @@ def answer(app: AppSyncResolver, event: dict[str, Any], context: LambdaContext) 
         data = app.resolve(event, context)
     except TenantryError as error:
         note(error)
+        if is_ours(error):
+            metrics.add_metric("ServerFaults", MetricUnit.Count, 1)
+            metrics.flush_metrics()
+            return {"error": {"message": FAILED, "code": error.code, "details": {}}}
         return {"error": {"message": str(error), "code": error.code, "details": error.details}}
     except Exception:
         logger.exception("failed")
-        raise ResolverFailedError("Something went wrong; please try again.") from None
+        raise ResolverFailedError(FAILED) from None
     logger.info("answered")
     return {"data": data}

@@ -1,7 +1,8 @@
 """Cognito triggers: the event goes back, and a refusal is an exception whose message people see.
 
 Cognito shows it as "<Trigger> failed with error <message>.", so only messages of expected outcomes
-travel; what is not expected is raised under one safe text, and its cause is logged.
+travel; failures of our own, expected or not, are raised under one safe text, and their cause is
+logged as "trigger failed", which the alarm of the triggers that may refuse listens to.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from uuid import UUID
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.errors import TenantryError
+from tenantry.runtime.failures import FAILED, is_ours
 from tenantry.runtime.observability import annotate, logger, note
 
 Event = dict[str, Any]
@@ -39,11 +41,14 @@ def trigger(handle: Callable[[Event], None]) -> Callable[[Event, LambdaContext],
         try:
             handle(event)
         except TenantryError as error:
+            if is_ours(error):
+                logger.exception("trigger failed", code=error.code)
+                raise TriggerFailedError(FAILED) from None
             note(error)
             raise RefusedError(str(error)) from None
         except Exception:
             logger.exception("trigger failed")
-            raise TriggerFailedError("Something went wrong; please try again.") from None
+            raise TriggerFailedError(FAILED) from None
         logger.info("done")
         return event
 

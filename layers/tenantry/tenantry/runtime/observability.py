@@ -16,6 +16,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from tenantry.errors import TenantryError
+from tenantry.runtime.failures import is_ours
 
 __all__ = ["MetricUnit", "annotate", "annotated", "logger", "metrics", "note"]
 
@@ -66,7 +67,7 @@ def annotated(**context: Any) -> Iterator[None]:
 
 def note(error: TenantryError) -> None:
     """Log an expected outcome by its code; at error level, with its trace, when it is our fault."""
-    if error.status >= 500:  # noqa: PLR2004 - HTTP's border between theirs and ours
+    if is_ours(error):
         logger.error("failed", code=error.code, exc_info=error)
     else:
         logger.info("refused", code=error.code)

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
 from tenantry.errors import InvalidInputError, NotFoundError, TenantryError
+from tenantry.runtime.failures import FAILED, is_ours
 from tenantry.runtime.observability import annotate, logger, note
 from tenantry.tenancy.caller import ORGANIZATION_HEADER, Caller
 
@@ -34,7 +35,7 @@ def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # untyped upstream
     def failed(_error: Exception) -> Response[str]:
         logger.exception("failed")
-        raise RouteFailedError("Something went wrong; please try again.") from None
+        raise RouteFailedError(FAILED) from None
 
     @app.not_found
     def not_found(_error: Exception) -> Response[str]:
@@ -44,14 +45,17 @@ def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
 
 
 def problem(error: TenantryError) -> Response[str]:
-    """`error` as problem+json: its status, title, code, a message to act on, and its details."""
+    """`error` as problem+json: its status, title, code, a message to act on, and its details.
+
+    Of a failure of our own, the one safe text.
+    """
     body = {
         "type": f"urn:tenantry:error:{error.code.lower()}",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
         "code": error.code,
-        "detail": str(error),
-        **error.details,
+        "detail": FAILED if is_ours(error) else str(error),
+        **({} if is_ours(error) else error.details),
     }
     return Response(error.status, PROBLEM_JSON, json.dumps(body))
 
