@@ -180,6 +180,7 @@ def test_an_operator_suspends_and_reactivates(people: People) -> None:
     ]
     made = client.admin_create_user(UserPoolId=pool, Username=EMAIL)["User"]["Username"]
     people.register(user=made)
+    people.register(user="root", email="root@example.com")
     operator = {**OPERATOR, "claims": {"iss": f"https://cognito-idp.x.amazonaws.com/{pool}"}}
     who = {"userId": made, "reason": "fraud"}
 
@@ -194,6 +195,25 @@ def test_an_operator_suspends_and_reactivates(people: People) -> None:
 
     assert people.data("reactivateUser", who, **operator)["status"] == "ACTIVE"
     assert people.code("me", user=made) == "OK"
+
+
+def test_a_suspended_operator_cannot_let_themselves_in_again(people: People) -> None:
+    people.register(user="root", email="root@example.com")
+    people.register()
+    who = {"userId": ADA, "reason": "a mistake"}
+    with recorded() as calls:
+        assert people.code("reactivateUser", who, **OPERATOR) == "OK"
+    assert calls.operations == ["GetItem", "GetItem"]
+
+    [profile] = [each for each in people.of_type("User") if each["user_id"] == "root"]
+    people.table.put({**profile, "status": "SUSPENDED"})
+
+    for user in ("root", ADA):
+        for name in ("suspendUser", "reactivateUser"):
+            assert people.code(name, {"userId": user, "reason": "me"}, **OPERATOR) == "FORBIDDEN"
+    assert {each["user_id"] for each in people.of_type("User") if each["status"] == "ACTIVE"} == {
+        ADA
+    }
 
 
 @pytest.mark.parametrize("name", ["suspendUser", "reactivateUser"])

@@ -104,13 +104,22 @@ def migration(
 @pytest.fixture
 def ada(profiles: InMemoryProfileRepository, clock: FakeClock) -> Profile:
     """A profile that was made a day ago."""
+    return profiles.create(made("ada", clock), ())
+
+
+@pytest.fixture
+def operator(profiles: InMemoryProfileRepository, clock: FakeClock) -> Profile:
+    """An operator's own profile."""
+    return profiles.create(made("op", clock), ())
+
+
+def made(user_id: str, clock: FakeClock) -> Profile:
     since = clock() - timedelta(days=1)
-    profile = Profile(
-        user_id="ada",
-        user_name="ada",
-        email="ada@example.com",
-        name="Ada",
+    return Profile(
+        user_id=user_id,
+        user_name=user_id,
+        email=f"{user_id}@example.com",
+        name=user_id.title(),
         created_at=since,
         updated_at=since,
     )
-    return profiles.create(profile, ())

@@ -13,7 +13,7 @@ from tenantry.errors import (
     NotFoundError,
 )
 from tenantry.identity.model import Profile, UserStatus
-from tenantry.identity.service import ProfileService
+from tenantry.identity.service import OperatorStanding, ProfileService
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tests.support.clock import FakeClock
@@ -239,6 +239,7 @@ def test_memberships_are_pages_and_none_has_a_code(
 
 def test_an_operator_suspends_a_person_and_ends_their_sessions(
     people: ProfileService,
+    operator: Profile,
     ada: Profile,
     profiles: InMemoryProfileRepository,
     pool: FakeUserDirectory,
@@ -254,6 +255,7 @@ def test_an_operator_suspends_a_person_and_ends_their_sessions(
 
 def test_suspending_again_tells_nothing_new_but_ends_sessions_again(
     people: ProfileService,
+    operator: Profile,
     ada: Profile,
     profiles: InMemoryProfileRepository,
     pool: FakeUserDirectory,
@@ -267,7 +269,10 @@ def test_suspending_again_tells_nothing_new_but_ends_sessions_again(
 
 
 def test_a_reactivated_person_is_let_in_again(
-    people: ProfileService, ada: Profile, profiles: InMemoryProfileRepository
+    people: ProfileService,
+    operator: Profile,
+    ada: Profile,
+    profiles: InMemoryProfileRepository,
 ) -> None:
     people.suspend(OPERATOR, POOL, "ada", "fraud")
 
@@ -291,9 +296,54 @@ def test_nobody_else_decides_about_people(
     assert profiles.events == []
 
 
-def test_operators_cannot_suspend_themselves_or_nobody(people: ProfileService) -> None:
-    with pytest.raises(ConflictError):
+@pytest.mark.parametrize("standing", [UserStatus.SUSPENDED, None])
+def test_an_operator_whose_account_is_not_active_decides_nothing(
+    people: ProfileService,
+    operator: Profile,
+    ada: Profile,
+    profiles: InMemoryProfileRepository,
+    pool: FakeUserDirectory,
+    standing: UserStatus | None,
+) -> None:
+    """Their token still names the operators' group: least of all do they let themselves in."""
+    if standing:
+        profiles.profiles["op"] = operator.changed(status=standing)
+    else:
+        del profiles.profiles["op"]
+    before = dict(profiles.profiles)
+
+    for user_id in ("ada", "op"):
+        with pytest.raises(ForbiddenError, match="suspended"):
+            people.suspend(OPERATOR, POOL, user_id, "because")
+        with pytest.raises(ForbiddenError, match="suspended"):
+            people.reactivate(OPERATOR, user_id, "because")
+
+    assert profiles.profiles == before
+    assert (profiles.events, pool.signed_out) == ([], [])
+
+
+def test_the_standing_of_an_operator_is_one_read(
+    operator: Profile, profiles: InMemoryProfileRepository
+) -> None:
+    standing = OperatorStanding(profiles)
+    profiles.reads = 0
+
+    standing.require_active(OPERATOR)
+
+    assert profiles.reads == 1
+    with pytest.raises(ForbiddenError, match="operators"):
+        standing.require_active(Caller(user_id="op"))
+    with pytest.raises(ForbiddenError, match="suspended"):
+        standing.require_active(Caller(user_id="nobody", groups=OPERATOR.groups))
+
+
+def test_operators_decide_neither_about_themselves_nor_about_nobody(
+    people: ProfileService, operator: Profile
+) -> None:
+    with pytest.raises(ConflictError, match="yourself"):
         people.suspend(OPERATOR, POOL, "op", "tired")
+    with pytest.raises(ConflictError, match="yourself"):
+        people.reactivate(OPERATOR, "op", "rested")
     with pytest.raises(NotFoundError):
         people.suspend(OPERATOR, POOL, "nobody", "who?")
     with pytest.raises(InvalidInputError):

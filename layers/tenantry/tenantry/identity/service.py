@@ -171,6 +171,20 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class OperatorStanding:
+    """Whether an operator still is one: a token outlives the suspension of whom it was made for."""
+
+    profiles: ProfileRepository
+
+    def require_active(self, caller: Caller) -> None:
+        """Return for an operator whose own account is active; ForbiddenError otherwise."""
+        caller.require_operator()
+        profile = self.profiles.get(caller.user_id)
+        if profile is None or profile.status is not UserStatus.ACTIVE:
+            raise ForbiddenError("This account is suspended.")
+
+
+@dataclass(frozen=True)
 class ArrivalService:
     """Makes profiles, notes sign-ins and says what tokens carry. Cognito may ask again."""
 
@@ -346,10 +360,7 @@ class ProfileService:
 
         Access tokens that are out live on until they expire.
         """
-        caller.require_operator()
-        given = parse(OperatorInput, {"userId": user_id, "reason": reason})
-        if given.user_id == caller.user_id:
-            raise ConflictError("You cannot suspend yourself.")
+        given = self._decision(caller, user_id, reason)
         data = UserSuspended(user_id=given.user_id, reason=given.reason)
         profile = self._moved(UserStatus.SUSPENDED, data, caller)
         self.directory.sign_out(pool_id, profile.user_name)
@@ -357,8 +368,7 @@ class ProfileService:
 
     def reactivate(self, caller: Caller, user_id: str, reason: str) -> Profile:
         """Let a suspended person in again; operators only; emits UserReactivated."""
-        caller.require_operator()
-        given = parse(OperatorInput, {"userId": user_id, "reason": reason})
+        given = self._decision(caller, user_id, reason)
         data = UserReactivated(user_id=given.user_id, reason=given.reason)
         return self._moved(UserStatus.ACTIVE, data, caller)
 
@@ -371,6 +381,14 @@ class ProfileService:
         if wanted != read_id:
             read = self.profiles.overview(profile.user_id, wanted).membership
         return read if read and read.status is MemberStatus.ACTIVE else None
+
+    def _decision(self, caller: Caller, user_id: str, reason: str) -> OperatorInput:
+        """What an operator in good standing decides about somebody else."""
+        OperatorStanding(self.profiles).require_active(caller)
+        given = parse(OperatorInput, {"userId": user_id, "reason": reason})
+        if given.user_id == caller.user_id:
+            raise ConflictError("You cannot decide about yourself; ask another operator.")
+        return given
 
     def _moved(
         self, status: UserStatus, data: UserSuspended | UserReactivated, caller: Caller
