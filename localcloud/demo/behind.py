@@ -66,6 +66,5 @@ class Logs:
                 try:
                     line = json.loads(event["message"])
                 except ValueError:
-                    continue
-                if isinstance(line, dict):
-                    yield line
+                    line = None
+                yield line if isinstance(line, dict) else {}
