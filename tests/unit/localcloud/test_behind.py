@@ -1,6 +1,6 @@
 """What the demo shows of a step, read from the functions' logs."""
 
-from typing import Any
+from typing import Any, Self
 
 from localcloud.demo.behind import Logs
 
@@ -12,17 +12,16 @@ class FakeLogs:
 
     def __init__(self, **lines: list[str]) -> None:
         self._lines = {f"/aws/lambda/{PREFIX}-{name}": found for name, found in lines.items()}
+        self._operation = ""
 
-    def get_paginator(self, operation: str) -> Any:
-        pages = {
-            "describe_log_groups": lambda **_: [
-                {"logGroups": [{"logGroupName": name} for name in self._lines]}
-            ],
-            "filter_log_events": lambda logGroupName, **_: [  # noqa: N803 - AWS's names
-                {"events": [{"message": text} for text in self._lines[logGroupName]]}
-            ],
-        }
-        return type("Paginator", (), {"paginate": staticmethod(pages[operation])})
+    def get_paginator(self, operation: str) -> Self:
+        self._operation = operation
+        return self
+
+    def paginate(self, **asked: str) -> list[dict[str, Any]]:
+        if self._operation == "describe_log_groups":
+            return [{"logGroups": [{"logGroupName": name} for name in self._lines]}]
+        return [{"events": [{"message": text} for text in self._lines[asked["logGroupName"]]]}]
 
 
 def test_a_function_that_had_nothing_to_say_ran_all_the_same() -> None:
