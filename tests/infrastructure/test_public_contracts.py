@@ -10,8 +10,11 @@ import yaml
 from graphql import GraphQLInputObjectType, GraphQLObjectType, build_schema
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from tenantry.errors import InvalidInputError, TenantryError
+from tenantry.organizations.model import SLUG_LONGEST, SLUG_SHORTEST, CreateOrganizationInput
+from tenantry.runtime.inputs import parse
 from tests.infrastructure import code, rules
-from tests.infrastructure.templates import ROOT, Json, Template, target, templates
+from tests.infrastructure.templates import ROOT, Json, Template, target, templates, walk
 
 # AppSync knows these without their being declared.
 SCALARS = "scalar AWSDateTime scalar AWSEmail scalar AWSJSON scalar AWSURL scalar AWSTimestamp\n"
@@ -128,6 +131,63 @@ def test_cloudformations_functions_stand_in_extensions_only() -> None:
     assert list(outside({"info": [{"Fn::Sub": "x"}]})) == ["Fn::Sub"]
 
 
+def not_imported(document: Json) -> Iterator[str]:
+    """What API Gateway refuses when it imports a body.
+
+    "Amazon API Gateway important notes for REST APIs" in its developer guide:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+    """
+    for item in document.get("paths", {}).values():
+        for operation in item.values():
+            for status, answer in operation["responses"].items():
+                if "$ref" in answer:
+                    yield f"{status} refers to a response"
+    for schema in walk(document.get("components", {}).get("schemas", {})):
+        if not isinstance(schema, dict):
+            continue
+        if schema.get("format") in ("int32", "int64"):
+            yield f"a number is {schema['format']}"
+        # What is called `example` among properties is one of them, with a schema of its own.
+        if "example" in schema and not isinstance(schema["example"], dict):
+            yield "a schema has an example"
+        yield from (f"a schema says {word}" for word in schema.keys() & UNKNOWN)
+
+
+UNKNOWN = {"exclusiveMinimum", "readOnly", "discriminator"}
+
+
+def test_api_gateway_can_import_the_contract() -> None:
+    assert list(not_imported(OPENAPI)) == []
+
+
+def schemas(**properties: Json) -> Json:
+    return {"components": {"schemas": {"Thing": {"type": "object", "properties": properties}}}}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"paths": {"/x": {"get": {"responses": {"500": {"$ref": "#/components/responses/E"}}}}}},
+        schemas(count={"type": "integer", "format": "int64"}),
+        schemas(count={"type": "integer", "format": "int32"}),
+        schemas(code={"type": "string", "example": "SLUG_TAKEN"}),
+        schemas(count={"type": "integer", "exclusiveMinimum": True}),
+    ],
+)
+def test_what_api_gateway_cannot_import_is_noticed(bad: Json) -> None:
+    assert list(not_imported(schemas(example={"type": "string"}))) == []
+    assert list(not_imported(bad))
+
+
+def test_the_contracts_file_is_plain_for_whoever_includes_it() -> None:
+    """CloudFormation includes the file's text: no anchors, no tags."""
+    events = yaml.parse((ROOT / "openapi.yaml").read_text(), Loader=yaml.SafeLoader)
+    for event in events:
+        assert not isinstance(event, yaml.AliasEvent)
+        assert getattr(event, "anchor", None) is None
+        assert getattr(event, "tag", None) is None
+
+
 def test_every_route_is_in_the_contract_and_answered_by_its_context() -> None:
     contract = set()
     for method, path, operation in operations():
@@ -175,10 +235,11 @@ def test_the_api_may_call_the_functions_of_its_routes_on_these_paths_only() -> N
 
 
 def test_refusals_are_problem_documents_and_so_are_the_gateways_own() -> None:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for method, path, operation in operations():
         for status, answer in operation["responses"].items():
             if int(status) >= 400 and (method, path, status) != ("get", "/health", "503"):
-                assert answer == {"$ref": "#/components/responses/Problem"}, path
+                assert answer["content"] == {"application/problem+json": problem}, path
     required = OPENAPI["components"]["schemas"]["Problem"]["required"]
     for kind, response in OPENAPI["x-amazon-apigateway-gateway-responses"].items():
         header = response["responseParameters"]["gatewayresponse.header.Content-Type"]
@@ -189,6 +250,31 @@ def test_refusals_are_problem_documents_and_so_are_the_gateways_own() -> None:
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "UNAUTHORIZED", "THROTTLED"} <= (
         OPENAPI["x-amazon-apigateway-gateway-responses"].keys()
     )
+
+
+def test_an_organisation_may_be_described_at_the_length_that_the_code_takes() -> None:
+    shown = OPENAPI["components"]["schemas"]["CreateOrganization"]["properties"]
+    taken = CreateOrganizationInput.model_json_schema(by_alias=True)["properties"]
+    for name in ("name", "description", "industry"):
+        parts = [each for each in walk(taken[name]) if isinstance(each, dict)]
+        longest = [each["maxLength"] for each in parts if "maxLength" in each]
+        assert [shown[name]["maxLength"]] == longest, name
+    assert (shown["slug"]["minLength"], shown["slug"]["maxLength"]) == (SLUG_SHORTEST, SLUG_LONGEST)
+    longest_key = "k" * shown["clientMutationId"]["maxLength"]
+    parse(CreateOrganizationInput, {"name": "Acme", "clientMutationId": longest_key})
+    with pytest.raises(InvalidInputError):
+        parse(CreateOrganizationInput, {"name": "Acme", "clientMutationId": longest_key + "k"})
+
+
+def outcomes(kind: type[TenantryError] = TenantryError) -> set[int]:
+    return {kind.status}.union(*(outcomes(each) for each in kind.__subclasses__()))
+
+
+def test_a_command_tells_exactly_the_statuses_there_are() -> None:
+    gateway = OPENAPI["x-amazon-apigateway-gateway-responses"].values()
+    possible = {str(status) for status in (*outcomes(), *(each["statusCode"] for each in gateway))}
+    told = OPENAPI["paths"]["/api/organizations"]["post"]["responses"].keys()
+    assert told == {"201"} | possible - {"404"}  # nothing that it looks for may be missing
 
 
 def test_both_contracts_show_the_same_organisation() -> None:
