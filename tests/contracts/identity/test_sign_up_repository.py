@@ -45,6 +45,8 @@ def test_who_came_over_is_remembered_by_address(kept: SignUpRepository) -> None:
     kept.mark_migrated("o'brien+x#!@example.com", LATER)
 
     assert kept.kept(None, "o'brien+x#!@example.com", START).migrated
+    assert kept.comes_over("o'brien+x#!@example.com", START)
+    assert not kept.comes_over("other@example.com", START)
     assert not kept.kept(None, "other@example.com", START).migrated
 
 
@@ -55,4 +57,6 @@ def test_what_is_past_its_time_is_forgotten_though_it_is_not_deleted_yet(
     kept.mark_migrated("ada@example.com", LATER)
 
     assert kept.kept("u-1", "ada@example.com", LATER) == NOTHING
+    assert not kept.comes_over("ada@example.com", LATER)
     assert kept.kept("u-1", "ada@example.com", LATER - timedelta(seconds=1)).migrated
+    assert kept.comes_over("ada@example.com", LATER - timedelta(seconds=1))

@@ -10,6 +10,8 @@ import bcrypt
 import boto3
 import pytest
 
+from tenantry.errors import CorruptDataError
+from tenantry.identity.model import LegacyUser
 from tenantry.runtime.cognito import RefusedError, TriggerFailedError
 from tenantry.runtime.observability import logger
 from tests.integration.identity.conftest import ADA, EMAIL, FUNCTIONS, People, cognito_event
@@ -307,6 +309,96 @@ def test_wrong_unknown_and_down_look_the_same_and_only_down_is_measured(
     assert wrong == unknown == unavailable == untouched
     measured = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert [each["LegacyDirectoryUnavailable"] for each in measured] == [[1.0]]
+
+
+ODD = [
+    {"name": "Grace\tHopper", "locale": "de_DE.UTF-8"},
+    {"name": "", "locale": ""},
+    {"name": "x" * 121, "locale": "C"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=["tab", "empty", "long"])
+def test_an_odd_row_of_the_older_system_lets_its_person_in_and_tells_nothing(
+    people: People, legacy_table: str, odd: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hashed = bcrypt.hashpw(b"old secret", bcrypt.gensalt(4)).decode()
+    item = {"email": "grace@legacy.example", "password_hash": hashed, **odd}
+    boto3.client("dynamodb").put_item(
+        TableName=legacy_table, Item={name: {"S": value} for name, value in item.items()}
+    )
+
+    wrong = people.fire("user_migration", email="grace@legacy.example", password="wrong")
+    right = people.fire("user_migration", email="grace@legacy.example")
+    recovered = people.fire("user_migration_forgot_password", email="grace@legacy.example")
+
+    assert wrong == cognito_event("user_migration")["response"]
+    assert right["finalUserStatus"] == "CONFIRMED"
+    assert right["userAttributes"].get("name") is None
+    assert recovered["userAttributes"] == right["userAttributes"]
+    assert "LegacyDirectoryUnavailable" not in capsys.readouterr().out
+    more = {"email": "grace@legacy.example", "attributes": right["userAttributes"]}
+    people.fire("pre_sign_up_admin", **more)
+    assert people.claims(user="grace", **more) == {}
+
+
+def corrupt(_item: Any) -> LegacyUser:
+    raise CorruptDataError("a row that nothing can be made of")
+
+
+@pytest.mark.parametrize("name", ["user_migration", "user_migration_forgot_password"])
+@pytest.mark.parametrize("broken", ["row", "directory", "mark"])
+@pytest.mark.usefixtures("legacy")
+def test_what_breaks_on_the_way_over_looks_like_a_stranger_and_is_measured(
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    broken: str,
+) -> None:
+    if broken == "row":
+        monkeypatch.setattr(LegacyUser, "model_validate", corrupt)
+    if broken == "directory":
+        wire(monkeypatch, **{**people.environment, "LEGACY_DIRECTORY": "nonsense"})
+    faults = [down("PutItem")] if broken == "mark" else []
+
+    with injected(*faults):
+        answer = people.fire(name, email="grace@legacy.example")
+
+    assert answer == cognito_event(name)["response"]
+    measured = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [each["LegacyDirectoryUnavailable"] for each in measured] == [[1.0]]
+
+
+@pytest.mark.usefixtures("legacy")
+def test_no_rule_of_the_door_and_no_metadata_of_strangers_stops_who_comes_over(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cognito gives the metadata of ForgotPassword, which anybody calls, to PreSignUp."""
+    wire(monkeypatch, **people.environment, SIGN_UP_DENIED_DOMAINS="legacy.example")
+    grace: dict[str, Any] = {"user": "grace", "email": "grace@legacy.example"}
+    with pytest.raises(RefusedError, match="not accepted"):
+        people.fire("pre_sign_up_admin", **grace)
+    people.fire("user_migration_forgot_password", email="grace@legacy.example")
+
+    with recorded() as calls:
+        people.fire("pre_sign_up_admin", clientMetadata={"organization_name": "\t"}, **grace)
+        people.fire("pre_sign_up_admin", clientMetadata={"organization_name": "Evil"}, **grace)
+
+    assert calls.operations == ["GetItem", "GetItem"]
+    assert people.claims(**grace) == {}
+    with pytest.raises(RefusedError, match="not accepted"):
+        people.fire("pre_sign_up", **grace)
+
+
+def test_a_user_without_an_address_is_told_so_and_no_profile_is_made(people: People) -> None:
+    event = cognito_event("pre_token_generation")
+    del event["request"]["userAttributes"]["email"]
+
+    with pytest.raises(RefusedError, match="no e-mail address"):
+        people.send("pre_token_generation", event)
+
+    assert people.stored() == []
 
 
 # mails

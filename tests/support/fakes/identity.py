@@ -87,8 +87,8 @@ class FakeOrganizations:
 
     def joinable(self, organization_id: str, email: str) -> None:
         self._answer()
-        if organization_id not in self.names:
-            raise NotFoundError("There is no such organisation.")
+        if organization_id not in self.names or organization_id in self.full:
+            raise NotFoundError("This organisation cannot be joined with this address.")
 
     def standing_of(self, user_id: str, tenant_id: str) -> Standing | None:
         self.reads += 1
@@ -187,12 +187,12 @@ class InMemorySignUpRepository:
     def mark_migrated(self, email: str, purge_at: datetime) -> None:
         self.migrated[email] = purge_at
 
+    def comes_over(self, email: str, now: datetime) -> bool:
+        return email in self.migrated and self.migrated[email] > now
+
     def kept(self, user_name: str | None, email: str, now: datetime) -> Kept:
         wishes, until = self.items.get(user_name or "", (Wishes(), now))
-        return Kept(
-            wishes if until > now else Wishes(),
-            migrated=email in self.migrated and self.migrated[email] > now,
-        )
+        return Kept(wishes if until > now else Wishes(), migrated=self.comes_over(email, now))
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import UnauthenticatedError, UnavailableError
+from tenantry.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from tenantry.identity.model import Arrival, Grant, Profile, UserStatus, Wishes, groups_of
 from tenantry.identity.service import ArrivalService, Gate
 from tenantry.messaging.stamp import Cause
@@ -51,12 +51,30 @@ def test_without_wishes_attributes_are_taken_as_far_as_they_are_usable(
         "email": "Ada@Example.COM",
         "email_verified": "true",
         "name": "Ada\u202egnp.exe",
-        "locale": "pt_br",
+        "locale": "pt_br.UTF-8",
     }
 
     profile = arrivals.ensure_profile(Arrival.of("ada", attributes), CAUSE)
 
     assert (profile.email, profile.name, profile.locale) == ("ada@example.com", None, "pt-BR")
+
+
+@pytest.mark.parametrize("email", [None, "", "ada", "ada@", "@example.com", "ada@\ud800"])
+def test_nobody_new_gets_a_profile_without_an_address(
+    arrivals: ArrivalService, profiles: InMemoryProfileRepository, email: str | None
+) -> None:
+    attributes = {"sub": "ada", "email_verified": "true"} | ({"email": email} if email else {})
+
+    with pytest.raises(ForbiddenError, match="no e-mail address"):
+        arrivals.ensure_profile(Arrival.of("ada", attributes), CAUSE)
+
+    assert profiles.profiles == {}
+
+
+def test_who_has_a_profile_comes_in_though_the_pool_tells_no_address(
+    arrivals: ArrivalService, ada: Profile
+) -> None:
+    assert arrivals.ensure_profile(Arrival.of("ada", {"sub": "ada"}), CAUSE) == ada
 
 
 def test_a_second_call_makes_nothing_and_reads_once(

@@ -74,6 +74,34 @@ def test_what_else_a_directory_says_of_a_person_is_not_taken(name: str) -> None:
     assert user.attributes == {"email": "ada@legacy.example", "email_verified": "true"}
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"name": ""}, {}),
+        ({"name": None}, {}),
+        ({"name": "x" * 121}, {}),
+        ({"name": "Ada\tLovelace"}, {}),
+        ({"name": 5}, {}),
+        ({"name": " Ada "}, {"name": "Ada"}),
+        ({"locale": ""}, {}),
+        ({"locale": "C"}, {}),
+        ({"locale": "C.UTF-8"}, {}),
+        ({"locale": "english"}, {}),
+        ({"locale": ["de"]}, {}),
+        ({"locale": "de_DE.UTF-8"}, {"locale": "de-DE"}),
+        ({"locale": "de_DE@euro"}, {"locale": "de-DE"}),
+        ({"locale": "de.UTF-8"}, {"locale": "de"}),
+        ({"locale": "zh_hans_cn.utf8"}, {"locale": "zh-Hans-CN"}),
+    ],
+)
+def test_what_the_older_system_allowed_and_we_do_not_locks_nobody_out(
+    told: dict[str, object], kept: dict[str, str]
+) -> None:
+    user = LegacyUser.model_validate({"email": "ada@legacy.example", **told})
+
+    assert user.attributes == {"email": "ada@legacy.example", "email_verified": "true", **kept}
+
+
 BCRYPT = "$2b$04$"
 
 
@@ -105,10 +133,24 @@ def test_a_broken_hash_lets_nobody_in(stored: str) -> None:
     assert not verified("plain", stored)
 
 
+@pytest.mark.parametrize("stored", ["$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA", "$2b$04$x"])
+def test_a_password_that_is_no_text_is_wrong(stored: str) -> None:
+    assert not verified("\ud800", stored)
+
+
 def test_for_a_stranger_a_hash_is_computed_too() -> None:
     pretend("warm up")
     started = time.perf_counter()
 
     pretend("old secret")
+
+    assert time.perf_counter() - started > 0.02
+
+
+def test_a_hash_of_an_unknown_kind_takes_as_long_as_a_stranger() -> None:
+    pretend("warm up")
+    started = time.perf_counter()
+
+    verified("old secret", "$1$abc")
 
     assert time.perf_counter() - started > 0.02

@@ -140,6 +140,42 @@ def test_administrators_are_held_to_the_domain_rules_too(sign_ups: SignUpService
         sign_ups.admit("u-1", "x@mailinator.com", {})
 
 
+REFUSED_WISHES = {"organization_name": " ", "organization_id": "#", "name": "a\tb", "locale": "?"}
+
+
+@pytest.mark.parametrize("address", ["x@mailinator.com", "ada@localhost", "a..b@example.com"])
+def test_who_comes_over_is_held_to_no_rule_and_has_no_wishes(
+    sign_ups: SignUpService, kept: InMemorySignUpRepository, clock: FakeClock, address: str
+) -> None:
+    """A refusal would lock them out, and tell a stranger who asks for their recovery."""
+    kept.mark_migrated(address, clock() + timedelta(days=1))
+    strict = with_rules(sign_ups, denied=frozenset({"example.com"}), self_sign_up=False)
+
+    strict.admit("u-1", address.upper(), REFUSED_WISHES)
+    strict.admit("u-1", address, {"organization_name": "Evil"})
+
+    assert kept.items == {}
+
+
+def test_a_mark_past_its_time_opens_nothing(
+    sign_ups: SignUpService, kept: InMemorySignUpRepository, clock: FakeClock
+) -> None:
+    kept.mark_migrated("x@mailinator.com", clock() + timedelta(days=1))
+    clock.advance(timedelta(days=1))
+
+    with pytest.raises(InvalidInputError, match="disposable"):
+        sign_ups.admit("u-1", "x@mailinator.com", {})
+
+
+def test_a_mark_opens_nothing_to_who_signs_up_themselves(
+    sign_ups: SignUpService, kept: InMemorySignUpRepository, clock: FakeClock
+) -> None:
+    kept.mark_migrated("x@mailinator.com", clock() + timedelta(days=1))
+
+    with pytest.raises(InvalidInputError, match="disposable"):
+        sign_ups.sign_up("u-1", "x@mailinator.com", {})
+
+
 def test_an_organisation_to_join_must_be_open_to_the_person(
     sign_ups: SignUpService, organizations: FakeOrganizations, kept: InMemorySignUpRepository
 ) -> None:

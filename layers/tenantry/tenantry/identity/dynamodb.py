@@ -91,12 +91,12 @@ class DynamoDBSignUpRepository:
         item = {"entity_type": "Migration", "purge_at": _seconds(purge_at)}
         self._table.put({**_migration_key(email), **item})
 
+    def comes_over(self, email: str, now: datetime) -> bool:
+        return _current(self._table.get(_migration_key(email)), now) is not None
+
     def kept(self, user_name: str | None, email: str, now: datetime) -> Kept:
         keys = [_migration_key(email), *([_wishes_key(user_name)] if user_name else [])]
-        mark, *rest = (
-            item if item and item["purge_at"] > now.timestamp() else None
-            for item in self._table.get_all(keys)
-        )
+        mark, *rest = (_current(item, now) for item in self._table.get_all(keys))
         item = rest[0] if rest else None
         try:
             wishes = Wishes.model_validate(item or {})
@@ -138,6 +138,11 @@ class DynamoDBLegacyDirectory:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("The older system's table does not answer.") from error
         return from_wire(found["Item"]) if "Item" in found else None
+
+
+def _current(item: Item | None, now: datetime) -> Item | None:
+    """The item while it counts: what is past its time may be there still."""
+    return item if item and item["purge_at"] > now.timestamp() else None
 
 
 def _legacy_user(item: Item) -> LegacyUser:

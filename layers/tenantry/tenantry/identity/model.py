@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 from tenantry.errors import Fault, ForbiddenError, UnauthenticatedError
@@ -44,6 +51,16 @@ def normalized_email(value: str) -> str:
     return f"{local}@{domain}"
 
 
+def usable_email(value: object) -> str | None:
+    """A normalised address, or None for what others gave us as one and is none."""
+    try:
+        address = normalized_email(value) if isinstance(value, str) else ""
+    except ValueError:
+        return None
+    local, _, domain = address.rpartition("@")
+    return address if local and domain else None
+
+
 def checked_locale(value: str) -> str:
     """A BCP 47 tag of language, script and region, in its usual case; ValueError otherwise."""
     found = _LOCALE.fullmatch(value.strip())
@@ -52,6 +69,22 @@ def checked_locale(value: str) -> str:
     language, script, region = found.groups()
     parts = (language.lower(), script and script.title(), region and region.upper())
     return "-".join(part for part in parts if part)
+
+
+def usable_locale(value: object) -> str | None:
+    """A language tag, also of POSIX's form (`de_DE.UTF-8`, `de_DE@euro`); None for what is none."""
+    try:
+        return checked_locale(re.split("[.@]", value)[0]) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def usable_name(value: object) -> str | None:
+    """A person's name as others know it; None when it cannot be one here."""
+    try:
+        return Wishes.model_validate({"name": value}).name
+    except ValueError:
+        return None
 
 
 def checked_time_zone(value: str) -> str:
@@ -112,7 +145,8 @@ class Arrival:
 
     user_id: str
     user_name: str
-    email: str
+    email: str | None
+    """None for users whom the pool made without an address, or with one that is none."""
     email_verified: bool
     name: str | None = None
     locale: str | None = None
@@ -120,18 +154,19 @@ class Arrival:
     @classmethod
     def of(cls, user_name: str, attributes: Mapping[str, str]) -> Self:
         """The person of a trigger's event; what they wrote into attributes may be anything."""
-        wanted = {name: attributes.get(name) for name in ("name", "locale")}
-        usable = {
-            name: _or_none(check, wanted[name])
-            for name, check in (("name", _checked_name), ("locale", checked_locale))
-        }
         return cls(
             user_id=attributes.get("sub") or user_name,
             user_name=user_name,
-            email=normalized_email(attributes.get("email", "")),
+            email=usable_email(attributes.get("email")),
             email_verified=attributes.get("email_verified") == "true",
-            **usable,
+            name=usable_name(attributes.get("name")),
+            locale=usable_locale(attributes.get("locale")),
         )
+
+    @property
+    def proven_email(self) -> str | None:
+        """The address, when the pool vouches for it."""
+        return self.email if self.email_verified else None
 
     @property
     def is_local(self) -> bool:
@@ -265,13 +300,17 @@ class PoolUser:
 
 
 class LegacyUser(BaseModel):
-    """A person of the older system, as a directory tells of them."""
+    """A person of the older system, as a directory tells of them.
+
+    Their data is older than our rules: a name or locale that breaks them is left out, as refusing
+    the person for it would lock them out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     email: Annotated[str, StringConstraints(max_length=254), AfterValidator(normalized_email)]
-    name: Line | None = None
-    locale: Annotated[str, AfterValidator(checked_locale)] | None = None
+    name: Annotated[str | None, BeforeValidator(usable_name)] = None
+    locale: Annotated[str | None, BeforeValidator(usable_locale)] = None
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -318,17 +357,6 @@ class OperatorInput(Input):
 
     user_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")]
     reason: Line
-
-
-def _checked_name(value: str) -> str:
-    return Wishes.model_validate({"name": value}).name or ""
-
-
-def _or_none(check: Any, value: str | None) -> str | None:
-    try:
-        return check(value) or None if value else None
-    except ValueError:
-        return None
 
 
 def _covers(domains: Container[str], domain: str) -> bool:

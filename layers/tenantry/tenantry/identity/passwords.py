@@ -9,12 +9,13 @@ _NOBODYS = "$2b$12$pygthNgr1IFyUma.FmfsFOB9zWY3v5aLRcOLHtHRcUn4Sl5DSJyfK"
 
 
 def verified(password: str, stored: str) -> bool:
-    """Whether `password` has the hash `stored`; False for a hash of another kind."""
+    """Whether `password` has the hash `stored`; False, no sooner, for a hash of another kind."""
     if stored.startswith("$argon2"):
         return _argon2(password, stored)
     if stored.startswith(("$2a$", "$2b$", "$2y$")):
         return _bcrypt(password, stored)
     logger.warning("a stored password hash is of an unknown kind")
+    pretend(password)
     return False
 
 
@@ -37,5 +38,5 @@ def _argon2(password: str, stored: str) -> bool:
 
     try:
         return argon2.PasswordHasher().verify(stored, password)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, ValueError):
         return False

@@ -56,6 +56,9 @@ class SignUpRepository(Protocol):
     def mark_migrated(self, email: str, purge_at: datetime) -> None:
         """Remember until `purge_at` that the person of an address comes from the older system."""
 
+    def comes_over(self, email: str, now: datetime) -> bool:
+        """Whether the person of an address is marked, at `now`, as of the older system."""
+
     def kept(self, user_name: str | None, email: str, now: datetime) -> Kept:
         """What is remembered at `now`; no wishes when there are none, or without a user name."""
 

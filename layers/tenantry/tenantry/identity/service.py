@@ -38,7 +38,7 @@ from tenantry.identity.model import (
     UserStatus,
     Wishes,
     federated_identity,
-    normalized_email,
+    usable_email,
 )
 from tenantry.identity.repository import (
     Kept,
@@ -79,10 +79,20 @@ class SignUpService:
         By the name, never the address: who signs up again with somebody's address gets another.
         """
         self.rules.require_open()
-        self.admit(user_name, email, metadata)
+        self._let_in(user_name, email, metadata)
 
     def admit(self, user_name: str, email: str, metadata: Mapping[str, str]) -> None:
-        """As `sign_up`, for people whom an administrator, or the migration, brings in."""
+        """As `sign_up`, for people whom an administrator, or the migration, brings in.
+
+        Who comes over from the older system is a user already: no rule of the door is for them.
+        And a stranger can ask for their recovery, with metadata of the stranger's choice: it is
+        not theirs, and refusing it would tell who has an account there.
+        """
+        address = usable_email(email)
+        if not address or not self.sign_ups.comes_over(address, self.now()):
+            self._let_in(user_name, email, metadata)
+
+    def _let_in(self, user_name: str, email: str, metadata: Mapping[str, str]) -> None:
         address, wishes = self._checked(email, metadata)
         if wishes.organization_id:
             self.organizations.joinable(wishes.organization_id, address)
@@ -143,12 +153,12 @@ class MigrationService:
 
     def sign_in(self, email: str, password: str) -> LegacyUser | None:
         """The person of address and password; None for any other, whatever is wrong."""
-        address = _address(email)
+        address = usable_email(email)
         return self._migrated(self.directory.sign_in(address, password)) if address else None
 
     def recover(self, email: str) -> LegacyUser | None:
         """The person of an address, who has forgotten the password; None when unknown."""
-        address = _address(email)
+        address = usable_email(email)
         return self._migrated(self.directory.find(address)) if address else None
 
     def _migrated(self, user: LegacyUser | None) -> LegacyUser | None:
@@ -196,12 +206,15 @@ class ArrivalService:
     def ensure_profile(self, arrival: Arrival, cause: Cause) -> Profile:
         """The person's profile, made when there is none; emits UserRegistered, UserMigrated.
 
+        ForbiddenError for a new person without an e-mail address, which every profile has.
         The organisation comes first and the profile last, so a profile says that all is done: it
         costs later sign-ins one read, and whoever stopped half-way is taken up again.
         """
         return self.profiles.get(arrival.user_id) or self._registered(arrival, cause)
 
     def _registered(self, arrival: Arrival, cause: Cause) -> Profile:
+        if arrival.email is None:
+            raise ForbiddenError("Your account has no e-mail address; ask who made it for one")
         now = self.stamp.now()
         name = arrival.user_name if arrival.is_local else None
         kept = self.sign_ups.kept(name, arrival.email, now)
@@ -232,8 +245,8 @@ class ArrivalService:
     def _organization(self, arrival: Arrival, kept: Kept, cause: Cause) -> str | None:
         if kept.wishes.organization_name:
             return self.organizations.found(arrival.user_id, kept.wishes.organization_name, cause)
-        if arrival.email_verified:
-            return self.organizations.join_by_domain(arrival.user_id, arrival.email, cause)
+        if email := arrival.proven_email:
+            return self.organizations.join_by_domain(arrival.user_id, email, cause)
         return None
 
     def signed_in(self, arrival: Arrival, cause: Cause) -> None:
@@ -440,13 +453,6 @@ def _own(profile: Profile | None) -> Profile:
     if profile.status is UserStatus.SUSPENDED:
         raise ForbiddenError("This account is suspended.")
     return profile
-
-
-def _address(value: str) -> str | None:
-    try:
-        return normalized_email(value) if "@" in value else None
-    except ValueError:
-        return None
 
 
 def _stale() -> ConflictError:
