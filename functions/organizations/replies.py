@@ -27,7 +27,6 @@ def organization_reply(organization: Organization) -> dict[str, Any]:
             "users": organization.used_users,
             "projects": organization.used_projects,
             "storage": organization.used_storage,
-            "apiCalls": organization.used_api_calls,
         },
         "settings": {
             "allowedDomains": list(settings.allowed_domains),

@@ -44,7 +44,7 @@ class Logs:
                 functions.append(name)
             for line in lines:
                 if line.get("message") == "published":
-                    published += line.get("event_types", [])
+                    published.append(line.get("event_type", ""))
                 if line.get("message") == "consumed":
                     consumed.append(line.get("event_type", ""))
         return Happening(tuple(functions), tuple(published), tuple(consumed))

@@ -15,6 +15,7 @@ from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
 from tests.support.clock import FakeIds
 from tests.support.fakes.identity import FakeOrganizations
+from tests.support.fakes.organizations import FakeOperators
 
 CAUSE = Cause()
 
@@ -33,6 +34,7 @@ def organizations(request: pytest.FixtureRequest, stamp: Stamp) -> Organizations
         organizations=DynamoDBOrganizationRepository(table),
         domains=DynamoDBDomainRepository(table),
         dns=NoDns(),
+        operators=FakeOperators(),
         stamp=stamp,
         new_token=FakeIds("f"),
     )

@@ -22,6 +22,7 @@ from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
 from tests.support.clock import START, FakeIds
 from tests.support.fakes.identity import FakeOrganizations, InMemoryProfileRepository
+from tests.support.fakes.organizations import FakeOperators
 from tests.support.faults import injected, lose_answer, recorded
 
 ADA = Profile(
@@ -75,6 +76,7 @@ def found(
         organizations=DynamoDBOrganizationRepository(table),
         domains=DynamoDBDomainRepository(table),
         dns=NoDns(),
+        operators=FakeOperators(),
         stamp=stamp,
         new_token=FakeIds("f"),
     )
@@ -116,28 +118,28 @@ def test_the_first_profile_stands(profiles: ProfileRepository, stamp: Stamp) -> 
 def test_a_change_is_stored(profiles: ProfileRepository, stamp: Stamp) -> None:
     profiles.create(ADA, (registered(stamp),))
     named = ADA.changed(name="Ada", status=UserStatus.SUSPENDED)
-    profiles.save(ADA, named, updated(stamp))
+    profiles.save(ADA, named, (updated(stamp),))
     assert profiles.get("u-1") == named
 
     cleared = named.changed(name=None)
-    profiles.save(named, cleared, updated(stamp))
+    profiles.save(named, cleared, (updated(stamp),))
 
     assert profiles.get("u-1") == cleared
 
 
 def test_a_change_of_a_stale_version_is_refused(profiles: ProfileRepository, stamp: Stamp) -> None:
     profiles.create(ADA, (registered(stamp),))
-    profiles.save(ADA, ADA.changed(name="One"), updated(stamp))
+    profiles.save(ADA, ADA.changed(name="One"), (updated(stamp),))
 
     with pytest.raises(ConflictError):
-        profiles.save(ADA, ADA.changed(name="Two"), updated(stamp))
+        profiles.save(ADA, ADA.changed(name="Two"), (updated(stamp),))
 
     assert profiles.get("u-1") == ADA.changed(name="One")
 
 
 def test_a_change_of_nobody_is_refused(profiles: ProfileRepository, stamp: Stamp) -> None:
     with pytest.raises(ConflictError):
-        profiles.save(ADA, ADA.changed(name="One"), updated(stamp))
+        profiles.save(ADA, ADA.changed(name="One"), (updated(stamp),))
 
 
 def test_a_change_that_was_stored_already_counts_as_stored(
@@ -145,9 +147,9 @@ def test_a_change_that_was_stored_already_counts_as_stored(
 ) -> None:
     profiles.create(ADA, (registered(stamp),))
     event = updated(stamp)
-    profiles.save(ADA, ADA.changed(name="One"), event)
+    profiles.save(ADA, ADA.changed(name="One"), (event,))
 
-    profiles.save(ADA, ADA.changed(name="One"), event)
+    profiles.save(ADA, ADA.changed(name="One"), (event,))
 
     assert profiles.get("u-1") == ADA.changed(name="One")
 
@@ -198,7 +200,7 @@ def test_writes_whose_answers_are_lost_count_once(
     with injected(lose_answer(at=1)):
         profiles.create(ADA, (registered(stamp),))
     with injected(lose_answer(at=1)):
-        profiles.save(ADA, ADA.changed(name="One"), updated(stamp))
+        profiles.save(ADA, ADA.changed(name="One"), (updated(stamp),))
 
     assert profiles.get("u-1") == ADA.changed(name="One")
     item = platform_table.get({"PK": "USER#u-1", "SK": "PROFILE"})

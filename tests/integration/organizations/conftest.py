@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from functions.organizations import api
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
+from tenantry.identity.model import Profile
 from tenantry.organizations import bootstrap
 from tenantry.persistence.table import Table
+from tests.support.clock import START
 from tests.support.fakes.organizations import FakeDns
 from tests.support.invocations import appsync_event, rest_event, wire
 from tests.support.lambda_context import lambda_context
 from tests.support.ministack import MiniStack
+from tests.support.tables import items
 
 
 @dataclass
@@ -38,13 +42,28 @@ class Api:
     def create(self, name: str = "Acme", user: str = "ada", **more: Any) -> Any:
         return self.data("createOrganization", {"input": {"name": name, **more}}, user=user)
 
+    def stored(self) -> list[dict[str, Any]]:
+        """Every item of the table but people's profiles, which are not this context's."""
+        found = items(self.table._client, self.table.name)
+        return [item for item in found if item["entity_type"]["S"] != "User"]
+
     def post(self, body: Any, **more: Any) -> dict[str, Any]:
         event = rest_event("POST", "/api/organizations", body, **more)
         return api.handler(event, lambda_context())
 
 
+OPERATOR = Profile(
+    user_id="root",
+    user_name="root",
+    email="root@tenantry.example",
+    created_at=START,
+    updated_at=START,
+)
+
+
 def _wired(monkeypatch: pytest.MonkeyPatch, table: Table) -> Api:
     made = Api(table)
+    DynamoDBProfileRepository(table).create(OPERATOR, ())
     wire(monkeypatch, PLATFORM_TABLE=table.name)
     monkeypatch.setattr(bootstrap, "DnspythonResolver", lambda _server: made.dns)
     return made

@@ -17,7 +17,6 @@ from tenantry.persistence.writes import Count
 from tenantry.tenancy.caller import Caller
 from tests.integration.organizations.conftest import Api
 from tests.support.faults import Stopped, injected, stop_after
-from tests.support.tables import items
 
 KEYS = 500
 """In each of two tests: 1,000 keys, four at once. A key never expires: its organisation is it."""
@@ -61,7 +60,7 @@ def codes(outcomes: Iterable[Outcome]) -> Counter[str]:
 
 
 def stored(api: Api, sk: str) -> list[dict[str, Any]]:
-    found = items(api.table._client, api.table.name)
+    found = api.stored()
     return [item for item in found if item["SK"]["S"].startswith(sk)]
 
 

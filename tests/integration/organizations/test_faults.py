@@ -15,7 +15,6 @@ from tests.support.faults import (
     stop_before,
 )
 from tests.support.invocations import forget
-from tests.support.tables import items
 
 DOMAIN = {"domain": "acme.example"}
 OPERATOR: dict[str, Any] = {"user": "root", "groups": ["SuperAdmin"]}
@@ -80,7 +79,7 @@ def prepared(api: Api, command: str) -> tuple[str, Callable[[], Any]]:
 
 def state(api: Api) -> Any:
     """Everything stored, without what differs from run to run: times, tokens and ids of events."""
-    return [_comparable(item) for item in items(api.table._client, api.table.name)]
+    return [_comparable(item) for item in api.stored()]
 
 
 def _comparable(item: dict[str, Any]) -> Any:
@@ -103,7 +102,7 @@ def _reference(api: Api, command: str) -> tuple[Any, int]:
 
 
 def _empty(api: Api) -> None:
-    for item in items(api.table._client, api.table.name):
+    for item in api.stored():
         key = {"PK": item["PK"], "SK": item["SK"]}
         api.table._client.delete_item(TableName=api.table.name, Key=key)
     api.dns.records.clear()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tenantry.errors import (
     ConflictError,
     DomainTakenError,
+    ForbiddenError,
     LimitExceededError,
     NotAMemberError,
     SlugTakenError,
@@ -50,7 +51,7 @@ class InMemoryOrganizations:
             return
         if stored is None or stored.entity_version != before.entity_version:
             raise ConflictError(before.tenant_id)
-        counters = ("used_users", "used_projects", "used_storage", "used_api_calls")
+        counters = ("used_users", "used_projects", "used_storage")
         kept = {name: getattr(stored, name) for name in counters}
         self.organizations[before.tenant_id] = after.model_copy(update=kept)
         self.events.append(event)
@@ -127,6 +128,18 @@ class InMemoryDomains:
             raise ConflictError(after.domain)
         self.claims[where] = after
         self.events.append(event)
+
+
+@dataclass
+class FakeOperators:
+    """Everybody of the operators' group but those who are suspended."""
+
+    suspended: set[str] = field(default_factory=set)
+
+    def require_active(self, caller: Caller) -> None:
+        caller.require_operator()
+        if caller.user_id in self.suspended:
+            raise ForbiddenError("Only operators of the platform may do this.")
 
 
 @dataclass

@@ -194,6 +194,8 @@ def test_filters_narrow_the_list(chosen: dict[str, Any], shown: list[str]) -> No
         {"actorId": "a#b"},
         {"type": ""},
         {"from": "yesterday"},
+        {"to": "0001-01-01T00:00:00+05:00"},
+        {"from": "9999-12-31T23:59:59-05:00"},
         {"from": "2026-03-01T09:00:00"},
         {"tenantId": "t-2"},
     ],

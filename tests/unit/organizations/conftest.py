@@ -8,7 +8,12 @@ import pytest
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.service import OrganizationService
 from tenantry.tenancy.caller import Caller
-from tests.support.fakes.organizations import FakeDns, InMemoryDomains, InMemoryOrganizations
+from tests.support.fakes.organizations import (
+    FakeDns,
+    FakeOperators,
+    InMemoryDomains,
+    InMemoryOrganizations,
+)
 
 
 @dataclass
@@ -19,6 +24,7 @@ class World:
     organizations: InMemoryOrganizations = field(default_factory=InMemoryOrganizations)
     domains: InMemoryDomains = field(default_factory=InMemoryDomains)
     dns: FakeDns = field(default_factory=FakeDns)
+    operators: FakeOperators = field(default_factory=FakeOperators)
 
     def __post_init__(self) -> None:
         tokens = count(1)
@@ -26,6 +32,7 @@ class World:
             self.organizations,
             self.domains,
             self.dns,
+            self.operators,
             self.stamp,
             new_token=lambda: f"token-{next(tokens)}",
         )

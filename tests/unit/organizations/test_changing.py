@@ -152,6 +152,15 @@ def test_suspending_and_reactivating_are_told_once_each(world: World, operator: 
     assert world.service.update(owner, {"name": "Ajax"}).name == "Ajax"
 
 
+def test_a_suspended_operator_decides_nothing(world: World, operator: Caller) -> None:
+    owner = world.founded()
+    world.operators.suspended.add(operator.user_id)
+
+    for decide in (world.service.suspend, world.service.reactivate):
+        with pytest.raises(ForbiddenError):
+            decide(operator, owner.organization_id, "because")
+
+
 def test_only_operators_suspend(world: World) -> None:
     owner = world.founded()
 

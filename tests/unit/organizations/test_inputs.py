@@ -73,6 +73,24 @@ def test_every_fault_of_settings_is_named() -> None:
     }
 
 
+def test_a_logo_lies_among_the_organisations_own_objects() -> None:
+    values = {"branding": {"logoKey": "orgs/acme/branding/logo.svg"}}
+    given = parse(OrganizationSettingsInput, values)
+
+    assert given.faults("acme") == []
+    assert [fault["field"] for fault in given.faults("acme-2")] == ["branding.logoKey"]
+    for elsewhere in ("orgs/acme/contracts/secret.pdf", "users/acme/branding/x", "orgs/acme/../x"):
+        branding = {"branding": {"logoKey": elsewhere}}
+        assert faulty_fields(OrganizationSettingsInput, branding) == {"branding.logoKey"}
+
+
+def test_a_setting_that_is_null_stays_as_it_is() -> None:
+    before = Settings(join_by_domain=True, allowed_domains=("example.com",))
+    nulls = {"joinByDomain": None, "allowedDomains": None, "branding": None, "featureFlags": None}
+
+    assert parse(OrganizationSettingsInput, nulls).applied_to(before) == before
+
+
 def test_a_feature_flag_is_named_once() -> None:
     flags = [{"name": "beta", "enabled": True}, {"name": "beta", "enabled": False}]
 

@@ -1,12 +1,13 @@
 """Proving domains, and joining by them."""
 
+from dataclasses import replace
+
 import pytest
 
 from tenantry.errors import (
     DomainNotProvenError,
     DomainTakenError,
     InvalidInputError,
-    LimitExceededError,
     NoOrganizationError,
     NotFoundError,
     UnavailableError,
@@ -181,23 +182,38 @@ def test_a_removed_member_does_not_come_back_by_the_domain(world: World) -> None
     assert join(world, "bob") is None
 
 
-def test_a_stranger_is_told_whether_there_is_room(world: World, operator: Caller) -> None:
+def test_a_stranger_learns_whether_they_could_join_and_never_why_not(
+    world: World, operator: Caller
+) -> None:
     owner = proven(world)
     world.service.update_settings(owner, {"allowedDomains": [DOMAIN]})
     tenant_id = owner.organization_id
 
     world.service.joinable(tenant_id, f"bob@{DOMAIN}")
-    with pytest.raises(NotFoundError):
-        world.service.joinable(tenant_id, "bob@other.example")
-    with pytest.raises(NotFoundError):
-        world.service.joinable("no-such", f"bob@{DOMAIN}")
+    told = {refusal(world, tenant_id, "bob@other.example"), refusal(world, "no-such", "b@c.de")}
     for number in range(4):
         join(world, f"user-{number}")
-    with pytest.raises(LimitExceededError):
-        world.service.joinable(tenant_id, f"bob@{DOMAIN}")
+    told.add(refusal(world, tenant_id, f"bob@{DOMAIN}"))
     world.service.suspend(operator, tenant_id, "unpaid")
-    with pytest.raises(NotFoundError):
-        world.service.joinable(tenant_id, f"bob@{DOMAIN}")
+    told.add(refusal(world, tenant_id, f"bob@{DOMAIN}"))
+
+    assert len(told) == 1
+
+
+def refusal(world: World, tenant_id: str, email: str) -> str:
+    with pytest.raises(NotFoundError) as refused:
+        world.service.joinable(tenant_id, email)
+    return str(refused.value)
+
+
+def test_somebody_who_finds_no_seat_is_reported(world: World) -> None:
+    reported: list[tuple[str, str]] = []
+    owner = proven(world)
+    service = replace(world.service, report=lambda *what: reported.append(what))
+    for number in range(5):
+        service.join_by_domain(f"user-{number}", f"user-{number}@{DOMAIN}", owner.cause)
+
+    assert [tenant_id for _, tenant_id in reported] == [owner.organization_id]
 
 
 def test_memberships_go_on_where_a_page_ended(world: World) -> None:

@@ -1,9 +1,8 @@
 """Every line says whose it is, and none says what it must not (row 26, for the spine)."""
 
-import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -31,18 +30,6 @@ TRACE = "Root=1-5f84c7a5-0e1f2d3c4b5a69788796a5b4"
 CANARIES = [
     f"canary-{n}-{kind}" for n in range(10) for kind in ("pw", "code", "token", "x@y.z", "n")
 ]
-
-
-@pytest.fixture
-def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """The lines logged so far."""
-    stream = io.StringIO()
-    (handler,) = [h for h in logger.handlers if isinstance(h, logging.StreamHandler)]
-    before = handler.setStream(stream)
-    logger.clear_state()
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    handler.setStream(before)
-    logger.clear_state()
 
 
 type Lines = Callable[[], list[dict[str, Any]]]

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from tenantry.errors import InvalidInputError
@@ -73,6 +81,18 @@ class ActivityPage:
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,127}$")]
 
 
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("needs a time zone")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+Moment = Annotated[datetime, Field(strict=False), AfterValidator(_utc)]
+
+
 class ActivityFilter(Input):
     """At most one of `actor_id`, `type` and `entity_id`; `from_` inclusive, `to` exclusive."""
 
@@ -81,16 +101,13 @@ class ActivityFilter(Input):
     actor_id: Identifier | None = None
     type: Identifier | None = None
     entity_id: Identifier | None = None
-    from_: Annotated[datetime, Field(strict=False)] | None = Field(default=None, alias="from")
-    to: Annotated[datetime, Field(strict=False)] | None = None
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
 
     @model_validator(mode="after")
     def _one_of_a_kind(self) -> Self:
         if len(self.chosen) > 1:
             raise ValueError("takes at most one of actorId, type and entityId")
-        for bound in (self.from_, self.to):
-            if bound is not None and bound.tzinfo is None:
-                raise ValueError("from and to need a time zone")
         return self
 
     @property

@@ -28,12 +28,32 @@ class FailureQueue(Protocol):
 
 
 @dataclass(frozen=True)
-class Published:
-    """What became of a batch, in events and records; `types` names each kind of event once."""
+class Kept:
+    """A record that waits in the failure queue; `cause` says more than a log may."""
 
-    events: int
-    failed_records: int
-    types: tuple[str, ...] = ()
+    record_id: str
+    cause: str
+
+    @property
+    def kind(self) -> str:
+        """The class of the error, or its code: what a log may hold."""
+        return self.cause.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a batch: the events that the bus took, and the records that were kept."""
+
+    accepted: tuple[Envelope, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+    @property
+    def events(self) -> int:
+        return len(self.accepted)
+
+    @property
+    def failed_records(self) -> int:
+        return len(self.kept)
 
 
 @dataclass(frozen=True)
@@ -57,23 +77,26 @@ class ChangePublisher:
                 causes[position] = f"{error.code}: {error}"
             except Exception as error:
                 causes[position] = f"{type(error).__name__}: {error}"
-        total = len(pending)
-        types = tuple(dict.fromkeys(envelope.type for _, envelope in pending))
-        refused = self._publish(pending)
-        causes |= dict(refused)
+        accepted, refused = self._publish(pending)
+        causes |= refused
         for position, cause in causes.items():
             self.failures.keep(records[position], cause)
-        return Published(total - len(refused), len(causes), types)
+        kept = (Kept(str(records[at].get("eventID", "")), why) for at, why in causes.items())
+        return Published(tuple(accepted), tuple(kept))
 
-    def _publish(self, pending: list[tuple[int, Envelope]]) -> list[tuple[int, str]]:
-        """Publish with a few attempts; answers, for each event still refused, record and cause."""
-        refused: list[tuple[int, str]] = []
+    def _publish(
+        self, pending: list[tuple[int, Envelope]]
+    ) -> tuple[list[Envelope], dict[int, str]]:
+        """Publish with a few attempts; answers what was taken, and why each record was not."""
+        accepted: list[Envelope] = []
+        refused: dict[int, str] = {}
         for attempt in range(_ATTEMPTS):
             if not pending:
-                return []
+                break
             if attempt:
                 self.sleep(self.jitter() * 0.1 * 2**attempt)
             answer = self.bus.publish([envelope for _, envelope in pending])
-            refused = [(pending[i][0], cause) for i, cause in sorted(answer.items())]
+            accepted += [envelope for i, (_, envelope) in enumerate(pending) if i not in answer]
+            refused = {pending[i][0]: cause for i, cause in sorted(answer.items())}
             pending = [pending[i] for i in sorted(answer)]
-        return refused
+        return accepted, refused

@@ -11,6 +11,9 @@ from tenantry.organizations.dynamodb import (
     DynamoDBOrganizationRepository,
 )
 from tenantry.organizations.service import OrganizationService
+from tenantry.persistence.table import Table
+from tenantry.runtime.observability import logger
+from tenantry.tenancy.caller import Caller
 
 
 @cache
@@ -19,11 +22,28 @@ def access() -> DynamoDBAccess:
 
 
 @cache
-def organization_service() -> OrganizationService:
+def organization_service(table: Table | None = None) -> OrganizationService:
+    """On the platform table, or on one whose client waits otherwise."""
+    table = table or platform_table()
     return OrganizationService(
-        organizations=DynamoDBOrganizationRepository(platform_table()),
-        domains=DynamoDBDomainRepository(platform_table()),
+        organizations=DynamoDBOrganizationRepository(table),
+        domains=DynamoDBDomainRepository(table),
         dns=DnspythonResolver(settings().text("DNS_NAMESERVER")),
+        operators=_Operators(),
         stamp=stamp(),
         new_token=lambda: secrets.token_urlsafe(24),
+        report=_report,
     )
+
+
+class _Operators:
+    """The identity context's operators; what operators do is rare, so it is imported then."""
+
+    def require_active(self, caller: Caller) -> None:
+        from tenantry.identity.bootstrap.operators import operator_standing
+
+        operator_standing().require_active(caller)
+
+
+def _report(what: str, tenant_id: str) -> None:
+    logger.warning(what, tenant_id=tenant_id)

@@ -39,7 +39,7 @@ from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 
 RELEASED_KEPT = timedelta(days=90)
-_COUNTERS = frozenset({"used_users", "used_projects", "used_storage", "used_api_calls"})
+_COUNTERS = frozenset({"used_users", "used_projects", "used_storage"})
 
 
 class DynamoDBOrganizationRepository:

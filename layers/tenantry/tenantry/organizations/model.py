@@ -10,10 +10,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
-from tenantry.errors import ConflictError
+from tenantry.errors import ConflictError, Fault
 from tenantry.runtime.inputs import Input, Line, Text
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.roles import ADMINS, EVERYONE, Permission, Role
@@ -224,7 +231,6 @@ class Organization(_Stored):
     used_users: int = 0
     used_projects: int = 0
     used_storage: int = 0
-    used_api_calls: int = 0
     founder_id: str
     fingerprint: str | None = None
     """Of the input it was founded with, to tell a repeated request from another one."""
@@ -379,6 +385,15 @@ class MembershipPage:
 # what comes in
 
 
+_LOGO: Final = re.compile(r"orgs/([A-Za-z0-9-]{1,64})/branding/[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def _logo_key(value: str) -> str:
+    if not _LOGO.fullmatch(value):
+        raise ValueError("must be orgs/<organisation id>/branding/<file name>")
+    return value
+
+
 def _each(check: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
     return lambda values: list(dict.fromkeys(check(value) for value in values))
 
@@ -387,12 +402,6 @@ def _hex_color(value: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
         raise ValueError("must be a colour such as #1a2b3c")
     return value.lower()
-
-
-def _object_key(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", value) or ".." in value:
-        raise ValueError("is not a valid object key")
-    return value
 
 
 def _email(value: str) -> str:
@@ -433,7 +442,7 @@ class CreateOrganizationInput(_CamelInput):
     @property
     def fingerprint(self) -> str:
         """The same for the same content, whatever its idempotency key."""
-        content = self.model_dump(mode="json", exclude={"client_mutation_id"})
+        content = self.model_dump(mode="json", exclude={"client_mutation_id"}, exclude_none=True)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -449,9 +458,7 @@ class UpdateOrganizationInput(_CamelInput):
 
 
 class BrandingInput(_CamelInput):
-    logo_key: (
-        Annotated[str, StringConstraints(max_length=512), AfterValidator(_object_key)] | None
-    ) = None
+    logo_key: Annotated[str, AfterValidator(_logo_key)] | None = None
     primary_color: Annotated[str, AfterValidator(_hex_color)] | None = None
     support_email: (
         Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)] | None
@@ -464,7 +471,10 @@ class FeatureFlagInput(_CamelInput):
 
 
 class OrganizationSettingsInput(_CamelInput):
-    """A setting left out stays; of branding, each field for itself; lists are replaced whole."""
+    """A setting left out, or null, stays; of branding, each field for itself, and null clears it.
+
+    Lists are replaced whole.
+    """
 
     allowed_domains: Annotated[
         list[str], Field(max_length=50), AfterValidator(_each(checked_domain))
@@ -475,6 +485,21 @@ class OrganizationSettingsInput(_CamelInput):
         list[FeatureFlagInput], Field(max_length=50), AfterValidator(_unique)
     ] = Field(default_factory=list)
     expected_version: Version | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None}
+
+    def faults(self, tenant_id: str) -> list[Fault]:
+        """What is wrong for this organisation: its logo lies among its own objects."""
+        logo = self.branding.logo_key
+        if logo is None or logo.startswith(f"orgs/{tenant_id}/"):
+            return []
+        own = f"orgs/{tenant_id}/branding/<file name>"
+        return [Fault(field="branding.logoKey", message=f"must be {own}")]
 
     def applied_to(self, settings: Settings) -> Settings:
         """`settings` with what was given."""

@@ -1,10 +1,11 @@
-"""Ports: where organisations, members and domain claims are kept, and how DNS is asked."""
+"""Ports: where organisations, members and domain claims are kept; DNS; who is an operator."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
+from tenantry.tenancy.caller import Caller
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,11 @@ class Acting:
 
     organization: Organization | None
     member: Member | None
+
+
+class Operators(Protocol):
+    def require_active(self, caller: Caller) -> None:
+        """Return for an operator who is not suspended; ForbiddenError otherwise."""
 
 
 class OrganizationRepository(Protocol):

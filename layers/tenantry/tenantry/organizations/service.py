@@ -9,6 +9,7 @@ from tenantry.errors import (
     DomainNotProvenError,
     DomainTakenError,
     IdempotencyMismatchError,
+    InvalidInputError,
     LimitExceededError,
     NoOrganizationError,
     NotAMemberError,
@@ -53,6 +54,7 @@ from tenantry.organizations.model import (
 from tenantry.organizations.repository import (
     DnsResolver,
     DomainRepository,
+    Operators,
     OrganizationRepository,
 )
 from tenantry.persistence import cursors
@@ -71,8 +73,11 @@ class OrganizationService:
     organizations: OrganizationRepository
     domains: DomainRepository
     dns: DnsResolver
+    operators: Operators
     stamp: Stamp
     new_token: Callable[[], str]
+    report: Callable[[str, str], None] = lambda _what, _tenant_id: None
+    """Told what an operator or administrator should hear of, and of which organisation."""
     """A secret of 128 random bits or more."""
 
     # founding
@@ -169,6 +174,8 @@ class OrganizationService:
     def update_settings(self, caller: Caller, values: dict[str, Any]) -> Organization:
         """Change the settings given; emits OrganizationSettingsUpdated when they differ."""
         given = parse(OrganizationSettingsInput, values)
+        if faults := given.faults(caller.organization_id):
+            raise InvalidInputError(faults)
         before = self._authorized(caller, SETTINGS_UPDATE, given.expected_version)
         settings = given.applied_to(before.settings)
         if settings == before.settings:
@@ -185,7 +192,7 @@ class OrganizationService:
 
     def suspend(self, caller: Caller, organization_id: str, reason: str) -> Organization:
         """Make an organisation read only; operators only; emits OrganizationSuspended."""
-        caller.require_operator()
+        self.operators.require_active(caller)
         given = parse(OperatorInput, {"organizationId": organization_id, "reason": reason})
         before = self._existing(given.organization_id)
         data = OrganizationSuspended(organization_id=before.tenant_id, reason=given.reason)
@@ -193,7 +200,7 @@ class OrganizationService:
 
     def reactivate(self, caller: Caller, organization_id: str, reason: str) -> Organization:
         """Open a suspended organisation again; operators only; emits OrganizationReactivated."""
-        caller.require_operator()
+        self.operators.require_active(caller)
         given = parse(OperatorInput, {"organizationId": organization_id, "reason": reason})
         before = self._existing(given.organization_id)
         data = OrganizationReactivated(organization_id=before.tenant_id, reason=given.reason)
@@ -286,6 +293,7 @@ class OrganizationService:
             try:
                 self.organizations.join(member, organization, joined)
             except LimitExceededError:
+                self.report("a domain's member found no seat", organization.tenant_id)
                 return None
             except ConflictError:
                 continue
@@ -293,14 +301,18 @@ class OrganizationService:
         return None
 
     def joinable(self, organization_id: str, email: str) -> None:
-        """Return when a stranger of that address could join; an error safe to show otherwise."""
-        organization = self._existing(organization_id)
-        if organization.status is not OrganizationStatus.ACTIVE:
-            raise _unknown()
-        if not organization.settings.allows(email):
-            raise NotFoundError("This organisation does not take addresses of this domain.")
-        if organization.is_full:
-            raise LimitExceededError("This organisation has no free seat; ask its administrators.")
+        """Return when a stranger of that address could join; NotFoundError otherwise.
+
+        One answer for every reason: a stranger learns nothing of the organisation.
+        """
+        organization = self.organizations.get(organization_id)
+        if (
+            organization is None
+            or organization.status is not OrganizationStatus.ACTIVE
+            or not organization.settings.allows(email)
+            or organization.is_full
+        ):
+            raise NotFoundError("This organisation cannot be joined with this address.")
 
     def standing_of(self, user_id: str, tenant_id: str) -> Standing | None:
         """The user's standing in an organisation; None when they are no member of it."""

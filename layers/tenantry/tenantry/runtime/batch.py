@@ -32,13 +32,7 @@ def consume(
             except TenantryError as error:
                 logger.warning("not believed", code=error.code, exc_info=error)
                 raise
-        with annotated(
-            tenant_id=envelope.tenant_id,
-            user_id=envelope.actor.id,
-            correlation_id=envelope.correlation_id,
-            event_id=envelope.id,
-            event_type=envelope.type,
-        ):
+        with annotated(**envelope.trail):
             try:
                 effect(envelope)
             except Exception:
