@@ -1,0 +1,228 @@
+"""Twenty tenants of fifty items with canaries, behind the real services and adapters, in memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tenantry.audit import bootstrap as audit
+from tenantry.audit.dynamodb import DynamoDBAuditLog
+from tenantry.audit.model import Entry
+from tenantry.audit.service import ActivityService, RecordingService
+from tenantry.identity.bootstrap import people as identity
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
+from tenantry.identity.model import Profile
+from tenantry.identity.service import ArrivalService, ProfileService
+from tenantry.messaging.event import Envelope
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations import bootstrap as organizations
+from tenantry.organizations.dynamodb import (
+    DynamoDBDomainRepository,
+    DynamoDBOrganizationRepository,
+)
+from tenantry.organizations.events import MemberJoined
+from tenantry.organizations.model import (
+    Branding,
+    DomainClaim,
+    Member,
+    Organization,
+    PlanName,
+    Settings,
+)
+from tenantry.organizations.service import OrganizationService
+from tenantry.persistence.items import Item
+from tenantry.tenancy.roles import Role
+from tests.integration.audit.conftest import envelope
+from tests.support.clock import FakeClock, FakeIds
+from tests.support.fakes.identity import FakeUserDirectory
+from tests.support.fakes.organizations import FakeDns
+from tests.support.fakes.table import InMemoryTable, Place
+from tests.support.invocations import wire
+
+TENANTS = 20
+ITEMS = 50
+ROLES = (Role.OWNER, Role.ADMIN, Role.MANAGER, Role.MEMBER)
+"""Of the users 0 to 3 of each tenant; user 3 is a guest of the next tenant too, 4 of none."""
+OPERATOR = "root"
+NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
+
+
+def tenant_id(tenant: int) -> str:
+    return f"t-{tenant}"
+
+
+def user_id(tenant: int, number: int) -> str:
+    return f"u-{tenant}-{number}"
+
+
+def canary(tenant: int, what: str = "x") -> str:
+    """What must never be shown to another tenant."""
+    return f"canary-{tenant}-{what}"
+
+
+def domain(tenant: int) -> str:
+    """The tenant's proven domain."""
+    return f"d{tenant}.example"
+
+
+@dataclass
+class World:
+    """The services as they are wired, on tables whose contents can be set back."""
+
+    platform: InMemoryTable = field(default_factory=InMemoryTable, repr=False)
+    audit: InMemoryTable = field(default_factory=lambda: InMemoryTable("audit"), repr=False)
+    dns: FakeDns = field(default_factory=FakeDns, repr=False)
+    pool: FakeUserDirectory = field(default_factory=FakeUserDirectory)
+    _at_first: tuple[dict[Place, Item], dict[Place, Item]] = field(
+        default_factory=lambda: ({}, {}), repr=False
+    )
+
+    def table(self, _client: Any, name: str) -> InMemoryTable:
+        """In place of `Table` in the wiring."""
+        return {"platform": self.platform, "audit": self.audit}[name]
+
+    @property
+    def organizations(self) -> OrganizationService:
+        return organizations.organization_service()
+
+    @property
+    def activity(self) -> ActivityService:
+        return audit.activity_service()
+
+    @property
+    def recording(self) -> RecordingService:
+        return audit.recording_service()
+
+    @property
+    def people(self) -> ProfileService:
+        return identity.people()
+
+    @property
+    def arrivals(self) -> ArrivalService:
+        return identity.arrivals()
+
+    def seed(self) -> None:
+        """Make the tenants; what there is then is what `reset` goes back to."""
+        stamp = Stamp(now=FakeClock(NOW - timedelta(days=60)), new_id=FakeIds())
+        for tenant in range(TENANTS):
+            self._seed(tenant, stamp)
+        profile = _profile(OPERATOR, None, stamp.now())
+        DynamoDBProfileRepository(self.platform).create(profile, ())
+        self._at_first = dict(self.platform.items), dict(self.audit.items)
+
+    def reset(self) -> None:
+        """Everything as it was seeded."""
+        self.platform.items, self.audit.items = (dict(items) for items in self._at_first)
+        self.forget_writes()
+
+    def forget_writes(self) -> None:
+        self.platform.written.clear()
+        self.audit.written.clear()
+
+    def items_of(self, tenant: int) -> int:
+        """How many items were seeded for a tenant, and for its people."""
+        owned = {tenant_id(tenant), canary(tenant), domain(tenant)}
+        owned |= {user_id(tenant, number) for number in range(5)}
+        return sum(pk.split("#")[1] in owned for items in self._at_first for pk, _ in items)
+
+    def _seed(self, tenant: int, stamp: Stamp) -> None:
+        own, now = tenant_id(tenant), stamp.now()
+        organization = Organization(
+            tenant_id=own,
+            name=canary(tenant, "name"),
+            slug=canary(tenant),
+            description=canary(tenant, "description"),
+            industry=canary(tenant, "industry"),
+            plan=PlanName.STARTER,
+            settings=Settings(
+                allowed_domains=(domain(tenant), f"{canary(tenant)}.example"),
+                join_by_domain=True,
+                branding=Branding(support_email=f"{canary(tenant)}@{domain(tenant)}"),
+                feature_flags={canary(tenant, "flag"): True},
+            ),
+            used_users=1,
+            founder_id=user_id(tenant, 0),
+            created_at=now,
+            updated_at=now,
+        )
+        joined = stamp.event(
+            MemberJoined(organization_id=own, user_id="x", role=Role.MEMBER, how="founder"), Cause()
+        )
+        repository = DynamoDBOrganizationRepository(self.platform)
+        repository.create(organization, _member(tenant, tenant, 0, now), joined, joined)
+        guests = [(tenant, 1), (tenant, 2), (tenant, 3), ((tenant - 1) % TENANTS, 3)]
+        for home, number in guests:
+            repository.join(_member(tenant, home, number, now), organization, joined)
+        for number in range(5):
+            DynamoDBProfileRepository(self.platform).create(
+                _profile(user_id(tenant, number), own if number < len(ROLES) else None, now), ()
+            )
+        domains = DynamoDBDomainRepository(self.platform)
+        for name in (domain(tenant), f"open-{domain(tenant)}"):
+            claim = DomainClaim(
+                tenant_id=own, domain=name, token=canary(tenant, "token"), created_at=now
+            )
+            domains.claim(None, claim, joined)
+            self.dns.records.setdefault(claim.record_name, []).append(claim.record_value)
+            if name == domain(tenant):
+                domains.prove(claim, claim.verified(now), joined.model_copy(update={"id": "p"}))
+        log = DynamoDBAuditLog(self.audit)
+        for number in range(ITEMS - 15):
+            log.add(Entry.of(event_of(tenant, number)))
+
+
+def event_of(tenant: int, number: int) -> Envelope:
+    """One of a tenant's events; its canary is in its data."""
+    return envelope(
+        tenant * 1000 + number,
+        NOW - timedelta(hours=30 * number + 1),
+        tenant_id=tenant_id(tenant),
+        entity_id=tenant_id(tenant),
+        actor={"id": user_id(tenant, number % 4)},
+        data={"canary": canary(tenant, "event")},
+    )
+
+
+def _member(tenant: int, home: int, number: int, at: datetime) -> Member:
+    return Member(
+        tenant_id=tenant_id(tenant),
+        user_id=user_id(home, number),
+        role=ROLES[number],
+        joined_at=at,
+    )
+
+
+def _profile(user: str, active: str | None, at: datetime) -> Profile:
+    return Profile(
+        user_id=user,
+        user_name=user,
+        email=f"{user}@people.example",
+        name=f"name of {user}",
+        active_organization_id=active,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    made = World()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setattr("tenantry.bootstrap.Table", made.table)
+        patch.setattr("tenantry.audit.bootstrap.Table", made.table)
+        no_session = SimpleNamespace(client=lambda _tenant: None)
+        patch.setattr("tenantry.audit.bootstrap.sessions", lambda: no_session)
+        patch.setattr("tenantry.audit.bootstrap.now", lambda: NOW)
+        patch.setattr("tenantry.organizations.bootstrap.DnspythonResolver", lambda _: made.dns)
+        patch.setattr(
+            "tenantry.identity.bootstrap.people.CognitoUserDirectory", lambda _: made.pool
+        )
+        wire(patch, PLATFORM_TABLE="platform", AUDIT_TABLE="audit")
+        made.seed()
+        yield made

@@ -1,0 +1,439 @@
+"""Whatever is asked, in whatever order: nobody is told or changes anything of another tenant (2).
+
+Every method of the services and repositories, wired as they are deployed, on tables in memory that
+a contract holds equal to DynamoDB's. There is no IAM here: keys and standings alone have to do.
+"""
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tenantry.audit.dynamodb import (
+    DynamoDBActivityRepository,
+    DynamoDBAuditLog,
+    DynamoDBPeopleNames,
+)
+from tenantry.audit.model import ActivityFilter, span_of
+from tenantry.audit.service import ActivityService, RecordingService
+from tenantry.errors import TenantryError
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
+from tenantry.identity.model import Arrival
+from tenantry.identity.service import ArrivalService, ProfileService
+from tenantry.messaging.stamp import Cause
+from tenantry.organizations.dynamodb import (
+    DynamoDBAccess,
+    DynamoDBDomainRepository,
+    DynamoDBOrganizationRepository,
+)
+from tenantry.organizations.service import OrganizationService
+from tenantry.persistence.keys import member_key, organization_pk
+from tenantry.tenancy.access import MemberStatus
+from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.roles import OPERATOR_GROUP
+from tests.integration.isolation.conftest import (
+    ITEMS,
+    NOW,
+    OPERATOR,
+    TENANTS,
+    World,
+    canary,
+    domain,
+    event_of,
+    tenant_id,
+    user_id,
+)
+
+RUNS, STEPS = 300, 40
+CANARY, NAMED = re.compile(r"canary-(\d+)-"), re.compile(r"\bt-(\d+)\b")
+PERSON = re.compile(r"name of (u-\d+-\d)")
+FOUNDED = 1000
+"""What a user founds has canaries of its own: this and the number of the user."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question: who asks, about which tenant, with which tenant's ids, words and cursors."""
+
+    home: int
+    number: int
+    about: int
+    borrowed: int
+    choice: int
+
+    @property
+    def user(self) -> str:
+        return user_id(self.home, self.number)
+
+    @property
+    def tenant(self) -> str:
+        """Mostly the tenant as it is; sometimes what could be mistaken for a part of it."""
+        odd = ("#AUDIT", "#MEMBER", " ", "\n", "*", "/../t-1")
+        named = tenant_id(self.about)
+        return f"{named}{odd[self.choice % 6]}" if self.choice % 23 == 0 else named
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(user_id=self.user, tenant_id=self.tenant)
+
+    @property
+    def domain(self) -> str:
+        names = domain(self.borrowed), f"open-{domain(self.borrowed)}", f"new-{self.home}.example"
+        return names[self.choice % 3]
+
+    @property
+    def arrival(self) -> Arrival:
+        return Arrival(self.user, self.user, f"a@{domain(self.borrowed)}", email_verified=True)
+
+
+def _cursors(world: World, asked: Asked) -> str | None:
+    """None, or where a list of another tenant's goes on."""
+    if asked.choice % 2:
+        return None
+    owner = Caller(user_id=user_id(asked.borrowed, 0), tenant_id=tenant_id(asked.borrowed))
+    try:
+        if asked.choice % 4:
+            return world.activity.activity(owner, 3, None, None).next_cursor
+        guest = user_id(asked.borrowed, 3)
+        return world.organizations.memberships(guest, 1, None).next_cursor
+    except TenantryError:
+        return None
+
+
+def _filter(asked: Asked) -> dict[str, Any] | None:
+    named = {
+        0: {"actorId": user_id(asked.borrowed, 0)},
+        1: {"entityId": tenant_id(asked.borrowed)},
+        2: {"type": "OrganizationUpdated"},
+    }
+    return named.get(asked.choice % 4)
+
+
+def _settings(asked: Asked) -> dict[str, Any]:
+    values: tuple[dict[str, Any], ...] = (
+        {"joinByDomain": bool(asked.choice % 2)},
+        {"featureFlags": [{"name": canary(asked.about, "flag"), "enabled": True}]},
+        {"branding": {"logoKey": f"orgs/{tenant_id(asked.borrowed)}/branding/logo.png"}},
+        {"allowedDomains": [domain(asked.borrowed)]},
+    )
+    return values[asked.choice % 4]
+
+
+def _founding(asked: Asked) -> dict[str, Any]:
+    number = FOUNDED + asked.home * 5 + asked.number
+    return {
+        "name": canary(number, "name"),
+        # Another's key is a key like any other; another's slug is taken.
+        "clientMutationId": f"k-{asked.choice % 2}",
+        **({"slug": canary(asked.borrowed)} if asked.choice % 5 == 0 else {}),
+    }
+
+
+type Question = Callable[[World, Asked], Any]
+
+QUESTIONS: dict[str, Question] = {
+    "create": lambda w, a: w.organizations.create(a.caller, _founding(a)),
+    "found": lambda w, a: w.organizations.found(a.user, _founding(a)["name"], Cause()),
+    "read": lambda w, a: w.organizations.read(a.caller),
+    "update": lambda w, a: w.organizations.update(
+        a.caller, {"name": canary(a.about, "name"), "description": canary(a.about, str(a.choice))}
+    ),
+    "update_settings": lambda w, a: w.organizations.update_settings(a.caller, _settings(a)),
+    "suspend": lambda w, a: w.organizations.suspend(a.caller, tenant_id(a.borrowed), "x"),
+    "reactivate": lambda w, a: w.organizations.reactivate(a.caller, tenant_id(a.borrowed), "x"),
+    "claim_domain": lambda w, a: w.organizations.claim_domain(a.caller, a.domain),
+    "verify_domain": lambda w, a: w.organizations.verify_domain(a.caller, a.domain),
+    "release_domain": lambda w, a: w.organizations.release_domain(a.caller, a.domain),
+    "joinable": lambda w, a: w.organizations.joinable(a.tenant, f"x@{domain(a.borrowed)}"),
+    "standing_of": lambda w, a: w.organizations.standing_of(a.user, a.tenant),
+    "memberships": lambda w, a: w.organizations.memberships(a.user, 1, _cursors(w, a)),
+    "activity": lambda w, a: w.activity.activity(a.caller, 50, _cursors(w, a), _filter(a)),
+    "me": lambda w, a: w.people.me(a.caller),
+    "update_profile": lambda w, a: w.people.update(
+        a.caller,
+        {"locale": "de", "avatarKey": f"users/{user_id(a.borrowed, a.number)}/avatars/a.png"},
+    ),
+    "my_memberships": lambda w, a: w.people.memberships(a.caller, 1, _cursors(w, a)),
+    "switch": lambda w, a: w.people.switch(a.caller, a.tenant),
+    "suspend_user": lambda w, a: w.people.suspend(a.caller, "p", user_id(a.borrowed, 1), "x"),
+    "reactivate_user": lambda w, a: w.people.reactivate(a.caller, user_id(a.borrowed, 1), "x"),
+    "ensure_profile": lambda w, a: w.arrivals.ensure_profile(a.arrival, Cause()),
+    "signed_in": lambda w, a: w.arrivals.signed_in(a.arrival, Cause()),
+    "grant": lambda w, a: w.arrivals.grant(a.arrival, Cause()),
+    "access": lambda w, a: w.activity.access.standing(a.caller),
+    "get_profile": lambda w, a: w.people.profiles.get(a.user),
+}
+"""What a user may be told is bounded by what they are a member of, whichever tenant they name."""
+
+READS: dict[str, Question] = {
+    "get": lambda w, a: w.organizations.organizations.get(a.tenant),
+    "acting": lambda w, a: w.organizations.organizations.acting(a.tenant, a.user),
+    "overview": lambda w, a: w.people.profiles.overview(a.user, a.tenant).membership,
+    "read_claim": lambda w, a: w.organizations.domains.read(a.tenant, a.domain)[0],
+    "month": lambda w, a: w.activity.entries.month(a.tenant, f"{NOW:%Y-%m}", _span(), 50),
+    "narrowed": lambda w, a: w.activity.entries.narrowed(
+        a.tenant, "entity_id", tenant_id(a.borrowed), _span(), 50
+    ),
+}
+"""What a repository is asked for one tenant, it answers of that tenant only."""
+
+DECLARED: dict[type, set[str]] = {
+    OrganizationService: {
+        *("create", "found", "read", "update", "update_settings", "suspend", "reactivate"),
+        *("claim_domain", "verify_domain", "release_domain", "join_by_domain", "joinable"),
+        *("standing_of", "memberships"),
+    },
+    ActivityService: {"activity"},
+    RecordingService: {"record"},
+    ProfileService: {"me", "update", "memberships", "switch", "suspend", "reactivate"},
+    ArrivalService: {"ensure_profile", "signed_in", "grant"},
+    DynamoDBOrganizationRepository: {"create", "get", "acting", "save", "join", "memberships"},
+    DynamoDBDomainRepository: {"read", "holder", "claim", "prove", "release"},
+    DynamoDBAccess: {"standing"},
+    DynamoDBProfileRepository: {"get", "overview", "create", "save"},
+    DynamoDBAuditLog: {"add"},
+    DynamoDBActivityRepository: {"month", "narrowed"},
+    DynamoDBPeopleNames: {"of"},
+}
+"""Every method that the machine calls, itself or through a service."""
+
+
+def _span() -> Any:
+    return span_of(ActivityFilter(), None, NOW)
+
+
+# Often the same few, so that what happens to them is asked for afterwards.
+numbers = st.integers(0, 2) | st.integers(0, TENANTS - 1)
+asking = st.builds(
+    Asked,
+    home=numbers,
+    number=st.integers(0, 4),
+    about=numbers,
+    borrowed=numbers,
+    choice=st.integers(0, 999),
+)
+# One's own tenant, so that most questions are not refused at the door.
+at_home = asking.map(lambda a: replace(a, about=a.home, borrowed=a.home))
+borrowing = asking.map(lambda a: replace(a, about=a.home))
+as_guest = asking.map(lambda a: replace(a, number=3, about=(a.home + 1) % TENANTS))
+anywhere = at_home | borrowing | as_guest | asking
+
+
+ACTIONS = [
+    *(("ask", name) for name in QUESTIONS),
+    *(("read", name) for name in READS),
+    *[("join", ""), ("record", ""), ("operate", "suspend"), ("operate", "reactivate")],
+    *[("move", "REMOVED"), ("move", "ACTIVE")] * 2,
+    *(("ended", name) for name in ("read", "update", "activity", "me", "grant", "access")),
+]
+
+
+class Tenants(RuleBasedStateMachine):
+    """People of twenty tenants who come and go, and ask for everything."""
+
+    world: ClassVar[World]
+    answered: ClassVar[Counter[str]] = Counter()
+    steps: ClassVar[Counter[str]] = Counter()
+
+    @initialize()
+    def begin(self) -> None:
+        self.world.reset()
+        self.members = {
+            (tenant, user_id(home, number)): True
+            for tenant in range(TENANTS)
+            for home, number in (
+                *((tenant, number) for number in range(4)),
+                ((tenant - 1) % TENANTS, 3),
+            )
+        }
+        """Who is a member, with whether they still are one."""
+        self.steps["runs"] += 1
+
+    @rule(asked=anywhere, action=st.sampled_from(ACTIONS))
+    def act(self, asked: Asked, action: tuple[str, str]) -> None:
+        kind, name = action
+        getattr(self, f"_{kind}")(asked, name)
+        self.steps["all"] += 1
+
+    def _ask(self, asked: Asked, name: str) -> None:
+        own = {tenant for (tenant, user), still in self.members.items() if user == asked.user}
+        active = {t for (t, user), still in self.members.items() if user == asked.user and still}
+        founded = FOUNDED + asked.home * 5 + asked.number
+        told = self._told(name, lambda: QUESTIONS[name](self.world, asked))
+        assert _canaries(told) <= active | {founded}, (name, asked, told)
+        # A profile names the organisation that one belonged to, a refusal what was asked for.
+        assert _ids(told) <= own | {asked.about}, (name, asked, told)
+        seen = {person for person in PERSON.findall(told) if not self._meet(person, asked.user)}
+        assert not seen, (name, asked, told)
+        self._wrote_only_for(active, asked.user, name)
+
+    def _read(self, asked: Asked, name: str) -> None:
+        told = self._told(f"repository {name}", lambda: READS[name](self.world, asked))
+        assert _canaries(told) | _ids(told) <= {asked.about}, (name, asked, told)
+        self._wrote_only_for(set(), "", name)
+
+    def _join(self, asked: Asked, _name: str) -> None:
+        email = f"{asked.user}@{domain(asked.about)}"
+        joined = self.world.organizations.join_by_domain(asked.user, email, Cause())
+        self._count("join_by_domain", joined is not None)
+        if joined is None:
+            self._wrote_only_for(set(), "", "join")
+            return
+        assert joined == tenant_id(asked.about) or self._moved_domain(joined, asked)
+        number = int(joined.removeprefix("t-"))
+        assert self.members.get((number, asked.user), True), "an ended membership came back"
+        self.members[number, asked.user] = True
+        self._wrote_only_for({number}, asked.user, "join")
+
+    def _move(self, asked: Asked, status: str) -> None:
+        """As the management of members will: there is no command for it yet."""
+        where = member_key(tenant_id(asked.about), asked.user)
+        item = self.world.platform.get(where)
+        if item:
+            self.world.platform.put({**item, "status": status})
+            self.members[asked.about, asked.user] = status == MemberStatus.ACTIVE
+            self.world.forget_writes()
+
+    def _ended(self, asked: Asked, name: str) -> None:
+        """The first thing that is asked after a membership has ended."""
+        self._move(asked, "REMOVED")
+        self._ask(asked, name)
+
+    def _operate(self, asked: Asked, name: str) -> None:
+        """Operators say which tenant; they are told of that one."""
+        operator = Caller(user_id=OPERATOR, groups=frozenset({OPERATOR_GROUP}))
+        decide = getattr(self.world.organizations, name)
+        told = self._told(name, lambda: decide(operator, tenant_id(asked.about), "a reason"))
+        assert _canaries(told) | _ids(told) <= {asked.about}
+        self._wrote_only_for({asked.about}, "", name)
+
+    def _record(self, asked: Asked, _name: str) -> None:
+        event = event_of(asked.about, asked.choice)
+        self._count("record", self.world.recording.record(event))
+        self._wrote_only_for({asked.about}, "", "record")
+
+    # what is checked
+
+    def _told(self, name: str, ask: Callable[[], Any]) -> str:
+        try:
+            answer = ask()
+        except TenantryError as error:
+            self._count(name, False)
+            assert [*self.world.platform.written, *self.world.audit.written] == [], name
+            return f"{error} {error.details}"
+        self._count(name, True)
+        return repr(answer)
+
+    def _count(self, name: str, done: bool) -> None:
+        self.answered[name] += done
+
+    def _wrote_only_for(self, tenants: set[int], user: str, what: str) -> None:
+        """Every write was for one of `tenants`, or of the user's own."""
+        for pk, sk in (*self.world.platform.written, *self.world.audit.written):
+            owner = re.match(r"ORG#t-(\d+)(?:#|$)", pk)
+            if owner:
+                assert int(owner.group(1)) in tenants, (what, pk, sk)
+            elif pk.startswith("USER#"):
+                assert pk == f"USER#{user}", (what, pk, sk)
+        self.world.forget_writes()
+
+    def _meet(self, person: str, user: str) -> bool:
+        """Whether two people were ever members of one tenant."""
+        of = {name: {t for t, member in self.members if member == name} for name in (person, user)}
+        return person == user or bool(of[person] & of[user])
+
+    def _moved_domain(self, joined: str, asked: Asked) -> bool:
+        """A released domain may have been proven by another tenant since."""
+        return self.world.organizations.domains.holder(domain(asked.about)) == joined
+
+
+def _canaries(told: str) -> set[int]:
+    return {int(number) for number in CANARY.findall(told)}
+
+
+def _ids(told: str) -> set[int]:
+    return {int(number) for number in NAMED.findall(told)}
+
+
+def run(world: World, runs: int, **more: Any) -> type[Tenants]:
+    """Run the machine, anew."""
+    bound = type("Bound", (Tenants,), {"world": world, "answered": Counter(), "steps": Counter()})
+    run_state_machine_as_test(
+        bound,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=STEPS,
+            suppress_health_check=list(HealthCheck),
+            deadline=None,
+            **more,
+        ),
+    )
+    return bound
+
+
+def test_each_tenant_has_fifty_items(world: World) -> None:
+    assert {world.items_of(tenant) for tenant in range(TENANTS)} == {ITEMS}
+
+
+def test_every_method_there_is_takes_part() -> None:
+    for owner, declared in DECLARED.items():
+        public = {
+            name
+            for name, member in inspect.getmembers(owner, inspect.isfunction)
+            if not name.startswith("_")
+        }
+        assert public - {"now", "new_token", "report"} == declared, owner.__name__
+
+
+def test_nobody_is_told_or_changes_anything_of_another_tenant(world: World) -> None:
+    machine = run(world, RUNS)
+
+    # Each question was answered, not only refused; and there were as many as promised.
+    refused_to_users = {"suspend_user", "reactivate_user"}
+    expected = {*QUESTIONS, "join_by_domain", "record", *(f"repository {name}" for name in READS)}
+    assert expected - set(+machine.answered) <= refused_to_users
+    assert machine.steps["runs"] >= RUNS
+    assert machine.steps["all"] >= RUNS * STEPS * 0.8
+
+
+def _key_of_the_owner(tenant: str, _user: str) -> dict[str, str]:
+    return member_key(tenant, f"u-{tenant.removeprefix('t-')}-0")
+
+
+def _audit_of_another(_tenant: str, *rest: str) -> str:
+    return organization_pk("t-1", *rest)
+
+
+CONTROLS: dict[str, tuple[str, Any]] = {
+    "standings are not asked": ("tenantry.tenancy.access.Standing.require", lambda *_: None),
+    "the partition of the log is another's": (
+        "tenantry.audit.dynamodb.organization_pk",
+        _audit_of_another,
+    ),
+    "memberships are looked up under one name": (
+        "tenantry.organizations.dynamodb.user_pk",
+        lambda _user: f"USER#{user_id(1, 1)}",
+    ),
+    "members are looked up under one name": (
+        "tenantry.organizations.dynamodb.member_key",
+        _key_of_the_owner,
+    ),
+}
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_with_a_control_off_something_would_cross(
+    world: World, control: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twins: the same machine, and its assertion fails."""
+    monkeypatch.setattr(*CONTROLS[control])
+
+    with pytest.raises(AssertionError):
+        run(world, RUNS, phases=[Phase.generate], database=None, report_multiple_bugs=False)
