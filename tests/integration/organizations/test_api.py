@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.integration.organizations.conftest import Api
-from tests.support.tables import items
 
 OPERATOR: dict[str, Any] = {"user": "root", "groups": ["SuperAdmin"]}
 
@@ -34,7 +33,7 @@ def test_an_organisation_is_founded_read_and_changed(organizations_api: Api) -> 
 def test_a_new_organisation_is_three_items(organizations_api: Api) -> None:
     made = organizations_api.create()
 
-    stored = items(organizations_api.table._client, organizations_api.table.name)
+    stored = organizations_api.stored()
 
     assert [(item["PK"]["S"], item["SK"]["S"]) for item in stored] == [
         (f"ORG#{made['id']}", "MEMBER#ada"),
