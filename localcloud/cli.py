@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.status import Status
 from rich.text import Text
 
 from localcloud import deployment, logs, outputs, process
 from localcloud.errors import LocalCloudError, NotRunningError
 from localcloud.place import DEFAULT_PORT, Place, place
+from localcloud.step import Step
 
 _LEVEL_STYLES = {"DEBUG": "dim", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _SHOWN_ELSEWHERE = {"level", "message", "timestamp", "location", "service"}
@@ -61,7 +61,7 @@ def up(where: Place, console: Console, *, foreground: bool = False) -> dict[str,
     started = process.running(where) is None
     where = _at_running_port(where)
     if started:
-        with _Step(console, "starting the local cloud") as status:
+        with Step(console, "starting the local cloud") as status:
             process.start(where)
             status.update(f"on {where.endpoint}")
     try:
@@ -87,7 +87,7 @@ def down(where: Place, console: Console) -> None:
         process.stop(where)
         console.print(f"No local cloud is running with the state in {where.home}.")
         return
-    with _Step(console, "stopping the local cloud") as status:
+    with Step(console, "stopping the local cloud") as status:
         process.stop(where)
         status.update(f"its data stays in {where.home}")
 
@@ -95,7 +95,7 @@ def down(where: Place, console: Console) -> None:
 def deploy(where: Place, console: Console) -> dict[str, str]:
     """Deploy what was built into the running cloud and show its outputs."""
     where = _running(where)
-    with _Step(console, "deploying") as status:
+    with Step(console, "deploying") as status:
         found = deployment.deploy(where, progress=status.update)
         status.update(f"{deployment.STACK} is up to date")
     show_outputs(where, console)
@@ -144,7 +144,7 @@ def reset(where: Place, console: Console, *, redeploy: bool = True) -> None:
     """Empty the cloud; one that runs is started again and deployed into."""
     where = _at_running_port(where)
     ran = process.running(where) is not None
-    with _Step(console, "emptying the local cloud") as status:
+    with Step(console, "emptying the local cloud") as status:
         process.stop(where)
         for folder in (where.state, where.objects, where.scratch):
             shutil.rmtree(folder, ignore_errors=True)
@@ -185,54 +185,6 @@ def _rendered(line: logs.Line) -> Text:
     if rest:
         text.append("  " + " ".join(f"{name}={value}" for name, value in rest.items()), style="dim")
     return text
-
-
-class _Step:
-    """One line that says what is going on, and how long it has taken."""
-
-    def __init__(self, console: Console, title: str) -> None:
-        self._console = console
-        self._title = title
-        self._started = time.monotonic()
-        self._detail = ""
-        self._status: Status | None = None
-        self._ended = threading.Event()
-
-    def __enter__(self) -> _Step:
-        if self._console.is_terminal:
-            self._status = self._console.status(self._title)
-            self._status.start()
-        else:
-            # No terminal, no spinner: a line now and one whenever there is news.
-            self._console.print(f"{self._title} ...")
-        threading.Thread(target=self._keep_telling, daemon=True).start()
-        return self
-
-    def update(self, detail: str) -> None:
-        self._detail = detail
-
-    def __exit__(self, failed: object, *_: object) -> None:
-        self._ended.set()
-        if self._status is not None:
-            self._status.stop()
-        mark = Text("✗ ", style="red") if failed else Text("✓ ", style="green")
-        mark.append(self._title)
-        mark.append(f"  {self._seconds:.1f} s", style="dim")
-        if self._detail:
-            mark.append(f"  {self._detail}", style="dim")
-        self._console.print(mark, soft_wrap=True)
-
-    @property
-    def _seconds(self) -> float:
-        return time.monotonic() - self._started
-
-    def _keep_telling(self) -> None:
-        while not self._ended.wait(0.2 if self._status else 3.0):
-            line = f"{self._title}  {self._seconds:.0f} s  {self._detail}"
-            if self._status is not None:
-                self._status.update(Text(line))
-            else:
-                self._console.print(Text(f"  {line}"))
 
 
 def _parser() -> argparse.ArgumentParser:

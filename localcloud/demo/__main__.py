@@ -2,32 +2,52 @@
 
 import argparse
 import os
+import signal
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
+from rich.text import Text
 
 from localcloud.demo.foundation import foundation
 from localcloud.demo.stage import stage
 from localcloud.demo.story import Story, tell
+from localcloud.errors import LocalCloudError
 
 CHAPTERS = {"foundation": foundation}
 
 
-def main() -> int:
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the chapters asked for; 0 when every step did what it says."""
     parser = argparse.ArgumentParser(prog="python -m localcloud.demo", description=__doc__)
     parser.add_argument(
-        "--chapter", choices=sorted(CHAPTERS), default=os.environ.get("CHAPTER") or None
+        "--chapter", default=os.environ.get("CHAPTER") or "", help=f"one of: {', '.join(CHAPTERS)}"
     )
     parser.add_argument(
         "--running", action="store_true", help="use the local cloud that `make up` started"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.chapter and options.chapter not in CHAPTERS:
+        return _say(f"There is no chapter {options.chapter!r}. There are: {', '.join(CHAPTERS)}.")
     chosen = [options.chapter] if options.chapter else list(CHAPTERS)
     console = Console(highlight=False)
-    with stage(console, running=options.running) as (product, aws, logs):
-        story = Story(product, aws, logs, console)
-        return 0 if tell(story, {name: CHAPTERS[name] for name in chosen}) else 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with stage(console, running=options.running) as (product, aws, logs):
+            story = Story(product, aws, logs, console)
+            return 0 if tell(story, {name: CHAPTERS[name] for name in chosen}) else 1
+    except LocalCloudError as error:
+        return _say(str(error))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _say(what_is_wrong: str) -> int:
+    Console(stderr=True, highlight=False).print(Text(what_is_wrong, style="red"))
+    return 1
 
 
 if __name__ == "__main__":

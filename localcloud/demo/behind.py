@@ -1,28 +1,49 @@
 """What happened behind a step: which functions ran, which events flowed, by their logs."""
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+# The stream is looked at several times in that time: what then is quiet stays so.
+_QUIET_SECONDS = 0.3
+_SETTLED_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Happening:
-    """Names of functions that ran, and of events that were published and consumed, in order."""
+    """The functions that ran, and the types of events published and recorded.
 
-    functions: tuple[str, ...]
-    published: tuple[str, ...]
-    consumed: tuple[str, ...]
+    In order, each as often as it happened.
+    """
 
-    def __str__(self) -> str:
-        parts = []
-        if self.functions:
-            parts.append("ran " + ", ".join(self.functions))
-        if self.published:
-            parts.append("published " + ", ".join(self.published))
-        if self.consumed:
-            parts.append("audited " + ", ".join(self.consumed))
-        return "; ".join(parts)
+    functions: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything published has been recorded."""
+        return not Counter(self.published) - Counter(self.recorded)
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """What there is to tell, each with its name."""
+        rows = [("ran", _counted(self.functions))]
+        if Counter(self.published) == Counter(self.recorded):
+            rows.append(("events", _counted(self.published)))
+        else:
+            rows.append(("published", _counted(self.published)))
+            rows.append(("recorded", _counted(self.recorded)))
+        return [(name, text) for name, text in rows if text]
+
+
+def _counted(names: Iterable[str]) -> str:
+    return ", ".join(
+        f"{name} ×{count}" if count > 1 else name for name, count in Counter(names).items()
+    )
 
 
 @dataclass
@@ -32,22 +53,47 @@ class Logs:
     client: Any
     prefix: str
 
+    def settled(self, start_ms: int) -> Happening:
+        """What the functions logged from `start_ms` (epoch milliseconds) on, once all is quiet.
+
+        Waits until nothing more happens and everything published is recorded, or long enough.
+        """
+        deadline = time.monotonic() + _SETTLED_SECONDS
+        seen, since = self.since(start_ms), time.monotonic()
+        while time.monotonic() < deadline:
+            if seen.is_whole and time.monotonic() - since > _QUIET_SECONDS:
+                break
+            time.sleep(0.05)
+            if (now := self.since(start_ms)) != seen:
+                seen, since = now, time.monotonic()
+        return seen
+
     def since(self, start_ms: int) -> Happening:
         """What the functions logged from `start_ms` (epoch milliseconds) on."""
         functions: list[str] = []
         published: list[str] = []
-        consumed: list[str] = []
+        recorded: list[str] = []
+        for _, function, message in sorted(self._logged(start_ms), key=lambda each: each[0]):
+            if message.startswith("START RequestId"):
+                functions.append(function)
+                continue
+            line = _structured(message)
+            if line.get("message") == "published":
+                published.append(line["event_type"])
+            if line.get("message") == "consumed":
+                recorded.append(line["event_type"])
+        return Happening(tuple(functions), tuple(published), tuple(recorded))
+
+    def _logged(self, start_ms: int) -> Iterator[tuple[int, str, str]]:
+        """When, by which function, and what."""
         for group in self._groups():
-            name = group.removeprefix(f"/aws/lambda/{self.prefix}-")
-            lines = list(self._lines(group, start_ms))
-            if lines:
-                functions.append(name)
-            for line in lines:
-                if line.get("message") == "published":
-                    published.append(line.get("event_type", ""))
-                if line.get("message") == "consumed":
-                    consumed.append(line.get("event_type", ""))
-        return Happening(tuple(functions), tuple(published), tuple(consumed))
+            function = group.removeprefix(f"/aws/lambda/{self.prefix}-")
+            pages = self.client.get_paginator("filter_log_events").paginate(
+                logGroupName=group, startTime=start_ms
+            )
+            for page in pages:
+                for event in page["events"]:
+                    yield event["timestamp"], function, event["message"]
 
     def _groups(self) -> Iterator[str]:
         pages = self.client.get_paginator("describe_log_groups").paginate(
@@ -56,15 +102,11 @@ class Logs:
         for page in pages:
             yield from (group["logGroupName"] for group in page["logGroups"])
 
-    def _lines(self, group: str, start_ms: int) -> Iterator[Mapping[str, Any]]:
-        """The structured lines of a group, oldest first; other lines count as empty ones."""
-        pages = self.client.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=start_ms
-        )
-        for page in pages:
-            for event in page["events"]:
-                try:
-                    line = json.loads(event["message"])
-                except ValueError:
-                    line = None
-                yield line if isinstance(line, dict) else {}
+
+def _structured(message: str) -> dict[str, Any]:
+    """A line as the logger wrote it; nothing for the lines of Lambda itself."""
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return {}
+    return line if isinstance(line, dict) else {}

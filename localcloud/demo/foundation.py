@@ -2,6 +2,7 @@
 
 import secrets
 from http import HTTPStatus
+from typing import Any
 
 import bcrypt
 
@@ -38,8 +39,9 @@ def foundation(story: Story) -> None:
         )
 
     with story.step("She reads her code in the mailbox and confirms") as note:
-        note(product.mails_to(ada)[0]["subject"] if product.mails_to(ada) else "mail on its way")
-        product.confirm(ada, product.code_mailed_to(ada))
+        code = product.code_mailed_to(ada)
+        note(f"{product.mails_to(ada)[0]['subject']}: {code}")
+        product.confirm(ada, code)
 
     with story.step("She signs in (SRP); her token carries the organisation") as note:
         tokens = product.sign_in(ada, PASSWORD)
@@ -126,11 +128,15 @@ def _remember_legacy_user(story: Story, email: str) -> None:
 def _activity(story: Story, tokens: Tokens) -> list[str]:
     """The activity once it tells of the renaming, as lines."""
 
-    def told() -> list[dict[str, object]] | None:
-        items = story.product.graphql(ACTIVITY, tokens)["activity"]["items"]
+    def told() -> list[dict[str, Any]] | None:
+        items: list[dict[str, Any]] = story.product.graphql(ACTIVITY, tokens)["activity"]["items"]
         return items if any(item["type"] == "OrganizationUpdated" for item in items) else None
 
     return [
-        f"{item['occurredAt']} {item['type']} by {item['actor']['name'] or item['actor']['kind']}"  # type: ignore[index]
+        f"{item['occurredAt'][11:19]}  {item['type']} by {_name_of(item['actor'])}"
         for item in until("the renaming in the activity", told)
     ]
+
+
+def _name_of(actor: dict[str, str]) -> str:
+    return actor["name"] or actor["kind"]

@@ -13,6 +13,7 @@ from localcloud.deployed import deployed_cloud
 from localcloud.deployment import STACK
 from localcloud.errors import NotRunningError
 from localcloud.place import Place, place
+from localcloud.step import Step
 
 Stage = tuple[Product, Callable[[str], Any], Logs]
 
@@ -30,13 +31,11 @@ def stage(console: Console, *, running: bool) -> Iterator[Stage]:
             raise NotRunningError(where.home)
         yield on(where, outputs.read(where))
         return
-    with console.status("preparing a local cloud") as status, contextlib.ExitStack() as stack:
-        told = deployed_cloud(progress=lambda text: status.update(f"local cloud: {text}"))
-        where, found = stack.enter_context(told)
-        status.stop()
-        console.print(f"[dim]a local cloud of its own on {where.endpoint}, gone afterwards[/]")
+    with contextlib.ExitStack() as stack:
+        with Step(console, "preparing a local cloud") as step:
+            where, found = stack.enter_context(deployed_cloud(progress=step.update))
+            step.update(f"on {where.endpoint}, gone afterwards")
         yield on(where, found)
-        status.start()
 
 
 def on(where: Place, found: dict[str, str]) -> Stage:

@@ -3,9 +3,10 @@
 import pytest
 from rich.console import Console
 
-from localcloud.demo.__main__ import CHAPTERS
+from localcloud.demo.__main__ import CHAPTERS, main
 from localcloud.demo.stage import Stage
-from localcloud.demo.story import Story, tell
+from localcloud.demo.story import Story, refused, tell
+from tests.e2e.conftest import PASSWORD
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -33,4 +34,19 @@ def test_a_step_shows_what_lay_behind_it(stage: Stage) -> None:
     with story.step("ask how it is"):
         assert stage[0].rest("GET", "/health").ok
 
-    assert "health-api" in story.steps[0].behind
+    assert story.steps[0].behind.functions == ("health-api",)
+
+
+def test_a_refusal_is_told_in_the_words_that_aws_answered(stage: Stage) -> None:
+    told = refused(
+        lambda: stage[0].sign_in("nobody@example.com", PASSWORD), "NotAuthorizedException"
+    )
+
+    assert told == "NotAuthorizedException: Incorrect username or password."
+
+
+def test_a_chapter_that_does_not_exist_is_answered_with_those_that_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--chapter", "nope"]) == 1
+    assert f"There are: {', '.join(CHAPTERS)}." in capsys.readouterr().err

@@ -1,14 +1,17 @@
 """What the demo shows of a step, read from the functions' logs."""
 
+import json
 from typing import Any, Self
 
-from localcloud.demo.behind import Logs
+from localcloud.demo.behind import Happening, Logs
 
 PREFIX = "shop"
+STARTED = "START RequestId: 1 Version: $LATEST"
+ENDED = "END RequestId: 1"
 
 
 class FakeLogs:
-    """CloudWatch Logs with the lines of each function."""
+    """CloudWatch Logs with the lines of each function, a line each moment."""
 
     def __init__(self, **lines: list[str]) -> None:
         self._lines = {f"/aws/lambda/{PREFIX}-{name}": found for name, found in lines.items()}
@@ -21,19 +24,43 @@ class FakeLogs:
     def paginate(self, **asked: str) -> list[dict[str, Any]]:
         if self._operation == "describe_log_groups":
             return [{"logGroups": [{"logGroupName": name} for name in self._lines]}]
-        return [{"events": [{"message": text} for text in self._lines[asked["logGroupName"]]]}]
+        lines = enumerate(self._lines[asked["logGroupName"]])
+        return [{"events": [{"timestamp": at, "message": text} for at, text in lines]}]
+
+
+def line(message: str, event_type: str) -> str:
+    return json.dumps({"message": message, "event_type": event_type})
+
+
+def happening(**lines: list[str]) -> Happening:
+    return Logs(FakeLogs(**lines), PREFIX).since(0)
 
 
 def test_a_function_that_had_nothing_to_say_ran_all_the_same() -> None:
-    logs = FakeLogs(health=["START RequestId: 1", "END RequestId: 1"], idle=[])
-
-    happening = Logs(logs, PREFIX).since(0)
-
-    assert happening.functions == ("health",)
-    assert str(happening) == "ran health"
+    assert happening(health=[STARTED, ENDED], idle=[]).rows == [("ran", "health")]
 
 
-def test_what_a_function_says_of_an_event_is_told() -> None:
-    logs = FakeLogs(audit=["[1]", '{"message": "consumed", "event_type": "ThingChanged"}'])
+def test_functions_are_told_in_the_order_of_their_time_and_counted() -> None:
+    found = happening(a=["", STARTED], b=[STARTED, ENDED, STARTED])
 
-    assert str(Logs(logs, PREFIX).since(0)) == "ran audit; audited ThingChanged"
+    assert found.rows == [("ran", "b ×2, a")]
+
+
+def test_events_that_were_published_and_recorded_are_told_once() -> None:
+    found = happening(
+        streams=[line("published", "Joined"), line("published", "Left")],
+        audit=["[1]", line("consumed", "Left"), line("consumed", "Joined")],
+    )
+
+    assert found.is_whole
+    assert found.rows == [("events", "Joined, Left")]
+
+
+def test_an_event_that_is_not_recorded_yet_shows() -> None:
+    found = happening(
+        streams=[line("published", "Joined"), line("published", "Joined")],
+        audit=[line("consumed", "Joined")],
+    )
+
+    assert not found.is_whole
+    assert found.rows == [("published", "Joined ×2"), ("recorded", "Joined")]
