@@ -13,7 +13,7 @@ from tenantry.audit.dynamodb import DynamoDBAuditLog
 from tenantry.audit.model import Entry
 from tenantry.audit.service import ActivityService, RecordingService
 from tenantry.identity.bootstrap import people as identity
-from tenantry.identity.dynamodb import DynamoDBProfileRepository
+from tenantry.identity.dynamodb import DynamoDBProfileRepository, DynamoDBSignUpRepository
 from tenantry.identity.model import Profile
 from tenantry.identity.service import ArrivalService, ProfileService
 from tenantry.messaging.event import Envelope
@@ -102,7 +102,12 @@ class World:
 
     @property
     def arrivals(self) -> ArrivalService:
-        return identity.arrivals()
+        return ArrivalService(
+            profiles=self.people.profiles,
+            sign_ups=DynamoDBSignUpRepository(self.platform),
+            organizations=self.organizations,
+            stamp=self.people.stamp,
+        )
 
     def seed(self) -> None:
         """Make the tenants; what there is then is what `reset` goes back to."""
