@@ -7,6 +7,7 @@ itself tells, by Cognito's design (docs/security.md).
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +170,27 @@ def test_unconfirmed_users_and_nobody_are_told_the_same(
 
     assert len(known) == 1
     assert answers(flow, product, client, nobody) == known
+
+
+def test_what_cognito_tells_by_design_is_what_the_security_page_names(
+    product: Product, people: People
+) -> None:
+    someone = people.join()
+    client = product.outputs["UserPoolClientId"]
+
+    def sign_up(product: Product, _client: str, email: str) -> Any:
+        return product.sign_up(email, PASSWORD)
+
+    _, again = answer(sign_up, product, client, someone.email)
+    _, confirmed = answer(_confirm, product, client, someone.email)
+    _, nobody = answer(_confirm, product, client, "nobody@accounts.example")
+
+    assert again.startswith("UsernameExistsException")
+    assert confirmed.startswith("NotAuthorizedException")
+    assert nobody.startswith("CodeMismatchException")
+    page = (Path(__file__).parents[2] / "docs/security.md").read_text()
+    assert "**SignUp itself tells**" in page
+    assert "ConfirmSignUp says of a confirmed account that it is" in page
 
 
 @pytest.mark.parametrize("flow", [_srp, _password, _forgot])
