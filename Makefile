@@ -39,7 +39,8 @@ else
 built := .aws-sam/$(ENV)/build
 export ARCHITECTURE := $(shell sed -n '/^\[$(ENV)\.build/,/^$$/s/.*Architecture=\([a-z0-9_]*\).*/\1/p' samconfig.toml)
 overrides :=
-$(if $(ARCHITECTURE),,$(error samconfig.toml has no environment "$(ENV)"))
+region := $(shell sed -n '/^\[$(ENV)\.global/,/^$$/s/^region = "\(.*\)"/\1/p' samconfig.toml)
+$(if $(and $(ARCHITECTURE),$(region)),,$(error samconfig.toml has no environment "$(ENV)"))
 endif
 
 # One worker starts what a file of tests shares, such as a local cloud.
@@ -93,8 +94,8 @@ logs: $(dev)/installed ## follow what the functions log (FUNCTION= for one)
 reset: $(dev)/installed ## empty the local cloud: every user and item goes
 	@python -m localcloud reset
 
-redrive: $(dev)/installed ## send what lies in the dead-letter queues back to where it failed
-	@python -m ops.redrive $(if $(filter local,$(ENV)),--outputs $(home)/outputs.json,--prefix tenantry-$(ENV))
+redrive: $(dev)/installed ## send what was given up back to where it failed (ENV=, QUEUE= for one)
+	@python -m ops.redrive $(if $(filter local,$(ENV)),--outputs $(home)/outputs.json,--prefix tenantry-$(ENV) --region $(region))
 
 check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates, generated pages
 	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages

@@ -1,13 +1,15 @@
-"""`python -m ops.redrive`: sends what lies in dead-letter queues back to where it failed.
+"""`python -m ops.redrive`: sends what was given up back to where it failed.
 
-Three kinds of message lie there, and each has its way back:
+It lies in dead-letter queues and, of whole batches of a stream, in the bucket of stream failures.
+Each kind has its way back:
 - a queue's dead letters go back to the queue they came from;
 - events that EventBridge could not deliver go to the target they were for;
-- stream records that could not be published are handed to the publisher again.
+- stream records that could not be published, alone or as a batch, are handed to the publisher
+  again.
 
-A message is deleted only after it has been handed on, so an interrupted run loses nothing and may
-deliver twice, which consumers know how to take. Only what lay there at the start is moved: what
-fails again stays for the next run.
+A message or object is deleted only after it has been handed on, so an interrupted run loses
+nothing and may deliver twice, which consumers know how to take. Only what lay there at the start
+is moved: what fails again stays for the next run.
 """
 
 import argparse
@@ -21,12 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 PUBLISHER = "streams-publish-changes"
 FAILURES = "publisher-failures"
+BUCKET = "streamfailures"
 _BATCH = 10
 _VISIBILITY = 120
 _SHOWN_CAUSE = 80
@@ -35,14 +39,14 @@ Message = Mapping[str, Any]
 
 
 class NoWayBackError(Exception):
-    """The message does not say where it belongs; it stays where it is."""
+    """The message does not say where it belongs, or was not taken; it stays where it is."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What became of one queue's messages."""
+    """What became of one queue's messages, or of a bucket's objects."""
 
-    queue: str
+    place: str
     waiting: int
     moved: int
     stayed: int
@@ -63,6 +67,29 @@ class Redrive:
             for url in self._all_queues()
             if _name(url).endswith(("-dead-letters", FAILURES))
         }
+
+    def buckets(self) -> dict[str, int]:
+        """The bucket of stream failures by its name, with how many objects wait there."""
+        pages = self.aws("s3").get_paginator("list_buckets").paginate()
+        names = (bucket["Name"] for page in pages for bucket in page.get("Buckets", []))
+        wanted = f"{self.prefix}-{BUCKET}-"  # the stack has the prefix's name
+        return {name: len(self._objects(name)) for name in names if name.startswith(wanted)}
+
+    def run_bucket(self, bucket: str, advance: Callable[[], None] = lambda: None) -> Moved:
+        """Hand the batches in the bucket to the publisher; what is no such batch stays."""
+        keys, moved = self._objects(bucket), 0
+        causes: list[str] = []
+        for key in keys:
+            body = self.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+            try:
+                causes.append(self._publish_batch(body))
+            except NoWayBackError as error:
+                causes.append(str(error))
+            else:
+                moved += 1
+                self.aws("s3").delete_object(Bucket=bucket, Key=key)  # its versions expire later
+            advance()
+        return Moved(bucket, len(keys), moved, len(keys) - moved, tuple(dict.fromkeys(causes)))
 
     def run(self, url: str, advance: Callable[[], None] = lambda: None) -> Moved:
         """Send what waits in the queue back; messages without a way back stay."""
@@ -124,13 +151,36 @@ class Redrive:
             record, cause = kept["record"], str(kept["cause"])
         except (ValueError, KeyError, TypeError) as error:
             raise NoWayBackError("not a kept stream record") from error
+        self._invoke_publisher([record])
+        return cause
+
+    def _publish_batch(self, body: bytes) -> str:
+        """Lambda wrote the object: the event it gave up, as text in `payload`, and why.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+        """
+        try:
+            given_up = json.loads(body)
+            event = given_up["payload"]
+            records = (json.loads(event) if isinstance(event, str) else event)["Records"]
+            cause = str(given_up["requestContext"]["condition"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoWayBackError("not a batch that was given up") from error
+        self._invoke_publisher(records)
+        return cause
+
+    def _invoke_publisher(self, records: list[Any]) -> None:
         answer = self.aws("lambda").invoke(
             FunctionName=f"{self.prefix}-{PUBLISHER}",
-            Payload=json.dumps({"Records": [record]}).encode(),
+            Payload=json.dumps({"Records": records}).encode(),
         )
-        if answer.get("FunctionError"):
-            raise NoWayBackError(f"the publisher failed: {answer['Payload'].read()[:200]!r}")
-        return cause
+        said = answer["Payload"].read()
+        if answer.get("FunctionError") or json.loads(said).get("batchItemFailures"):
+            raise NoWayBackError(f"the publisher failed: {said[:200]!r}")
+
+    def _objects(self, bucket: str) -> list[str]:
+        pages = self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def _waiting(self, url: str) -> int:
         answer = self.aws("sqs").get_queue_attributes(
@@ -166,10 +216,11 @@ def _name(url: str) -> str:
 
 
 def main() -> int:
-    """Show or move what waits; 1 when something stayed."""
+    """Show or move what waits; 1 when something stayed, or AWS could not be asked."""
     parser = argparse.ArgumentParser(prog="python -m ops.redrive", description=__doc__)
     parser.add_argument("--outputs", type=Path, default=Path(".localcloud/outputs.json"))
     parser.add_argument("--prefix", help="the deployment's prefix (default: from the outputs)")
+    parser.add_argument("--region", help="where the deployment is (default: the shell's)")
     parser.add_argument("--queue", default=os.environ.get("QUEUE", ""), help="part of a name")
     parser.add_argument("--dry-run", action="store_true", help="show what waits, move nothing")
     options = parser.parse_args()
@@ -179,36 +230,52 @@ def main() -> int:
     if not prefix:
         console.print("Nothing is deployed here: run `make up` first, or name a --prefix.")
         return 1
-    redrive = Redrive(_clients(None if options.prefix else outputs), prefix)
-    waiting = {u: n for u, n in redrive.queues().items() if options.queue in _name(u)}
-    if options.dry_run:
-        done = [Moved(_name(url), count, 0, count, ()) for url, count in waiting.items()]
-    else:
-        with Progress(console=console) as progress:
-            done = []
-            for url, count in waiting.items():
-                task = progress.add_task(_name(url), total=count)
-                done.append(redrive.run(url, lambda task=task: progress.advance(task)))  # type: ignore[misc]
-    table = Table("queue", "waiting", "moved", "stayed", "causes")
-    for queue in done:
-        causes = "\n".join(cause[:_SHOWN_CAUSE] for cause in queue.causes)
-        table.add_row(queue.queue, str(queue.waiting), str(queue.moved), str(queue.stayed), causes)
+    aws = _clients(None if options.prefix else outputs, options.region)
+    try:
+        done = _redriven(Redrive(aws, prefix), options.queue, options.dry_run, console)
+    except NoRegionError:
+        console.print("No region: name the deployment's --region, or set AWS_DEFAULT_REGION.")
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        console.print(f"{prefix} could not be asked: {error}", markup=False)
+        return 1
+    table = Table("queue or bucket", "waiting", "moved", "stayed", "causes")
+    for each in done:
+        causes = "\n".join(cause[:_SHOWN_CAUSE] for cause in each.causes)
+        table.add_row(each.place, str(each.waiting), str(each.moved), str(each.stayed), causes)
     console.print(table)
-    return 1 if any(queue.stayed for queue in done) and not options.dry_run else 0
+    return 1 if any(each.stayed for each in done) and not options.dry_run else 0
 
 
-def _clients(outputs: Mapping[str, str] | None) -> Callable[[str], Any]:
+def _redriven(redrive: Redrive, part: str, dry_run: bool, console: Console) -> list[Moved]:
+    """What became of every place whose name has `part` in it; in a dry run, what waits there."""
+    places = [
+        *((url, _name(url), count, redrive.run) for url, count in redrive.queues().items()),
+        *((name, name, count, redrive.run_bucket) for name, count in redrive.buckets().items()),
+    ]
+    places = [place for place in places if part in place[1]]
+    if dry_run:
+        return [Moved(name, count, 0, count, ()) for _, name, count, _ in places]
+    done = []
+    with Progress(console=console) as progress:
+        for place, name, count, run in places:
+            task = progress.add_task(name, total=count)
+            done.append(run(place, partial(progress.advance, task)))
+    return done
+
+
+def _clients(outputs: Mapping[str, str] | None, region: str | None) -> Callable[[str], Any]:
     """Clients of the local cloud that `outputs` names, or of the account of the environment."""
-    local: dict[str, str] = {}
+    given: dict[str, str] = {"region_name": region} if region else {}
     if outputs and outputs.get("Endpoint"):
-        local = {
+        given = {
             "endpoint_url": outputs["Endpoint"],
             "region_name": outputs["Region"],
             "aws_access_key_id": "test",  # the local cloud's root
             "aws_secret_access_key": "test",
         }
     session: Any = boto3.session.Session()
-    return lambda service: session.client(service, **local)
+    return lambda service: session.client(service, **given)
 
 
 if __name__ == "__main__":

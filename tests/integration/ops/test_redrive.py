@@ -2,14 +2,16 @@
 
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from ops.redrive import Redrive
+from ops.redrive import Redrive, main
 
 PREFIX = "shop"
 RECORD = {"eventID": "1", "eventName": "INSERT", "dynamodb": {"NewImage": {"PK": {"S": "ORG#a"}}}}
@@ -46,8 +48,43 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def redrive(sqs: Any, publisher: Publisher) -> Redrive:
-    aws: Callable[[str], Any] = {"sqs": sqs, "lambda": publisher}.__getitem__
+    aws: Callable[[str], Any] = {
+        "sqs": sqs,
+        "s3": boto3.client("s3"),
+        "lambda": publisher,
+    }.__getitem__
     return Redrive(aws, PREFIX)
+
+
+@pytest.fixture
+def bucket(sqs: Any) -> str:
+    """The deployment's bucket of stream failures, versioned as in the template."""
+    s3, name = boto3.client("s3"), "shop-streamfailures-1x2y3z"
+    for each in (name, "shopper-streamfailures-1", "shop-website-1"):
+        s3.create_bucket(
+            Bucket=each, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def _given_up(payload: Any) -> str:
+    """What Lambda writes: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"""
+    return json.dumps(
+        {
+            "requestContext": {
+                "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+                "functionArn": "arn:aws:lambda:eu-central-1:000000000000:function:x",
+                "condition": "RetryAttemptsExhausted",
+                "approximateInvokeCount": 6,
+            },
+            "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+            "version": "1.0",
+            "timestamp": "2026-11-14T00:13:49.717Z",
+            "DDBStreamBatchInfo": {"shardId": "shardId-1", "batchSize": 2},
+            "payload": payload,
+        }
+    )
 
 
 def _queue(sqs: Any, name: str, **attributes: str) -> str:
@@ -154,3 +191,88 @@ def test_what_fails_again_waits_for_the_next_run(sqs: Any, redrive: Redrive) -> 
 
     assert redrive.run(dead).moved == 1
     assert redrive.queues()[dead] == 1
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_batch_that_was_given_up_is_published_again(
+    redrive: Redrive, bucket: str, publisher: Publisher, as_text: bool
+) -> None:
+    event = {"Records": [RECORD, RECORD | {"eventID": "2"}]}
+    payload = json.dumps(event) if as_text else event
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=bucket, Key="aws/lambda/m/s/2026/11/14/one", Body=_given_up(payload))
+    assert redrive.buckets() == {bucket: 1}
+
+    moved = redrive.run_bucket(bucket)
+
+    assert (moved.waiting, moved.moved, moved.stayed) == (1, 1, 0)
+    assert moved.causes == ("RetryAttemptsExhausted",)
+    assert publisher.records == event["Records"]
+    assert redrive.buckets() == {bucket: 0}
+
+
+@pytest.mark.parametrize("body", ["not json", "[]", "{}", _given_up("no event"), _given_up({})])
+def test_an_object_that_is_no_batch_stays(redrive: Redrive, bucket: str, body: str) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key="x", Body=body)
+
+    assert redrive.run_bucket(bucket).causes == ("not a batch that was given up",)
+    assert redrive.buckets() == {bucket: 1}
+
+
+def test_a_batch_stays_when_the_publisher_fails(
+    redrive: Redrive, bucket: str, publisher: Publisher
+) -> None:
+    publisher.broken = True
+    boto3.client("s3").put_object(Bucket=bucket, Key="x", Body=_given_up({"Records": [RECORD]}))
+
+    assert redrive.run_bucket(bucket).stayed == 1
+    assert redrive.buckets() == {bucket: 1}
+
+
+def _said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *options: str
+) -> tuple[int, str]:
+    monkeypatch.setattr(sys, "argv", ["redrive", "--prefix", PREFIX, *options])
+    return main(), capsys.readouterr().out
+
+
+def test_the_table_shows_queues_and_the_bucket(
+    sqs: Any, bucket: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _queue(sqs, "shop-streams-publisher-failures")
+    boto3.client("s3").put_object(Bucket=bucket, Key="x", Body="{}")
+
+    status, said = _said(capsys, monkeypatch, "--dry-run")
+
+    assert status == 0
+    assert "shop-streams-publisher-failures" in said
+    assert bucket in said
+    assert boto3.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_the_region_may_be_named(
+    sqs: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _queue(sqs, "shop-streams-publisher-failures")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION")
+
+    assert "No region" in _said(capsys, monkeypatch)[1]
+    here = _said(capsys, monkeypatch, "--region", "eu-central-1", "--dry-run")[1]
+    elsewhere = _said(capsys, monkeypatch, "--region", "eu-west-1", "--dry-run")[1]
+    assert "publisher-failures" in here
+    assert "publisher-failures" not in elsewhere
+
+
+def test_without_credentials_it_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+    status, said = _said(capsys, monkeypatch)
+
+    assert status == 1
+    assert "credentials" in said
