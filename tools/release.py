@@ -2,8 +2,9 @@
 
     python -m tools.release dev
 
-Refuses an artifact that Lambda would start slowly or not at all (`tools.artifact`). The stack's
-parameters are those of the environment, and the version is the commit's.
+Refuses parameters that still have to be filled in, and an artifact that Lambda would start slowly
+or not at all (`tools.artifact`). The stack's parameters are those of the environment, and the
+version is the commit's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from tools.artifact import faults
 
 ROOT = Path(__file__).parents[1]
+TO_FILL_IN = "FILL-IN"
 
 Run = Callable[[Sequence[str]], int]
 
@@ -27,9 +29,12 @@ def release(environment: str, samconfig: Path, version: str, run: Run) -> int:
     config = tomllib.loads(samconfig.read_text())
     build = samconfig.parent / _settings(config, environment, "build")["build_dir"]
     parameters = _settings(config, environment, "deploy")["parameter_overrides"]
-    architecture = dict(parameter.split("=", 1) for parameter in parameters)["Architecture"]
+    values = dict(parameter.split("=", 1) for parameter in parameters)
 
-    found = list(faults(build, architecture))
+    if missing := [name for name, value in values.items() if TO_FILL_IN in value]:
+        print(f"{samconfig.name}: {environment} needs {', '.join(missing)}", file=sys.stderr)
+        return 1
+    found = list(faults(build, values["Architecture"]))
     if found:
         shown = "\n".join(f"  {fault}" for fault in found[:20])
         print(f"{build} must not be deployed, {len(found)} faults:\n{shown}", file=sys.stderr)
@@ -45,14 +50,19 @@ def _settings(config: dict[str, Any], environment: str, command: str) -> dict[st
     return settings
 
 
-def _version() -> str:
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--tags"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def version(checkout: Path) -> str:
+    """The commit's name; without one, such as in an unpacked archive, the project's version."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--tags"],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        project = tomllib.loads((checkout / "pyproject.toml").read_text())
+        return str(project["project"]["version"])
     return described.stdout.strip()
 
 
@@ -61,4 +71,4 @@ def _run(command: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(release(sys.argv[1], ROOT / "samconfig.toml", _version(), _run))
+    sys.exit(release(sys.argv[1], ROOT / "samconfig.toml", version(ROOT), _run))

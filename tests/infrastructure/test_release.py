@@ -2,12 +2,14 @@
 
 import compileall
 import py_compile
+import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tools.release import release
+from tools.release import release, version
 
 SAMCONFIG = """
 [dev.build.parameters]
@@ -71,6 +73,26 @@ def test_an_artifact_in_order_is_deployed_with_its_version(samconfig: Path, sam:
     (command,) = sam.asked
     assert list(command[:4]) == ["sam", "deploy", "--config-env", "dev"]
     assert {"Stage=dev", "Architecture=arm64", "AppVersion=v1.2.3"} < set(command)
+
+
+def test_parameters_that_have_to_be_filled_in_are_named_before_anything_is_sent(
+    samconfig: Path, sam: Sam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = '"Architecture=arm64", "FrontendUrl=https://FILL-IN", "AlarmEmail=FILL-IN"'
+    samconfig.write_text(SAMCONFIG.replace('"Architecture=arm64"', left))
+    said = refused(samconfig, sam, capsys)
+    assert said == "samconfig.toml: dev needs FrontendUrl, AlarmEmail\n"
+
+
+def test_the_version_is_the_commits_and_without_one_the_projects(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+    assert version(tmp_path) == "1.2.3"
+
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    somebody = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    made = ["git", "-C", str(tmp_path), *somebody, "commit", "-q", "--allow-empty", "-m", "x"]
+    subprocess.run(made, check=True)
+    assert re.fullmatch(r"[0-9a-f]{7,}", version(tmp_path))
 
 
 def refused(samconfig: Path, sam: Sam, capsys: pytest.CaptureFixture[str]) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cfnlint.api import lint_file
@@ -104,7 +106,7 @@ def test_passwords_are_sent_by_the_migration_client_only_and_only_where_people_m
     assert POOL["LambdaConfig"]["UserMigration"]["Fn::If"][0] == "HasLegacyDirectory"
 
 
-@pytest.mark.parametrize("name", ["Key", "UserPool", "StreamFailures"])
+@pytest.mark.parametrize("name", ["Key", "UserPool", "StreamFailures", "EventBus", "EventArchive"])
 def test_what_cannot_be_made_again_outlives_the_stack(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
@@ -147,6 +149,10 @@ def test_streams_of_both_tables_are_published_batch_by_batch() -> None:
         assert mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"].startswith(
             "arn:${AWS::Partition}:s3:::"
         )
+        # Whatever else is filtered, no record with a new image may be dropped for what is in it.
+        assert [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]] == [
+            {"eventName": ["INSERT", "MODIFY"]}
+        ]
 
 
 def test_indexes_show_what_lists_need_and_stay_within_dynamodbs_limit() -> None:
@@ -164,6 +170,78 @@ def test_the_dashboard_is_json() -> None:
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(re.sub(r"\$\{[\w.:]+\}", "x", body))["widgets"]
     assert len({(each["x"], each["y"]) for each in widgets}) == len(widgets)
+
+
+def test_the_dashboard_finds_metrics_by_the_beginning_of_their_names() -> None:
+    """In quotes, CloudWatch's SEARCH takes a term for a whole name, and finds nothing."""
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    terms = re.findall(r"SEARCH\('\{[^}]+\} (\w+)=(.*?) MetricName", body)
+    assert {name for name, _ in terms} == {"FunctionName", "QueueName"}
+    assert {term for _, term in terms} == {"${Prefix}"}
+
+
+def test_a_stage_with_logs_waits_until_the_account_takes_them() -> None:
+    """The stage refers to the account's settings where the stack makes them, so it waits for them."""
+    logs = RESOURCES["RestApi"]["Properties"]["AccessLogSetting"]["DestinationArn"]
+    group = {"Fn::GetAtt": ["RestLogs", "Arn"]}
+    settings = "ApiGatewayAccountSettings"
+    assert logs["Fn::If"] == [
+        RESOURCES[settings]["Condition"],
+        {"Fn::Select": [0, [group, {"Ref": settings}]]},
+        group,
+    ]
+
+
+def refusals(**given: str) -> set[str]:
+    """What the template's rules say against these parameters."""
+    values = {name: each.get("Default") for name, each in SYSTEM.body["Parameters"].items()} | given
+
+    def holds(value: Any) -> Any:
+        match value:
+            case {"Ref": str(name)}:
+                return values[name]
+            case {"Fn::Equals": [left, right]}:
+                return holds(left) == holds(right)
+            case {"Fn::Not": [inner]}:
+                return not holds(inner)
+            case {"Fn::Contains": [options, inner]}:
+                return holds(inner) in options
+            case str():
+                return value
+        raise AssertionError(f"not understood: {value}")
+
+    return {
+        assertion["AssertDescription"]
+        for rule in SYSTEM.body["Rules"].values()
+        if holds(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"])
+    }
+
+
+def test_an_http_directory_has_an_address_and_a_secret() -> None:
+    given = {"LegacyDirectoryUrl": "https://people.example.com", "LegacyDirectorySecretArn": "arn"}
+    assert refusals(LegacyDirectory="http", **given) == set()
+    for name in given:
+        (said,) = refusals(LegacyDirectory="http", **given | {name: ""})
+        assert said == f"LegacyDirectory http needs {name}."
+
+
+def test_prod_links_to_its_own_pages_and_tells_somebody_of_alarms() -> None:
+    given = {"FrontendUrl": "https://app.example.com", "AlarmEmail": "ops@example.com"}
+    assert refusals() == set()
+    assert refusals(Stage="prod", **given) == set()
+    assert len(refusals(Stage="prod")) == 2
+    left = settings("prod", "deploy")
+    assert len(refusals(**left)) == 2, "samconfig.toml leaves these to be filled in"
+    assert refusals(**left | given) == set()
+
+
+def settings(environment: str, command: str) -> dict[str, str]:
+    """The template's parameters that samconfig.toml gives."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    overrides = config[environment][command]["parameters"]["parameter_overrides"]
+    return dict(each.split("=", 1) for each in overrides)
 
 
 def test_functions_are_named_and_built_by_their_context() -> None:
