@@ -36,6 +36,7 @@ class Answering(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.delay = threading.Event()
         self.slow = False
+        self.pieces = 0
         self.asked = 0
 
     @property
@@ -45,6 +46,7 @@ class Answering(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Answering
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         self.server.asked += 1
@@ -55,6 +57,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
+        self.send_header("connection", "close")
+        if self.server.pieces:
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self._in_pieces(body)
+            return
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         if self.server.slow:
@@ -78,6 +86,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
                 self.server.delay.wait(0.05)
+        except OSError:
+            return
+
+    def _in_pieces(self, body: bytes) -> None:
+        """Chunk by chunk, as servers send what they have not counted."""
+        size = -(-len(body) // self.server.pieces)
+        try:
+            for start in range(0, len(body), size):
+                piece = body[start : start + size]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
         except OSError:
             return
 
@@ -199,6 +219,51 @@ def test_an_answer_that_makes_no_sense_is_no_answer(
         http.sign_in("ada@legacy.example", "old secret")
 
     assert server.asked == 1
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+def test_an_answer_in_pieces_is_read_whole(
+    http: HttpLegacyDirectory, server: Answering, pieces: int
+) -> None:
+    server.pieces = pieces
+
+    assert http.sign_in("ada@legacy.example", "old secret") == ADA
+    assert http.find("ada@legacy.example") == ADA
+
+
+def test_an_answer_in_pieces_is_bounded_too(http: HttpLegacyDirectory, server: Answering) -> None:
+    server.pieces = 30
+    long = b'{"email": "ada@legacy.example", "name": "' + b"x" * 20_000 + b'"}'
+    server.status, server.body = 200, long
+
+    with pytest.raises(UnavailableError):
+        http.sign_in("ada@legacy.example", "old secret")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+def test_what_strangers_type_never_opens_the_circuit(
+    http: HttpLegacyDirectory, server: Answering, status: int
+) -> None:
+    """However the older system words that it is nobody's address or password."""
+    server.status = status
+    for _ in range(FAILURES + 3):
+        assert http.sign_in("nobody@legacy.example", "\x00") is None
+        assert http.find("nobody@legacy.example") is None
+    server.status = 0
+
+    assert http.sign_in("ada@legacy.example", "old secret") == ADA
+
+
+def test_a_wrong_secret_is_a_failure_not_a_wrong_password(
+    server: Answering, platform_table: Table
+) -> None:
+    circuit = circuit_in(boto3.client("dynamodb"), platform_table.name)
+    http = HttpLegacyDirectory(server.url, lambda: "another", circuit, total=0.5)
+
+    with pytest.raises(UnavailableError):
+        http.sign_in("ada@legacy.example", "old secret")
+    with pytest.raises(UnavailableError):
+        http.find("nobody@legacy.example")
 
 
 def test_an_answer_that_only_drips_is_given_up_in_time(

@@ -1,11 +1,14 @@
 """Adapter: an older system that answers over HTTP.
 
-    POST <url>/sign-in  {"email", "password"}  ->  200 {"email", "name"?, "locale"?}, or 401, 404
-    POST <url>/lookup   {"email"}              ->  200 the same, or 404
+    POST <url>/sign-in  {"email", "password"}  ->  200 {"email", "name"?, "locale"?}
+    POST <url>/lookup   {"email"}              ->  200 the same
 
-with the shared secret as bearer token. Cognito waits five seconds in all, so this gives up after
-TOTAL; after some failures in a row a circuit, shared by all environments of the function, answers
-at once for a while.
+with the shared secret as bearer token. 400, 401, 404 and 422 say that there is nobody of that
+address and password: what a stranger types must not count as a failure. Anything else is one, a
+403 for a wrong secret too; docs/operations.md tells the older system's side.
+
+Cognito waits five seconds in all, so this gives up after TOTAL; after some failures in a row a
+circuit, shared by all environments of the function, answers at once for a while.
 """
 
 from collections.abc import Callable
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker.persistence import (
         CircuitBreakerPersistenceLayer,
     )
+    from botocore.config import Config
     from types_boto3_dynamodb.client import DynamoDBClient
 
 CONNECT, READ, TOTAL = 0.8, 1.5, 2.5
@@ -41,7 +45,14 @@ LONGEST = 16 * 1024
 FAILURES, PAUSE = 5, 30
 SECRET_KEPT = 300
 
-_NOBODY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
+_NOBODY = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 
 
 class HttpLegacyDirectory:
@@ -106,15 +117,22 @@ class HttpLegacyDirectory:
                 return None
             if answer.status_code != HTTPStatus.OK:
                 raise UnavailableError(f"The older system answered {answer.status_code}.")
-            text = next(answer.iter_content(LONGEST + 1), b"")
-            if len(text) > LONGEST:
-                raise UnavailableError("The older system answered too much.")
-            return LegacyUser.model_validate_json(text)
+            return LegacyUser.model_validate_json(_text(answer))
 
 
-def secret_of(arn: str) -> Callable[[], str]:
+def _text(answer: requests.Response) -> bytes:
+    """The whole answer, which may come in pieces; UnavailableError when it is too long."""
+    text = bytearray()
+    for piece in answer.iter_content(LONGEST):
+        text += piece
+        if len(text) > LONGEST:
+            raise UnavailableError("The older system answered too much.")
+    return bytes(text)
+
+
+def secret_of(arn: str, config: "Config | None" = None) -> Callable[[], str]:
     """Reads a secret, kept for SECRET_KEPT seconds so that a rotated one is taken up."""
-    provider = SecretsProvider()
+    provider = SecretsProvider(boto_config=config)
 
     def read() -> str:
         return str(provider.get(arn, max_age=SECRET_KEPT))
