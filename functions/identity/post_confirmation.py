@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-
 
 from typing import Any
 
-from tenantry.identity.bootstrap.people import arrivals
+from tenantry.identity.bootstrap.arrivals import arrivals
 from tenantry.identity.triggers import arrival_of, cause_of
 from tenantry.runtime.cognito import trigger
 

@@ -5,10 +5,12 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-t
 
 from typing import Any
 
-from tenantry.identity.bootstrap.people import arrivals
+from tenantry.identity.bootstrap.arrivals import arrivals
 from tenantry.identity.model import groups_of
 from tenantry.identity.triggers import arrival_of, cause_of
 from tenantry.runtime.cognito import trigger
+
+_ROLES = ("iamRolesToOverride", "preferredRole")
 
 
 @trigger
@@ -21,8 +23,8 @@ def handler(event: dict[str, Any]) -> None:
         "idTokenGeneration": {"claimsToAddOrOverride": claims},
         "accessTokenGeneration": {"claimsToAddOrOverride": claims},
         "groupOverrideDetails": {
+            # Said even when there are none: unsaid, the pool's own groups would stay.
             "groupsToOverride": groups_of(grant, pool.get("groupsToOverride") or []),
-            "iamRolesToOverride": pool.get("iamRolesToOverride") or [],
-            "preferredRole": pool.get("preferredRole") or "",
+            **{name: pool[name] for name in _ROLES if pool.get(name)},
         },
     }

@@ -154,6 +154,17 @@ def test_a_change_that_was_stored_already_counts_as_stored(
     assert profiles.get("u-1") == ADA.changed(name="One")
 
 
+def test_what_happens_at_once_is_stored_at_once(profiles: ProfileRepository, stamp: Stamp) -> None:
+    profiles.create(ADA, (registered(stamp),))
+    happened = (updated(stamp), updated(stamp))
+    after = ADA.changed(name="One", email="new@example.com")
+
+    profiles.save(ADA, after, happened)
+    profiles.save(ADA, after, happened)
+
+    assert profiles.get("u-1") == after
+
+
 def test_an_overview_shows_the_person_and_their_membership(
     profiles: ProfileRepository, found: Founding, stamp: Stamp
 ) -> None:

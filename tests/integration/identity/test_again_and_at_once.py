@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tenantry.runtime.identifiers import new_id
 from tests.integration.identity.conftest import ADA, EMAIL, FUNCTIONS, People, cognito_event
 from tests.support.faults import (
     WRITES,
@@ -196,6 +197,35 @@ def test_an_answer_lost_anywhere_ends_as_if_it_had_not_been(people: People, name
         with injected(lose_answer(at=k)):
             people.send(name, event_of(name))
         assert settled(people) == expected, f"write {k} of {writes}"
+
+
+def test_a_write_that_does_not_know_itself_would_be_made_anew(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above: the sign-in is noted, and then refused as if it were not."""
+    people.fire("post_confirmation")
+    monkeypatch.setattr("tenantry.persistence.table._is_own", lambda *_: False)
+    monkeypatch.setattr("tenantry.identity.model.SAME_SIGN_IN", timedelta(0))
+
+    with injected(lose_answer(at=1)):
+        people.fire("post_authentication")
+
+    [profile] = people.of_type("User")
+    assert profile["entity_version"] == 1 + 2
+
+
+def test_an_organisation_that_does_not_know_itself_would_be_founded_anew(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin for what a sign-up founds: with an id that is not the user's, there are two."""
+    people.fire("pre_sign_up", clientMetadata=WISH)
+    monkeypatch.setattr("tenantry.organizations.service.derived_id", lambda *_: new_id())
+
+    with injected(stop_after(2)), pytest.raises(Stopped):
+        people.fire("post_confirmation")
+    people.fire("post_confirmation")
+
+    assert len(people.of_type("Organization")) == 2
 
 
 def test_the_crash_test_would_notice_a_profile_made_before_its_organisation(

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from tenantry.errors import CorruptDataError
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tenantry.identity.model import LegacyUser
 from tenantry.runtime.cognito import RefusedError, TriggerFailedError
 from tenantry.runtime.observability import logger
@@ -86,7 +87,7 @@ def test_a_person_without_an_organisation_gets_no_claims_and_no_groups(people: P
     details = people.send("pre_token_generation", event)["claimsAndScopeOverrideDetails"]
 
     assert details["accessTokenGeneration"]["claimsToAddOrOverride"] == {}
-    assert details["groupOverrideDetails"]["groupsToOverride"] == []
+    assert details["groupOverrideDetails"] == {"groupsToOverride": []}
 
 
 def test_groups_are_computed_and_operators_are_the_pools(people: People) -> None:
@@ -101,6 +102,26 @@ def test_groups_are_computed_and_operators_are_the_pools(people: People) -> None
     details = response["claimsAndScopeOverrideDetails"]["groupOverrideDetails"]
     assert details["groupsToOverride"] == ["OrgAdmin", "SuperAdmin"]
     assert details["iamRolesToOverride"] == ["arn:aws:iam::1:role/x"]
+    assert details.keys() == {"groupsToOverride", "iamRolesToOverride"}
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        (None, {}),
+        ({"iamRolesToOverride": [], "preferredRole": None}, {}),
+        ({"iamRolesToOverride": [], "preferredRole": ""}, {}),
+        ({"preferredRole": "arn:x"}, {"preferredRole": "arn:x"}),
+    ],
+)
+def test_roles_that_the_pool_does_not_give_are_not_said(
+    people: People, pool: dict[str, Any] | None, said: dict[str, Any]
+) -> None:
+    """Cognito takes neither an empty role nor, always, an empty list of them."""
+    response = people.fire("pre_token_generation", groupConfiguration=pool)
+
+    details = response["claimsAndScopeOverrideDetails"]["groupOverrideDetails"]
+    assert details == {"groupsToOverride": []} | said
 
 
 def test_a_normal_sign_in_reads_the_profile_and_the_standing_and_writes_nothing(
@@ -112,6 +133,57 @@ def test_a_normal_sign_in_reads_the_profile_and_the_standing_and_writes_nothing(
         people.claims()
 
     assert calls.operations == ["GetItem", "BatchGetItem"]
+
+
+def test_a_changed_address_reaches_the_profile_in_the_write_of_the_sign_in(people: People) -> None:
+    people.register()
+
+    with recorded() as calls:
+        people.fire("post_authentication", email="countess@example.com")
+
+    assert calls.operations == ["GetItem", "UpdateItem"]
+    [profile] = people.of_type("User")
+    assert profile["email"] == "countess@example.com"
+    assert [event["type"] for event in profile["events"]] == ["UserSignedIn", "ProfileUpdated"]
+    assert "countess" not in json.dumps(profile["events"])
+    assert people.data("me")["email"] == "countess@example.com"
+
+
+def test_a_changed_address_reaches_the_profile_with_a_renewed_token(people: People) -> None:
+    people.register()
+    event = cognito_event("pre_token_generation", email="countess@example.com")
+    event["triggerSource"] = "TokenGeneration_RefreshTokens"
+
+    people.send("pre_token_generation", event)
+
+    assert people.data("me")["email"] == "countess@example.com"
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
+def test_who_has_signed_in_is_let_in_though_it_cannot_be_noted(
+    people: People, logged: io.StringIO, operation: str
+) -> None:
+    people.register()
+
+    with injected(down(operation)):
+        answer = people.fire("post_authentication")
+
+    assert answer == cognito_event("post_authentication")["response"]
+    assert "a sign-in is not noted" in logged.getvalue()
+    assert people.of_type("User")[0].get("last_login_at") is None
+
+
+def test_who_was_suspended_while_two_calls_made_the_profile_gets_no_token(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second call has found no profile, and its write meets the one that stands there now."""
+    people.register()
+    [profile] = people.of_type("User")
+    people.table.put({**profile, "status": "SUSPENDED"})
+    monkeypatch.setattr(DynamoDBProfileRepository, "get", lambda _self, _user: None)
+
+    with pytest.raises(RefusedError, match="Incorrect username or password"):
+        people.fire("pre_token_generation")
 
 
 def test_confirming_twice_reads_once_more(people: People) -> None:

@@ -158,17 +158,17 @@ class InMemoryProfileRepository:
             self.events += events
         return self.profiles[profile.user_id]
 
-    def save(self, before: Profile, after: Profile, event: Event) -> None:
+    def save(self, before: Profile, after: Profile, events: tuple[Event, ...]) -> None:
         meanwhile, self.before_save = self.before_save, None
         if meanwhile:
             meanwhile()
-        if any(known.id == event.id for known in self.events):
+        if {event.id for event in events} <= {known.id for known in self.events}:
             return
         stored = self.profiles.get(before.user_id)
         if stored is None or stored.entity_version != before.entity_version:
             raise ConflictError("The profile has changed since; read it again.")
         self.profiles[before.user_id] = after
-        self.events.append(event)
+        self.events += events
 
     @property
     def told(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import ForbiddenError, UnauthenticatedError, UnavailableError
+from tenantry.errors import ConflictError, ForbiddenError, UnauthenticatedError, UnavailableError
 from tenantry.identity.model import Arrival, Grant, Profile, UserStatus, Wishes, groups_of
 from tenantry.identity.service import ArrivalService, Gate
 from tenantry.messaging.stamp import Cause
@@ -325,6 +325,67 @@ def test_a_first_sign_in_without_confirmation_makes_the_profile(
     arrivals.signed_in(ADA, CAUSE)
 
     assert profiles.told == ["UserRegistered", "UserSignedIn"]
+
+
+# another address
+
+NEWER = replace(ADA, email="countess@example.com")
+
+
+def test_a_newer_address_is_kept_with_the_sign_in_and_told_without_itself(
+    arrivals: ArrivalService, ada: Profile, profiles: InMemoryProfileRepository, clock: FakeClock
+) -> None:
+    arrivals.signed_in(NEWER, CAUSE)
+
+    stored = profiles.profiles["ada"]
+    assert (stored.email, stored.last_login_at) == ("countess@example.com", clock())
+    assert (stored.updated_at, stored.entity_version) == (clock(), ada.entity_version + 1)
+    assert profiles.told == ["UserSignedIn", "ProfileUpdated"]
+    assert profiles.events[1].data == {"user_id": "ada", "fields": ["email"]}
+
+
+def test_a_newer_address_is_kept_with_a_token_too(
+    arrivals: ArrivalService, ada: Profile, profiles: InMemoryProfileRepository
+) -> None:
+    """Tokens are renewed for weeks without a sign-in."""
+    arrivals.grant(NEWER, CAUSE)
+    arrivals.grant(NEWER, CAUSE)
+
+    assert profiles.profiles["ada"].email == "countess@example.com"
+    assert profiles.told == ["ProfileUpdated"]
+    assert profiles.events[0].data == {"user_id": "ada", "fields": ["email"]}
+
+
+@pytest.mark.parametrize(
+    "arrival", [replace(NEWER, email_verified=False), replace(ADA, email=None)]
+)
+def test_an_address_that_is_not_proven_changes_nothing(
+    arrivals: ArrivalService, ada: Profile, profiles: InMemoryProfileRepository, arrival: Arrival
+) -> None:
+    arrivals.signed_in(arrival, CAUSE)
+    arrivals.grant(arrival, CAUSE)
+
+    assert profiles.profiles["ada"].email == "ada@example.com"
+    assert profiles.told == ["UserSignedIn"]
+
+
+@pytest.mark.parametrize("trouble", [ConflictError("busy"), UnavailableError("down")])
+def test_a_token_is_given_though_the_newer_address_cannot_be_kept_now(
+    arrivals: ArrivalService,
+    ada: Profile,
+    profiles: InMemoryProfileRepository,
+    organizations: FakeOrganizations,
+    trouble: Exception,
+) -> None:
+    organizations.add("o-1", "ada")
+
+    def refuse() -> None:
+        raise trouble
+
+    profiles.before_save = refuse
+
+    assert arrivals.grant(NEWER, CAUSE) == Grant("o-1", Role.MEMBER, "FREE")
+    assert profiles.events == []
 
 
 # tokens

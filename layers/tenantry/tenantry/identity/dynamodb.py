@@ -63,7 +63,7 @@ class DynamoDBProfileRepository:
             return _profile(failure.items[0])
         return profile
 
-    def save(self, before: Profile, after: Profile, event: Event) -> None:
+    def save(self, before: Profile, after: Profile, events: tuple[Event, ...]) -> None:
         old, new = _stored(before), _stored(after)
         differing = {
             name: new.get(name)
@@ -72,7 +72,7 @@ class DynamoDBProfileRepository:
         }
         where = profile_key(before.user_id)
         try:
-            self._table.write(Change(where, before.entity_version, differing, (event,)))
+            self._table.write(Change(where, before.entity_version, differing, events))
         except ConditionFailedError as failure:
             raise ConflictError("The profile has changed since; read it again.") from failure
 

@@ -45,7 +45,7 @@ class ProfileRepository(Protocol):
     def create(self, profile: Profile, events: tuple[Event, ...]) -> Profile:
         """Store the profile unless there is one; answers the one that stands there."""
 
-    def save(self, before: Profile, after: Profile, event: Event) -> None:
+    def save(self, before: Profile, after: Profile, events: tuple[Event, ...]) -> None:
         """Store `after` over `before`; ConflictError unless `before` still stands there."""
 
 

@@ -1,6 +1,7 @@
 """Use cases on people: come in, sign in, be shown, change, be suspended."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from tenantry.errors import (
     NoOrganizationError,
     NotAMemberError,
     NotFoundError,
+    UnavailableError,
 )
 from tenantry.identity.events import (
     ActiveOrganizationSwitched,
@@ -236,11 +238,10 @@ class ArrivalService:
         ]
         if kept.migrated:
             happened.append(UserMigrated(user_id=profile.user_id))
-        events = tuple(
-            self.stamp.event(data, cause, derived_id(data.type, profile.user_id))
-            for data in happened
+        # Ids of this call's own: by derived ones, another call's profile would pass for this one.
+        return self.profiles.create(
+            profile, tuple(self.stamp.event(data, cause) for data in happened)
         )
-        return self.profiles.create(profile, events)
 
     def _organization(self, arrival: Arrival, kept: Kept, cause: Cause) -> str | None:
         if kept.wishes.organization_name:
@@ -250,17 +251,23 @@ class ArrivalService:
         return None
 
     def signed_in(self, arrival: Arrival, cause: Cause) -> None:
-        """Note a sign-in; emits UserSignedIn, once for calls within seconds of each other."""
+        """Note a sign-in; emits UserSignedIn, once for calls within seconds of each other.
+
+        With an address that the pool has proven since, the profile takes that; emits
+        ProfileUpdated too.
+        """
         profile: Profile | None = self.ensure_profile(arrival, cause)
         for _ in range(_TRIES):
             now = self.stamp.now()
             if profile is None or profile.signed_in_just_before(now):
                 return
             after = profile.changed(last_login_at=now)
-            data = UserSignedIn(user_id=profile.user_id)
-            event_id = derived_id(data.type, profile.user_id, str(after.entity_version))
+            happened: list[EventData] = [UserSignedIn(user_id=profile.user_id)]
+            if email := _newer_email(profile, arrival):
+                after = after.model_copy(update={"email": email, "updated_at": now})
+                happened.append(ProfileUpdated(user_id=profile.user_id, fields=("email",)))
             try:
-                self.profiles.save(profile, after, self.stamp.event(data, cause, event_id))
+                self._save(profile, after, happened, cause)
             except ConflictError:
                 profile = self.profiles.get(profile.user_id)
             else:
@@ -271,11 +278,28 @@ class ArrivalService:
         """What the person's token says: their active organisation, else another one, else none.
 
         UnauthenticatedError for a suspended person. What is found here is not kept: the membership
-        may be open again tomorrow.
+        may be open again tomorrow. An address that the pool has proven since is: a token may be
+        renewed for weeks without a sign-in.
         """
         profile = self.ensure_profile(arrival, cause)
         profile.require_active()
+        if email := _newer_email(profile, arrival):
+            after = profile.changed(email=email, updated_at=self.stamp.now())
+            told = ProfileUpdated(user_id=profile.user_id, fields=("email",))
+            with suppress(ConflictError, UnavailableError):  # the next token brings it
+                self._save(profile, after, [told], cause)
         return self._active(profile) or self._another(profile.user_id)
+
+    def _save(
+        self, before: Profile, after: Profile, happened: Sequence[EventData], cause: Cause
+    ) -> None:
+        """Cognito's repetitions make the same ids of the same version, so they count once."""
+        version = str(after.entity_version)
+        events = tuple(
+            self.stamp.event(data, cause, derived_id(data.type, after.user_id, version))
+            for data in happened
+        )
+        self.profiles.save(before, after, events)
 
     def _active(self, profile: Profile) -> Grant | None:
         if profile.active_organization_id is None:
@@ -430,7 +454,7 @@ class ProfileService:
                 return profile
             after, data = outcome
             try:
-                self.profiles.save(profile, after, self.stamp.event(data, cause))
+                self.profiles.save(profile, after, (self.stamp.event(data, cause),))
             except ConflictError:
                 newest = self.profiles.get(profile.user_id)
                 if newest is None:
@@ -439,6 +463,12 @@ class ProfileService:
             else:
                 return after
         raise _busy()
+
+
+def _newer_email(profile: Profile, arrival: Arrival) -> str | None:
+    """The address that the pool vouches for, when the profile has another one."""
+    proven = arrival.proven_email
+    return proven if proven != profile.email else None
 
 
 def _usable(member: MemberStatus, organization: OrganizationStatus, role: Role) -> bool:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from tenantry.bootstrap import platform_table
+from tenantry.identity.bootstrap.triggers import platform_table
 from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tenantry.identity.service import Gate
 

@@ -3,7 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tenantry.bootstrap import dynamodb, platform_table, settings, stamp
+from tenantry.bootstrap import settings, stamp
+from tenantry.identity.bootstrap.triggers import TRIGGER, dynamodb, platform_table
 from tenantry.identity.dynamodb import DynamoDBLegacyDirectory, DynamoDBSignUpRepository
 from tenantry.identity.service import MigrationService
 
@@ -30,7 +31,7 @@ def _directory() -> "LegacyDirectory":
 
             return HttpLegacyDirectory(
                 settings().required("LEGACY_DIRECTORY_URL"),
-                secret_of(settings().required("LEGACY_DIRECTORY_SECRET_ARN")),
+                secret_of(settings().required("LEGACY_DIRECTORY_SECRET_ARN"), TRIGGER),
                 circuit_in(dynamodb(), settings().required("PLATFORM_TABLE")),
             )
         case other:

@@ -1,4 +1,4 @@
-"""Profiles: arriving, being shown, being changed."""
+"""Profiles: being shown, being changed."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import boto3
 
 from tenantry.bootstrap import CONFIG, platform_table, stamp
-from tenantry.identity.dynamodb import DynamoDBProfileRepository, DynamoDBSignUpRepository
-from tenantry.identity.service import ArrivalService, ProfileService
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
+from tenantry.identity.service import ProfileService
 from tenantry.identity.user_pool import CognitoUserDirectory
 from tenantry.organizations.bootstrap import organization_service
 
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 @cache
 def user_pools() -> "CognitoIdentityProviderClient":
     return boto3.client("cognito-idp", config=CONFIG)
-
-
-@cache
-def arrivals() -> ArrivalService:
-    return ArrivalService(
-        profiles=DynamoDBProfileRepository(platform_table()),
-        sign_ups=DynamoDBSignUpRepository(platform_table()),
-        organizations=organization_service(),
-        stamp=stamp(),
-    )
 
 
 @cache

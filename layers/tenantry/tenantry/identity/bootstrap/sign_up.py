@@ -4,9 +4,9 @@ from functools import cache
 
 from disposable_email_domains import blocklist
 
-from tenantry.bootstrap import platform_table, settings, stamp
+from tenantry.bootstrap import settings, stamp
 from tenantry.identity.addresses import checked_address
-from tenantry.identity.bootstrap.people import user_pools
+from tenantry.identity.bootstrap.triggers import platform_table, user_pools
 from tenantry.identity.dynamodb import DynamoDBSignUpRepository
 from tenantry.identity.model import SignUpRules
 from tenantry.identity.service import SignUpService
@@ -26,7 +26,7 @@ def sign_ups() -> SignUpService:
         providers=_exact_names(settings().text("FEDERATED_PROVIDERS")),
         check_address=checked_address,
         sign_ups=DynamoDBSignUpRepository(platform_table()),
-        organizations=organization_service(),
+        organizations=organization_service(platform_table()),
         directory=CognitoUserDirectory(user_pools),
         now=stamp().now,
     )
