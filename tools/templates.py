@@ -33,8 +33,13 @@ class Function:
 
 
 def load(path: Path) -> dict[str, Any]:
+    """The template at `path`."""
+    return parse(path.read_text())
+
+
+def parse(text: str) -> dict[str, Any]:
     """A template; the tag `!Ref X` reads as `{"Ref": "X"}`, `!Sub x` as `{"Fn::Sub": "x"}`."""
-    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)
+    template: dict[str, Any] = yaml.load(text, _Loader)
     return template
 
 

@@ -6,32 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tools import templates as sources
 
 ROOT = Path(__file__).parents[2]
 
 type Json = dict[str, Any]
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `!Ref x` as `{"Ref": "x"}` and `!Sub x` as `{"Fn::Sub": "x"}`."""
-
-
-def _function(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Json:
-    value: Any
-    match node:
-        case yaml.ScalarNode():
-            value = loader.construct_scalar(node)
-        case yaml.SequenceNode():
-            value = loader.construct_sequence(node, deep=True)
-        case yaml.MappingNode():
-            value = loader.construct_mapping(node, deep=True)
-    if tag == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
-
-
-_Loader.add_multi_constructor("!", _function)
 
 
 @dataclass(frozen=True)
@@ -68,7 +47,7 @@ class Template:
 
 
 def parse(name: str, text: str) -> Template:
-    return Template(name, yaml.load(text, Loader=_Loader))
+    return Template(name, sources.parse(text))
 
 
 def templates() -> list[Template]:

@@ -181,7 +181,7 @@ def test_the_dashboard_finds_metrics_by_the_beginning_of_their_names() -> None:
 
 
 def test_a_stage_with_logs_waits_until_the_account_takes_them() -> None:
-    """The stage refers to the account's settings where the stack makes them, so it waits for them."""
+    """It refers to the account's settings where the stack makes them, so it waits for them."""
     logs = RESOURCES["RestApi"]["Properties"]["AccessLogSetting"]["DestinationArn"]
     group = {"Fn::GetAtt": ["RestLogs", "Arn"]}
     settings = "ApiGatewayAccountSettings"
