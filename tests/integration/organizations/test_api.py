@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from tenantry.organizations.service import OrganizationService
+from tenantry.persistence.table import Table
 from tests.integration.organizations.conftest import Api
+from tests.support.faults import Answer, Call, Send, injected
 
 OPERATOR: dict[str, Any] = {"user": "root", "groups": ["SuperAdmin"]}
 
@@ -80,6 +83,59 @@ def test_a_stale_version_is_refused(organizations_api: Api) -> None:
 
     late = {"name": "Late", "expectedVersion": 1}
     assert organizations_api.code("updateOrganization", {"input": late}, **who) == "CONFLICT"
+
+
+def test_a_version_that_is_not_looked_at_would_let_the_late_one_through(
+    organizations_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above."""
+    who = {"organization": organizations_api.create()["id"]}
+    values = {"name": "Ajax", "expectedVersion": 1}
+    organizations_api.data("updateOrganization", {"input": values}, **who)
+    original = OrganizationService._authorized
+    monkeypatch.setattr(
+        OrganizationService, "_authorized", lambda self, *given: original(self, *given[:2])
+    )
+
+    late = {"name": "Late", "expectedVersion": 1}
+    assert organizations_api.code("updateOrganization", {"input": late}, **who) == "OK"
+
+
+def test_of_two_who_have_read_one_version_the_second_to_write_is_refused(
+    organizations_api: Api,
+) -> None:
+    assert _overtaken(organizations_api) == "CONFLICT"
+
+
+def test_a_write_that_does_not_compare_versions_would_undo_the_one_before(
+    organizations_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above."""
+    original = Table._update
+
+    def careless(self: Table, *given: Any) -> dict[str, Any]:
+        request = original(self, *given)
+        always = f"({request['ConditionExpression']}) OR attribute_exists(PK)"
+        return {**request, "ConditionExpression": always}
+
+    monkeypatch.setattr(Table, "_update", careless)
+
+    assert _overtaken(organizations_api) == "OK"
+
+
+def _overtaken(made: Api) -> str:
+    """What a change comes to before whose write another one's is done."""
+    who = {"organization": made.create()["id"]}
+    others: list[Call] = []
+
+    def overtake(call: Call, send: Send) -> Answer:
+        if call.operation == "UpdateItem" and not others:
+            others.append(call)
+            made.data("updateOrganization", {"input": {"name": "First"}}, **who)
+        return send()
+
+    with injected(overtake):
+        return made.code("updateOrganization", {"input": {"industry": "Second"}}, **who)
 
 
 def test_a_stranger_and_nobody_are_refused(organizations_api: Api) -> None:

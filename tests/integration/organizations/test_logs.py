@@ -1,23 +1,22 @@
 """What the organisations' function writes to its log: ids and codes, nobody's words (row 26)."""
 
-import sys
+from io import StringIO
+from typing import Any
 
 import pytest
 
+from tenantry.messaging.stamp import Stamp
+from tenantry.organizations.dynamodb import DynamoDBDomainRepository
 from tenantry.runtime.observability import logger
 from tests.integration.organizations.conftest import Api
 from tests.support.faults import injected, lose_answer
 
 
-def test_neither_tokens_nor_what_people_wrote_are_logged(
-    organizations_api: Api,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
-    own = organizations_api.create("canary-name", description="canary-text")["id"]
+def said(api: Api, log: StringIO) -> tuple[str, str]:
+    """What is logged while people write canaries everywhere; and the secret of a claim."""
+    own = api.create("canary-name", description="canary-text")["id"]
     who = {"organization": own}
-    claim = organizations_api.data("claimDomain", {"domain": "canary-domain.example"}, **who)
+    claim = api.data("claimDomain", {"domain": "canary-domain.example"}, **who)
     for name, arguments in (
         ("verifyDomain", {"domain": "canary-domain.example"}),
         ("updateOrganization", {"input": {"name": "canary\u202ename", "canary": 1}}),
@@ -25,13 +24,50 @@ def test_neither_tokens_nor_what_people_wrote_are_logged(
         ("updateOrganizationSettings", {"input": {"branding": {"supportEmail": "canary@"}}}),
         ("claimDomain", {"domain": "canary-domain"}),
     ):
-        organizations_api.ask(name, arguments, **who)
-    organizations_api.post({"name": "canary-rest", "slug": "CANARY"})
+        api.ask(name, arguments, **who)
+    api.post({"name": "canary-rest", "slug": "CANARY"})
     with injected(lose_answer(at=1)):
-        organizations_api.ask("updateOrganization", {"input": {"name": "canary-two"}}, **who)
-
-    logged = capsys.readouterr().out
-
+        api.ask("updateOrganization", {"input": {"name": "canary-two"}}, **who)
+    logged = log.getvalue()
     assert own in logged
+    return logged, claim["recordValue"].partition("=")[2]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the logger writes."""
+    stream = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
+
+
+def test_neither_tokens_nor_what_people_wrote_are_logged(
+    organizations_api: Api, log: StringIO
+) -> None:
+    logged, token = said(organizations_api, log)
+
     assert "canary" not in logged.lower()
-    assert claim["recordValue"].partition("=")[2] not in logged
+    assert token not in logged
+
+
+def test_events_logged_with_what_they_say_would_be_found(
+    organizations_api: Api, log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above: a line that shows an event's data, or a claim, is noticed."""
+    original = Stamp.event
+
+    def talkative(self: Stamp, data: Any, *more: Any) -> Any:
+        logger.info("happened", data=data.model_dump(mode="json"))
+        return original(self, data, *more)
+
+    monkeypatch.setattr(Stamp, "event", talkative)
+    monkeypatch.setattr(
+        DynamoDBDomainRepository,
+        "claim",
+        lambda _self, _before, after, _event: logger.info("claimed", claim=str(after)),
+    )
+
+    logged, token = said(organizations_api, log)
+
+    assert "canary-name" in logged
+    assert token in logged
