@@ -313,6 +313,25 @@ def grants(role: Json) -> set[tuple[str, str]]:
     }
 
 
+def keyed(role: Json, resource: str) -> set[tuple[str, str]]:
+    """What a role may do to a table, as (action, partition key); `*` where any will do."""
+    return {
+        (action, key)
+        for statement in statements(role)
+        if resource in map(_resource, as_list(statement["Resource"]))
+        for action in as_list(statement["Action"])
+        for key in _leading_keys(statement.get("Condition", {}))
+    }
+
+
+def _leading_keys(condition: Json) -> list[str]:
+    """The keys that a condition holds requests to, those that name none included."""
+    name = "dynamodb:LeadingKeys"
+    if condition.get("Null") != {name: "false"}:
+        return ["*"]
+    return as_list(condition.get("ForAllValues:StringLike", {}).get(name, "*"))
+
+
 def _resource(value: Any) -> str:
     """The telling end of a resource: `table/${PlatformTable}`, `RecordEventsQueue.Arn`."""
     match value:

@@ -94,6 +94,22 @@ TENANT_DATA = {
     *items("${AuditTable.Arn}/index/*", "BatchGetItem", "GetItem", "Query"),
 }
 
+# Whom strangers drive: of the platform table, these partitions and no others.
+KEYS = {
+    ("identity", "PreSignUpFunction"): {
+        ("dynamodb:PutItem", "SIGNUP#*"),
+        ("dynamodb:GetItem", "ORG#*"),
+        ("dynamodb:GetItem", "MIGRATION#*"),
+    },
+    ("identity", "PreAuthenticationFunction"): {("dynamodb:GetItem", "USER#*")},
+    ("identity", "UserMigrationFunction"): {
+        ("dynamodb:PutItem", "MIGRATION#*"),
+        ("dynamodb:GetItem", "CIRCUIT"),
+        ("dynamodb:PutItem", "CIRCUIT"),
+        ("dynamodb:UpdateItem", "CIRCUIT"),
+    },
+}
+
 ALL = templates()
 FUNCTIONS = {
     (template.name, logical_id): (
@@ -114,6 +130,17 @@ def of_itself(logical_id: str) -> set[tuple[str, str]]:
     }
 
 
+def test_the_older_systems_secret_is_read_wherever_its_service_is_asked() -> None:
+    _, role = FUNCTIONS["identity", "UserMigrationFunction"]
+    chosen = {
+        each["Fn::If"][1]["Sid"]: each["Fn::If"][0]
+        for policy in role["Policies"]
+        for each in policy["PolicyDocument"]["Statement"]
+        if "Fn::If" in each
+    }
+    assert chosen["LegacySecret"] == chosen["LegacyCircuit"] == "HasLegacyService"
+
+
 def module_of(properties: Json) -> str:
     return str(properties["Handler"]).removesuffix(".handler")
 
@@ -126,6 +153,12 @@ def test_every_function_is_in_the_table() -> None:
 def test_a_role_may_do_exactly_what_is_typed_here(name: tuple[str, str]) -> None:
     _, role = FUNCTIONS[name]
     assert rules.grants(role) == EXPECTED[name] | of_itself(name[1])
+
+
+@pytest.mark.parametrize("name", KEYS, ids=".".join)
+def test_a_role_that_strangers_drive_reaches_its_own_keys_only(name: tuple[str, str]) -> None:
+    _, role = FUNCTIONS[name]
+    assert rules.keyed(role, PLATFORM) == KEYS[name]
 
 
 @pytest.mark.parametrize("name", EXPECTED, ids=".".join)
@@ -227,6 +260,39 @@ def test_a_wider_role_is_noticed_by_table_and_by_code() -> None:
     assert rules.wider_than(good, allowed) == set()
     assert rules.wider_than(bad, allowed) == {("dynamodb:Scan", "Q")}
     assert rules.beyond_code(bad, called) == {"dynamodb:Scan"}
+
+
+KEYED = """
+Resources:
+  R:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: dynamodb:PutItem
+                Resource: !Sub "${AWS::AccountId}:T"
+                Condition: %s
+"""
+LIKE = "ForAllValues:StringLike: {dynamodb:LeadingKeys: ['A#*']}"
+
+
+@pytest.mark.parametrize(
+    ("condition", "keys"),
+    [
+        (f"{{{LIKE}, 'Null': {{dynamodb:LeadingKeys: 'false'}}}}", {"A#*"}),
+        (f"{{{LIKE}}}", {"*"}),
+        (f"{{{LIKE}, 'Null': {{dynamodb:LeadingKeys: 'true'}}}}", {"*"}),
+        ("{'Null': {dynamodb:LeadingKeys: 'false'}}", {"*"}),
+        ("{}", {"*"}),
+    ],
+)
+def test_a_condition_that_leaves_keys_open_is_noticed(condition: str, keys: set[str]) -> None:
+    """`ForAllValues` holds for a request that names no key, so `Null` goes with it."""
+    role = dict(parse("x", KEYED % condition).properties())["R"]
+
+    assert rules.keyed(role, "T") == {("dynamodb:PutItem", key) for key in keys}
 
 
 def test_calls_are_read_from_code() -> None:

@@ -4,12 +4,14 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import bcrypt
 import boto3
 import pytest
 
+from functions.identity import pre_sign_up
 from tenantry.errors import CorruptDataError
 from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tenantry.identity.model import LegacyUser
@@ -159,6 +161,15 @@ def test_a_changed_address_reaches_the_profile_with_a_renewed_token(people: Peop
     assert people.data("me")["email"] == "countess@example.com"
 
 
+UNNOTED = "a sign-in is not noted"
+
+
+def test_the_alarm_listens_to_what_is_logged() -> None:
+    template = Path(pre_sign_up.__file__).with_name("template.yaml").read_text()
+
+    assert f"""FilterPattern: '"{UNNOTED}"'""" in template
+
+
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
 def test_who_has_signed_in_is_let_in_though_it_cannot_be_noted(
     people: People, logged: io.StringIO, operation: str
@@ -169,7 +180,7 @@ def test_who_has_signed_in_is_let_in_though_it_cannot_be_noted(
         answer = people.fire("post_authentication")
 
     assert answer == cognito_event("post_authentication")["response"]
-    assert "a sign-in is not noted" in logged.getvalue()
+    assert UNNOTED in logged.getvalue()
     assert people.of_type("User")[0].get("last_login_at") is None
 
 
