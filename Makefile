@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 ENV ?= local
 dev := .venv/dev
 sam := .venv/sam
+audit := .venv/audit
 
 # SAM's recipes call python3.13 and uv by name.
 export PATH := $(CURDIR)/$(dev)/bin:$(CURDIR)/$(sam)/bin:$(PATH)
@@ -63,7 +64,7 @@ help:
 demo: build ## sign a real person up on a local cloud, step by step (CHAPTER= for one part)
 	@python -m localcloud.demo $(if $(CHAPTER),--chapter $(CHAPTER))
 
-test: check build ## everything: checks, then every test, on a local cloud of its own
+test: check check-security build ## everything: checks, then every test, on a local cloud of its own
 	@echo "== unit, contracts, integration, infrastructure"
 	@pytest $(parallel) tests/unit tests/contracts tests/integration tests/infrastructure
 	@echo "== end to end, on a local cloud of its own"
@@ -127,6 +128,7 @@ lock: $(dev)/installed ## pin the dependencies again, with hashes (UPGRADE=1 for
 	@$(compile) --universal requirements/dev.in -o requirements/dev.txt
 	@$(compile) --universal -c requirements/dev.txt requirements/uv.in -o requirements/uv.txt
 	@$(compile) --universal requirements/sam.in -o requirements/sam.txt
+	@$(compile) --universal requirements/audit.in -o requirements/audit.txt
 	@for layer in $(patsubst layers/%/requirements.in,%,$(wildcard layers/*/requirements.in)); do \
 		echo "== layers/$$layer"; \
 		$(compile) --python-platform aarch64-manylinux_2_28 -c requirements/dev.txt \
@@ -146,7 +148,7 @@ page := PYTHONPATH=layers/tenantry python -X pycache_prefix=.cache/bytecode -m
 
 templates = template.yaml $(wildcard functions/*/template.yaml)
 
-.PHONY: check-style check-types check-imports check-templates check-pages
+.PHONY: check-style check-types check-imports check-templates check-security check-pages
 
 check-style:
 	@ruff check --quiet . && ruff format --check --quiet . && echo "ok  style"
@@ -171,6 +173,14 @@ check-templates: .cache/validated/linted $(patsubst %,.cache/validated/%,$(templ
 	@said=$$(sam validate --lint --template $< 2>&1) || { echo "$<: $$said"; exit 1; }
 	@mkdir -p $(@D) && touch $@
 
+# Apart from `check`, since what it needs is large and asked for rarely.
+check-security: .cache/validated/audited
+	@echo "ok  security of the templates"
+
+.cache/validated/audited: $(templates) .checkov.yaml $(audit)/installed
+	@said=$$($(audit)/bin/checkov --config-file .checkov.yaml --file $(templates) 2>&1) || { echo "$$said"; exit 1; }
+	@mkdir -p $(@D) && touch $@
+
 check-pages:
 	@python -m tools.aws_services --check
 	@for name in $(pages); do $(page) $$name --check || exit 1; done
@@ -189,10 +199,11 @@ $(dev)/installed: requirements/dev.txt requirements/uv.txt .python-version
 		| grep --line-buffered -v '^ [+-] '
 	@touch $@
 
-$(sam)/installed: requirements/sam.txt $(dev)/installed
-	@echo "== making $(sam)"
-	@rm -rf $(sam) && $(dev)/bin/uv venv --quiet --python $(dev)/bin/python $(sam)
-	@set -o pipefail; VIRTUAL_ENV=$(CURDIR)/$(sam) $(dev)/bin/uv pip sync --require-hashes requirements/sam.txt 2>&1 \
+# Apart from each other: SAM and checkov need other versions of boto3 than the local cloud.
+$(sam)/installed $(audit)/installed: .venv/%/installed: requirements/%.txt $(dev)/installed
+	@echo "== making $(@D)"
+	@rm -rf $(@D) && $(dev)/bin/uv venv --quiet --python $(dev)/bin/python $(@D)
+	@set -o pipefail; VIRTUAL_ENV=$(CURDIR)/$(@D) $(dev)/bin/uv pip sync --require-hashes $< 2>&1 \
 		| grep --line-buffered -v '^ [+-] '
 	@touch $@
 

@@ -29,6 +29,7 @@ SOURCES = {
     "requirements/dev.in": "Development, tests and the local cloud: `.venv/dev`",
     "requirements/uv.in": "What installs the others",
     "requirements/sam.in": "Build and deployment: `.venv/sam`",
+    "requirements/audit.in": "The security of the templates: `.venv/audit`",
 }
 
 _INTRODUCTION = """\
@@ -149,10 +150,11 @@ def _release_dates(dependencies: list[Dependency]) -> dict[str, str]:
             ["uv", "lock", "--quiet", "--python", sys.executable], cwd=project, check=True
         )
         locked = tomllib.loads((project / "uv.lock").read_text())
+    named = {each.name for each in dependencies}
     return {
         package["name"]: min(wheel["upload-time"] for wheel in package["wheels"])[:10]
         for package in locked["package"]
-        if package.get("wheels")
+        if package["name"] in named
     }
 
 
