@@ -10,40 +10,12 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
 from localcloud.place import Place, free_port, place
-
-ROOT = Path(__file__).parents[2]
-# Much more than any takes: a hang fails instead of blocking.
-_WITHIN = 600
-
-# What an outer make, or the tests, tell their own children.
-_OUTER = re.compile(r"^(AWS_|MAKE|MFLAGS|ENV$|PORT$|FUNCTION$|CHAPTER$|ARCHITECTURE$|PYTHON)")
-
-
-def environment(**given: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not _OUTER.match(name)}
-    return kept | given
-
-
-def run(*command: str, **given: str) -> str:
-    """What the command prints; it must succeed."""
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(**given),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=_WITHIN,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+from tests.e2e.commands import ROOT, WITHIN_SECONDS, environment, run
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +63,7 @@ def test_make_logs_follows_until_it_is_interrupted(here: Place) -> None:
         assert following.stdout is not None
         assert "'health'" in following.stdout.readline()
         os.killpg(following.pid, signal.SIGINT)
-        following.wait(_WITHIN)
+        following.wait(WITHIN_SECONDS)
 
 
 def test_make_redrive_shows_what_waits(here: Place) -> None:
