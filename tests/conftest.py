@@ -20,7 +20,7 @@ from tenantry.runtime.observability import metrics
 from tests.support.clock import FakeClock, FakeIds
 from tests.support.lambda_context import lambda_context as make_context
 from tests.support.ministack import MiniStack, start
-from tests.support.tables import create_table, fresh_table
+from tests.support.tables import Kind, create_table, fresh_table
 
 settings.register_profile(
     "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -85,22 +85,43 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     cloud.stop()
 
 
+@pytest.fixture(autouse=True)
+def _ministack_outlives_the_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever leaves a local cloud that does not answer fails, with its log; others get a new one.
+
+    It looks only where a test uses one.
+    """
+    cloud = request.getfixturevalue("ministack") if "ministack" in request.fixturenames else None
+    yield
+    if cloud and (trouble := cloud.trouble()):
+        cloud.start_again()
+        pytest.fail(f"the local cloud of the tests {trouble}")
+
+
+def _table_of(cloud: MiniStack, kind: Kind) -> Iterator[Table]:
+    """A table of the test's own, which goes with it: what a call costs grows with what is held."""
+    client = cloud.client("dynamodb")
+    table = fresh_table(client, kind)
+    yield table
+    client.delete_table(TableName=table.name)
+
+
 @pytest.fixture
-def ministack_platform_table(ministack: MiniStack) -> Table:
+def ministack_platform_table(ministack: MiniStack) -> Iterator[Table]:
     """An empty platform table on the local cloud."""
-    return fresh_table(ministack.client("dynamodb"), "platform")
+    yield from _table_of(ministack, "platform")
 
 
 @pytest.fixture
-def ministack_tenant_table(ministack: MiniStack) -> Table:
+def ministack_tenant_table(ministack: MiniStack) -> Iterator[Table]:
     """An empty tenant table on the local cloud."""
-    return fresh_table(ministack.client("dynamodb"), "tenant")
+    yield from _table_of(ministack, "tenant")
 
 
 @pytest.fixture
-def ministack_audit_table(ministack: MiniStack) -> Table:
+def ministack_audit_table(ministack: MiniStack) -> Iterator[Table]:
     """An empty audit table on the local cloud."""
-    return fresh_table(ministack.client("dynamodb"), "audit")
+    yield from _table_of(ministack, "audit")
 
 
 @pytest.fixture

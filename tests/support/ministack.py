@@ -11,12 +11,19 @@ from typing import IO, Any
 import boto3
 from botocore.config import Config
 
-from localcloud.place import ACCOUNT_ID, REGION, free_port, port_in_use
+from localcloud.place import ACCOUNT_ID, REGION, Place, free_port
+from localcloud.process import is_ready, log_tail
 from tenantry.bootstrap import CONFIG
 
 _ROOT = Path(__file__).parents[2]
 _READY_WITHIN = 60
 _STOPS_WITHIN = 60
+_STARTS = 3
+_ANSWERS_WITHIN = 30
+_LOADED = "loaded in"
+"""What the server says when its port was free and it is about to listen there."""
+_NEVER = str(10**9)
+"""Seconds: what a save costs grows with all that the session's tests wrote, and nobody reads it."""
 
 # The server ends with its standard input, so that it never outlives the tests, however they end.
 _SERVE = """
@@ -73,6 +80,30 @@ class MiniStack:
             **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
         )
 
+    @property
+    def place(self) -> Place:
+        return Place(self.port, self.home)
+
+    def trouble(self) -> str | None:
+        """What is wrong with the server, with the end of its log; None while it answers."""
+        if self._process is None:
+            return None
+        deadline = time.monotonic() + _ANSWERS_WITHIN
+        while (ended := self._process.poll()) is None:
+            if is_ready(self.place):
+                return None
+            if time.monotonic() > deadline:
+                return f"does not answer for {_ANSWERS_WITHIN} s\n{log_tail(self.place)}"
+            time.sleep(0.05)
+        return f"ended with {ended}, and no test told it to\n{log_tail(self.place)}"
+
+    def start_again(self) -> None:
+        """Another server, empty, on another port."""
+        self.stop()
+        other = start(self.home.with_name(f"{self.home.name}-again"))
+        self.port, self.home = other.port, other.home
+        self._process, self._log = other._process, other._log
+
     def stop(self) -> None:
         if self._process is None:
             return
@@ -87,28 +118,43 @@ class MiniStack:
 
 
 def start(home: Path) -> MiniStack:
-    """Start a local cloud on a free port of 127.0.0.1, with its state in `home`."""
-    port = free_port()
+    """Start a local cloud on a free port of 127.0.0.1, with its state in `home`.
+
+    Another process may take the port in the moment between: then on another one.
+    """
+    home = home.resolve()
+    told = ""
+    for _ in range(_STARTS):
+        cloud = _started(home, free_port())
+        deadline = time.monotonic() + _READY_WITHIN
+        while cloud._process is not None and cloud._process.poll() is None:
+            # The port alone does not tell whose server it is; that it got past the check does.
+            if _LOADED in cloud.place.log.read_text() and is_ready(cloud.place):
+                return cloud
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        cloud.stop()
+        told = log_tail(cloud.place)
+    raise RuntimeError(f"the local cloud did not start:\n{told}")
+
+
+def _started(home: Path, port: int) -> MiniStack:
     home.mkdir(parents=True, exist_ok=True)
-    log = (home / "server.log").open("wb")
+    log = Place(port, home).log.open("wb")
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, "--port", str(port), "--state", str(home)],
         cwd=_ROOT,
-        env={**_clean_environment(), "LOCALCLOUD_LOG_LEVEL": "WARNING"},
+        env={
+            **_clean_environment(),
+            "LOCALCLOUD_LOG_LEVEL": "WARNING",
+            "LOCALCLOUD_SAVE_SECONDS": _NEVER,
+        },
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
     )
-    cloud = MiniStack(port, home, _process=process, _log=log)
-    deadline = time.monotonic() + _READY_WITHIN
-    while not port_in_use(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            cloud.stop()
-            raise RuntimeError(
-                f"the local cloud did not start: {(home / 'server.log').read_text()}"
-            )
-        time.sleep(0.05)
-    return cloud
+    return MiniStack(port, home, _process=process, _log=log)
 
 
 def _clean_environment() -> dict[str, str]:

@@ -184,4 +184,8 @@ def concurrent_people(
     """On the local cloud, for what happens at once."""
     values = environment(ministack_platform_table)
     wire(monkeypatch, **values, **ministack.environment)
+    # As patient as a machine that runs much else needs; how long clients wait is not shown here.
+    patient = ministack.client("dynamodb")
+    for wiring in ("tenantry.bootstrap", "tenantry.identity.bootstrap.triggers"):
+        monkeypatch.setattr(f"{wiring}.dynamodb", lambda: patient)
     return People(ministack_platform_table, values)
