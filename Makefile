@@ -194,6 +194,7 @@ compile = uv pip compile --quiet --generate-hashes --no-header --no-annotate --p
 $(dev)/installed: requirements/dev.txt requirements/uv.txt .python-version
 	@python=$$(tools/find-python.sh) && echo "== making $(dev) with $$python" && \
 		rm -rf $(dev) && "$$python" -m venv $(dev)
+	@echo "   uv, which installs the others"
 	@$(dev)/bin/pip install --quiet --require-hashes -r requirements/uv.txt
 	@set -o pipefail; VIRTUAL_ENV=$(CURDIR)/$(dev) $(dev)/bin/uv pip sync --require-hashes requirements/dev.txt 2>&1 \
 		| grep --line-buffered -v '^ [+-] '
@@ -215,4 +216,4 @@ $(sam)/installed $(audit)/installed: .venv/%/installed: requirements/%.txt $(dev
 $(built)/template.yaml: $(sources) .aws-sam/recipes | $(dev)/installed $(sam)/installed
 	@echo "== building $(built) for $(ARCHITECTURE)"
 	@python -m tools.aws_services
-	@set -o pipefail; sam build --config-env $(ENV) $(overrides) 2>&1 | awk -f tools/sam-progress.awk
+	@set -o pipefail; sam build --config-env $(ENV) $(overrides) 2>&1 | python -m tools.sam_progress
