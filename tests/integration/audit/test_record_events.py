@@ -4,14 +4,19 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from functions.audit import record_events
+from tenantry.audit.dynamodb import DynamoDBAuditLog
 from tenantry.audit.model import Entry
 from tenantry.audit.service import RecordingService
 from tenantry.messaging.event import Envelope
+from tenantry.persistence.table import Table
 from tenantry.runtime.observability import logger
 from tests.integration.audit.conftest import Audit, bodies, envelope
 from tests.support.capacity import measured
@@ -26,12 +31,14 @@ from tests.support.faults import (
     stop_after,
     stop_before,
 )
-from tests.support.invocations import bus_event, forget
+from tests.support.invocations import ACCOUNT, bus_event, forget, queue_event
+from tests.support.lambda_context import lambda_context
 from tests.support.streams import shuffled_with_duplicates
+from tests.support.tables import items
 
 
-def batches(messages: list[str]) -> list[list[str]]:
-    return [messages[start : start + 10] for start in range(0, len(messages), 10)]
+def batches(messages: list[str], of: int = 10) -> list[list[str]]:
+    return [messages[start : start + of] for start in range(0, len(messages), of)]
 
 
 def many(count: int) -> list[Envelope]:
@@ -104,16 +111,81 @@ def test_events_repeated_and_in_disorder_are_each_kept_once(audit: Audit) -> Non
     ]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_2000_events_in_any_order_and_number_make_the_same_log(seed: int) -> None:
-    """Through the service and the fake, which the contract holds equal to the table."""
-    events = many(2000)
-    dice, log = random.Random(seed), InMemoryAudit()
+SEEDS = range(20)
 
-    for each in shuffled_with_duplicates(events, 5, dice.randint):
-        RecordingService(log).record(each)
+
+def delivered(log: InMemoryAudit, seed: int, patch: pytest.MonkeyPatch) -> list[Envelope]:
+    """2,000 events, each 1 to 5 times, shuffled, through the handler and into `log`."""
+    patch.setattr(record_events, "recording_service", lambda: RecordingService(log))
+    patch.setenv("PLATFORM_ACCOUNT_ID", ACCOUNT)
+    # Some 6,000 messages a seed: what is logged of each is shown elsewhere.
+    patch.setattr(logger._logger, "disabled", True)
+    events, dice = many(2000), random.Random(seed)
+    messages = list(shuffled_with_duplicates(bodies(*events), 5, dice.randint))
+    for batch in batches(messages, of=1000):
+        answer = record_events.handler(queue_event(batch), lambda_context())
+        assert answer == {"batchItemFailures": []}
+    return events
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_2000_events_in_any_order_and_number_make_the_same_log(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the log in memory, which the contract holds equal to the table."""
+    log = InMemoryAudit()
+
+    events = delivered(log, seed, monkeypatch)
 
     assert log.entries == reference(events), f"seed {seed}"
+
+
+class Forgetful(InMemoryAudit):
+    """Keeps whatever comes, as often as it comes."""
+
+    def add(self, entry: Entry) -> bool:
+        self.entries[entry.tenant_id, f"{entry.position}#{len(self.entries)}"] = entry
+        return True
+
+
+def test_a_log_that_did_not_know_its_entries_would_hold_them_several_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The twin of the test above."""
+    log = Forgetful()
+
+    events = delivered(log, 0, monkeypatch)
+
+    assert log.entries != reference(events)
+    assert len(log.entries) > 2 * len(events)
+
+
+def recorded_at_once(table: Table) -> tuple[list[Envelope], list[bool]]:
+    """300 events, each 1 to 3 times, shuffled, by eight consumers at once; what each was told."""
+    service, events = RecordingService(DynamoDBAuditLog(table)), many(300)
+    dice = random.Random(13)
+    with ThreadPoolExecutor(8) as pool:
+        copies = shuffled_with_duplicates(events, 3, dice.randint)
+        return events, list(pool.map(service.record, copies))
+
+
+def test_consumers_at_once_keep_each_event_once(ministack_audit_table: Table) -> None:
+    events, was_new = recorded_at_once(ministack_audit_table)
+
+    stored = items(ministack_audit_table._client, ministack_audit_table.name)
+    assert len(stored) == sum(was_new) == len(reference(events))
+    assert {item["event_id"]["S"] for item in stored} == {event.id for event in events}
+
+
+def test_consumers_that_do_not_ask_what_is_there_would_count_events_twice(
+    ministack_audit_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above."""
+    monkeypatch.setattr(Table, "add", lambda self, item: self.put(item) is None)
+
+    events, was_new = recorded_at_once(ministack_audit_table)
+
+    assert sum(was_new) > len(events)
 
 
 def test_a_log_that_took_the_last_word_would_depend_on_order(audit: Audit) -> None:
@@ -178,6 +250,25 @@ def test_stopped_anywhere_a_batch_that_comes_again_is_kept_whole(
 
     assert audit.deliver(*batch) == []
     assert len(audit.stored()) == 3
+
+
+def test_a_consumer_that_survived_its_end_would_lose_an_event(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above: a message is answered as done before it is."""
+    original = record_events._record
+
+    def careless(envelope: Envelope) -> None:
+        with suppress(Stopped):
+            original(envelope)
+
+    monkeypatch.setattr(record_events, "_record", careless)
+    batch = bodies(*(envelope(number) for number in range(3)))
+
+    with injected(stop_before(2)):
+        assert audit.deliver(*batch) == []
+
+    assert len(audit.stored()) == 2
 
 
 def test_through_faults_of_every_kind_nothing_is_lost(audit: Audit) -> None:

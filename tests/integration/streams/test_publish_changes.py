@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from functions.streams import publish_changes
 from tenantry.errors import CorruptDataError
 from tenantry.messaging.changes import envelopes
 from tenantry.messaging.event import Actor, Envelope, Event
+from tenantry.messaging.eventbridge import EventBridgeBus
 from tenantry.persistence.items import stamped, without_events
 from tests.support.clock import START
 from tests.support.faults import (
@@ -267,6 +268,28 @@ def test_stopped_anywhere_a_batch_that_comes_again_is_published_whole(
         together = published(first) + published(second)
         assert set(together) == {f"e-{number * 10 + 1}" for number in range(25)}
         assert {each["record"]["eventID"] for each in outside.kept()} == {shard[3]["eventID"]}
+
+
+def test_a_publisher_that_survived_its_end_would_lose_events(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above: a batch is answered as done before it is."""
+    original = EventBridgeBus.publish
+
+    def careless(self: EventBridgeBus, events: Sequence[Envelope]) -> Mapping[int, str]:
+        try:
+            return original(self, events)
+        except Stopped:
+            return {}
+
+    monkeypatch.setattr(EventBridgeBus, "publish", careless)
+    records = Records()
+
+    with injected(stop_before(2)) as calls:
+        publish([records.of(None, item(number)) for number in range(25)])
+
+    assert len(published(calls)) < 25
+    assert outside.kept() == []
 
 
 def test_what_happened_is_counted(outside: Outside, capsys: pytest.CaptureFixture[str]) -> None:

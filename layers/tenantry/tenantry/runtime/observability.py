@@ -7,6 +7,7 @@ caused it.
 """
 
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,8 @@ def _kind(error: BaseException) -> str:
 
 logger = Logger(utc=True, logger_formatter=_DiscreetFormatter(utc=True, serialize_stacktrace=False))
 metrics = Metrics()
+# An invocation may have nothing to count: what came was there already.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 
 
 def annotate(**context: Any) -> None:
