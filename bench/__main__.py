@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"[bold]{name:12}[/bold] {(bench.__doc__ or '').splitlines()[0]}")
         return 0
     on = report.machine()
-    bound = Bound(options.rounds, options.seconds)
+    bound = Bound(options.rounds, options.seconds, by_cpu=options.cpu)
     measured: dict[str, list[Figure]] = {}
     failed = False
     with console.status("") as status:
@@ -64,10 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except BenchError as error:
                 failed = True
                 console.print(f"[red]{name}: {escape(str(error))}")
+            if figures and not options.dry:
+                # At once: what follows may take minutes, or be broken off.
+                page = report.write({name: figures}, on)
+                console.print(f"{name} is in {page.relative_to(ROOT)}")
     report.show([figure for figures in measured.values() for figure in figures], on, console)
-    if not options.dry:
-        page = report.write({name: found for name, found in measured.items() if found}, on)
-        console.print(f"written to {page.relative_to(ROOT)}")
     return int(failed)
 
 
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--build", type=Path, default=ROOT / ".aws-sam" / "build", help="what sam build wrote"
+    )
+    parser.add_argument(
+        "--cpu", action="store_true", help="measure starts in CPU time: for a machine that is busy"
     )
     parser.add_argument("--dry", action="store_true", help="print only, write no results")
     return parser

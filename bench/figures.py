@@ -75,6 +75,8 @@ class Bound:
 
     rounds: int = 7
     seconds: float = 120
+    by_cpu: bool = False
+    """Starts are measured in processor time, which other work on the machine moves less."""
 
 
 LEAST_ROUNDS = 3

@@ -10,8 +10,8 @@ from bench.cases import CASES, Case
 from bench.figures import Bound, Figure, Goal, Tick, interleaved, series
 from bench.stub import running
 
-_WARM_CALLS = 200
-_WARM_ROUNDS = 5
+_WARM_CALLS = 100
+_WARM_ROUNDS = 3
 
 
 def cold_start(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:
@@ -19,7 +19,7 @@ def cold_start(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:
     ours, baseline = Ours(build), Baseline(tick)
     with running() as endpoint:
         for case in _built(ours, tick):
-            start = _starter(case, endpoint)
+            start = _starter(case, endpoint, bound)
             measured = interleaved(
                 {
                     "ours": start(ours.artifact(case)),
@@ -33,7 +33,7 @@ def cold_start(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:
             for against, goal in (("usual stack", 3.0), ("usual stack, compiled", 1.5)):
                 yield Figure(
                     f"cold start, {case.name}",
-                    "ms",
+                    _unit(bound),
                     measured["ours"],
                     measured[against],
                     against,
@@ -46,7 +46,7 @@ def bytecode(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:
     ours = Ours(build)
     with running() as endpoint:
         for case in _built(ours, tick):
-            start = _starter(case, endpoint)
+            start = _starter(case, endpoint, bound)
             measured = interleaved(
                 {
                     "as built": start(ours.artifact(case)),
@@ -58,7 +58,7 @@ def bytecode(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:
             )
             yield Figure(
                 f"bytecode, {case.name}",
-                "ms",
+                _unit(bound),
                 measured["as built"],
                 measured["no bytecode"],
                 "without bytecode",
@@ -116,11 +116,15 @@ def _built(ours: Ours, tick: Tick) -> Iterator[Case]:
     yield from cases
 
 
-def _starter(case: Case, endpoint: str) -> Callable[[Artifact], Callable[[], float]]:
+def _unit(bound: Bound) -> str:
+    return "ms CPU" if bound.by_cpu else "ms"
+
+
+def _starter(case: Case, endpoint: str, bound: Bound) -> Callable[[Artifact], Callable[[], float]]:
     def of(artifact: Artifact) -> Callable[[], float]:
         def run() -> float:
             started: dict[str, Any] = artifact.start(case, endpoint)
-            return float(started["first_answer"])
+            return float(started["cpu"] / 1e6 if bound.by_cpu else started["first_answer"])
 
         return run
 
