@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -47,7 +45,12 @@ def deployed_cloud(
 
 def _snapshot(parameters: Mapping[str, str], told: Progress) -> Path:
     """The folder of the saved cloud for this build; made by one process while others wait."""
-    target = CACHE / _fingerprint(parameters)
+    template = ROOT / BUILT_TEMPLATE
+    if not template.exists():
+        raise NotBuiltError(
+            f"There is nothing to deploy: {template} does not exist. Run: make build"
+        )
+    target = CACHE / deployment.fingerprint(template, parameters)
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -66,19 +69,6 @@ def _snapshot(parameters: Mapping[str, str], told: Progress) -> Path:
             (Path(folder) / "saved").rename(target)
         _forget_old(target)
     return target
-
-
-def _fingerprint(parameters: Mapping[str, str]) -> str:
-    """Says whether anything that a deployment depends on has changed: contents, not dates."""
-    built = (ROOT / BUILT_TEMPLATE).parent
-    if not built.exists():
-        raise NotBuiltError(f"There is nothing to deploy: {built} does not exist. Run: make build")
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    code = sorted((ROOT / "localcloud").rglob("*.py"))
-    for file in [*sorted(path for path in built.rglob("*") if path.is_file()), *code]:
-        digest.update(str(file.relative_to(ROOT)).encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _forget_old(newest: Path) -> None:

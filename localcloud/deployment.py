@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import re
@@ -27,6 +29,9 @@ MAIL_FROM = "no-reply@tenantry.example"
 _RESOURCE_DONE = re.compile(r"(CREATE|UPDATE|DELETE)_COMPLETE\s+\S+\s+(\S+)")
 _FAILURE = re.compile(r"FAILED|Error|error|ROLLBACK")
 _TAIL = 40
+# A file that a built template names outside its folder.
+_ELSEWHERE = re.compile(r"^\s*\w+:\s*(\.\./\S+)$", re.MULTILINE)
+_MARK = "/localcloud/{}/deployed"
 
 type Progress = Callable[[str], None]
 
@@ -54,8 +59,9 @@ def deploy(
 ) -> dict[str, str]:
     """Deploy what `sam build` built; returns the outputs and writes them beside the state.
 
-    `progress` is told in a few words what is being done. Raises NotBuiltError, NotRunningError
-    or DeployFailedError with the reason that CloudFormation gave.
+    What is deployed already is not deployed again. `progress` is told in a few words what is
+    being done. Raises NotBuiltError, NotRunningError or DeployFailedError with the reason that
+    CloudFormation gave.
     """
     built = (template or ROOT / BUILT_TEMPLATE).resolve()
     if not built.exists():
@@ -66,12 +72,60 @@ def deploy(
     told("uploading")
     verify_sender(where)
     chosen = parameters() if overrides is None else dict(overrides)
-    _run_sam(where, built, stack, chosen, told)
+    now = fingerprint(built, chosen)
+    if now != _deployed(where, stack):
+        _remember_deployed(where, stack, "unfinished")
+        _run_sam(where, built, stack, chosen, told)
+        _remember_deployed(where, stack, now)
     found = outputs.localized(where, stack_outputs(where, stack))
     outputs.write(where, found)
     told("saving")
     save_state(where)
     return found
+
+
+def fingerprint(template: Path, overrides: Mapping[str, str]) -> str:
+    """Says whether anything that a deployment depends on has changed: contents, not dates.
+
+    That is what lies beside the template, what the templates name elsewhere, its parameters, and
+    the local cloud itself.
+    """
+    folder = template.parent
+    templates = [template, *folder.glob("*/template.yaml")]
+    named = {
+        (each.parent / path).resolve()
+        for each in templates
+        for path in _ELSEWHERE.findall(each.read_text())
+    }
+    built = {path for path in folder.rglob("*") if path.is_file()}
+    ours = {path for path in (ROOT / "localcloud").rglob("*.py") if "demo" not in path.parts}
+    digest = hashlib.sha256(json.dumps(dict(overrides), sort_keys=True).encode())
+    for name, file in sorted(
+        (os.path.relpath(file, folder), file) for file in built | named | ours
+    ):
+        digest.update(name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _deployed(where: Place, stack: str) -> str:
+    """The fingerprint of what the running cloud has; empty where it has nothing whole."""
+    from botocore.exceptions import ClientError
+
+    try:
+        described = client(where, "cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        found = client(where, "ssm").get_parameter(Name=_MARK.format(stack))["Parameter"]["Value"]
+    except ClientError:
+        return ""
+    whole = described["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    return str(found) if whole else ""
+
+
+def _remember_deployed(where: Place, stack: str, value: str) -> None:
+    # In the cloud itself: it is saved, copied, emptied and lost with what it tells of.
+    client(where, "ssm").put_parameter(
+        Name=_MARK.format(stack), Value=value, Type="String", Overwrite=True
+    )
 
 
 def stack_outputs(where: Place, stack: str = STACK) -> dict[str, str]:

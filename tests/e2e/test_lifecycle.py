@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,7 +20,7 @@ from botocore.exceptions import ClientError
 from localcloud import deployment, outputs, process
 from localcloud.client import Product, until
 from localcloud.deployed import deployed_cloud
-from localcloud.place import Place
+from localcloud.place import Place, free_port
 from tests.e2e.commands import ROOT, WITHIN_SECONDS, environment, run, run_in, run_in_vain
 from tests.e2e.conftest import PASSWORD
 
@@ -123,37 +124,14 @@ def test_up_at_a_port_in_use_says_which_other_one_to_take(tmp_path: Path) -> Non
 
 
 @needs_proc
-@pytest.mark.parametrize("moment", ["deploying", "Following the functions' logs"])
-def test_an_interrupt_ends_up_in_the_foreground_and_leaves_nothing(
-    here: Place, moment: str
-) -> None:
+def test_an_interrupt_ends_what_follows_the_logs_and_leaves_nothing(here: Place) -> None:
     process.stop(here)
-    with subprocess.Popen(
-        localcloud("up", "--foreground", where=here),
-        cwd=ROOT,
-        env=environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as command:
-        assert command.stdout is not None
-        said = [command.stdout.readline()]
-        while moment not in said[-1]:
-            assert said[-1], "".join(said)
-            said.append(command.stdout.readline())
-        running = processes_of(here)
-        assert running
+    interrupt_in_the_foreground(here, "Following the functions' logs")
 
-        os.killpg(command.pid, signal.SIGINT)
-        said.append(command.stdout.read())
-        status = command.wait(WITHIN_SECONDS)
 
-    assert status == 130, "".join(said)
-    assert "its data stays" in said[-1]
-    assert "Traceback" not in said[-1]
-    assert process.running(here) is None
-    until("every process has ended", lambda: not processes_of(here) & running)
+@needs_proc
+def test_an_interrupt_in_the_middle_of_a_deployment_leaves_nothing(tmp_path: Path) -> None:
+    interrupt_in_the_foreground(Place(free_port(), tmp_path), "uploading")
 
 
 @needs_proc
@@ -166,6 +144,16 @@ def test_nothing_of_it_listens_beyond_this_machine(up: Place) -> None:
 
     assert ("0100007F", up.port) in listening
     assert {address for address, _ in listening} <= OWN_ADDRESSES
+
+
+def test_what_is_deployed_already_is_not_deployed_again(up: Place) -> None:
+    before = stack(up)
+
+    said = run(*localcloud("deploy", where=up))
+
+    assert "tenantry-local is up to date" in said
+    assert outputs.read(up)["GraphqlUrl"] in said
+    assert stack(up) == before
 
 
 def test_a_change_in_one_context_is_built_deployed_and_served_alone(
@@ -189,6 +177,43 @@ def test_a_change_in_one_context_is_built_deployed_and_served_alone(
     after = functions(up)
     assert {name for name in after if after[name] != before[name]} == {"tenantry-local-health-api"}
     assert after.keys() == before.keys()
+
+
+def interrupt_in_the_foreground(where: Place, moment: str) -> None:
+    """Start a cloud in the foreground and interrupt it, as Ctrl-C does, once it says `moment`."""
+    with subprocess.Popen(
+        localcloud("up", "--foreground", where=where),
+        cwd=ROOT,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as command:
+        assert command.stdout is not None
+        said = [command.stdout.readline()]
+        while moment not in said[-1]:
+            assert said[-1], "".join(said)
+            said.append(command.stdout.readline())
+        running = processes_of(where)
+        assert running
+
+        os.killpg(command.pid, signal.SIGINT)
+        said.append(command.stdout.read())
+        status = command.wait(WITHIN_SECONDS)
+
+    assert status == 130, "".join(said)
+    assert "its data stays" in said[-1]
+    assert "Traceback" not in said[-1]
+    assert process.running(where) is None
+    until("every process has ended", lambda: not processes_of(where) & running)
+
+
+def stack(where: Place) -> Any:
+    described = deployment.client(where, "cloudformation").describe_stacks(
+        StackName=deployment.STACK
+    )
+    return described["Stacks"][0]
 
 
 def functions(where: Place) -> dict[str, tuple[str, str]]:
