@@ -5,6 +5,8 @@ joiners, combining marks, look-alikes, controls, halves of characters, and what 
 a spreadsheet, a shell, SQL, HTML, a mail header or a template.
 """
 
+import unicodedata
+
 PLAIN = (
     "undefined",
     "null",
@@ -232,3 +234,15 @@ BLANK = (
     "\ufe0f",
 )
 """Nothing that anyone could see."""
+
+LINES = PLAIN
+"""What a field of one line takes."""
+NOT_LINES = (*MULTILINE, *REORDERING, *REFUSED, *BLANK)
+TEXTS = (*PLAIN, *MULTILINE, *REORDERING)
+"""What a field of several lines takes, beside what shows nothing."""
+ALL = (*PLAIN, *NOT_LINES)
+
+
+def as_kept(text: str) -> str:
+    """What comes back of a text that is taken: the same, in NFC, without blanks around it."""
+    return unicodedata.normalize("NFC", text).strip()

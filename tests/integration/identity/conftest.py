@@ -20,6 +20,7 @@ from functions.identity import (
     user_migration,
 )
 from tenantry.persistence.items import from_wire
+from tenantry.persistence.keys import user_pk
 from tenantry.persistence.table import Table
 from tenantry.runtime.observability import metrics
 from tests.support.invocations import appsync_event, wire
@@ -147,6 +148,12 @@ class People:
         """Everything in the platform table."""
         client = client or self.table._client
         return [from_wire(item) for item in items(client, self.table.name)]
+
+    def stored_of(self, user: str) -> list[dict[str, Any]]:
+        """What is kept under a person's own key."""
+        found = self.table.query(user_pk(user), limit=100).items
+        assert found
+        return found
 
     def of_type(self, entity_type: str) -> list[dict[str, Any]]:
         return [item for item in self.stored() if item.get("entity_type") == entity_type]
