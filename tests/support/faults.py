@@ -326,6 +326,11 @@ def error_answer(
     return _answer(call, status, {"Error": {"Code": code, "Message": "injected"}, **(extra or {})})
 
 
+def answered(call: Call, body: Mapping[str, Any]) -> Answer:
+    """An answer that AWS did not give: the call goes nowhere."""
+    return _answer(call, 200, body)
+
+
 def _answer(call: Call, status: int, body: Mapping[str, Any]) -> Answer:
     raw: Any = SimpleNamespace(stream=lambda: iter([json.dumps(body).encode()]))
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
