@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.events import appsync, cognito, rest, sqs, stream
+from bench.events import EMAIL, appsync, cognito, rest, sqs, stream
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ CASES = (
     _trigger(
         "UserMigration",
         "UserMigration_Authentication",
+        user_name=EMAIL,
         password="not this one",
         validationData={},
     ),

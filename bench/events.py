@@ -192,7 +192,9 @@ def rest(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str
     }
 
 
-def cognito(source: str, version: str = "1", **request: Any) -> dict[str, Any]:
+def cognito(
+    source: str, version: str = "1", user_name: str = USER, **request: Any
+) -> dict[str, Any]:
     """A trigger's event."""
     responses: dict[str, dict[str, Any]] = {
         "PreSignUp_SignUp": {
@@ -208,7 +210,7 @@ def cognito(source: str, version: str = "1", **request: Any) -> dict[str, Any]:
         "triggerSource": source,
         "region": "eu-central-1",
         "userPoolId": "eu-central-1_Bench0000",
-        "userName": USER,
+        "userName": user_name,
         "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "client"},
         "request": {
             "userAttributes": {
