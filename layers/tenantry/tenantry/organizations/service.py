@@ -76,9 +76,9 @@ class OrganizationService:
     operators: Operators
     stamp: Stamp
     new_token: Callable[[], str]
+    """A secret of 128 random bits or more."""
     report: Callable[[str, str], None] = lambda _what, _tenant_id: None
     """Told what an operator or administrator should hear of, and of which organisation."""
-    """A secret of 128 random bits or more."""
 
     # founding
 
