@@ -39,7 +39,7 @@ def units(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:  # noqa: A
 
 
 def _figures(tick: Tick) -> Iterator[Figure]:
-    from tenantry.audit.bootstrap import recording_service
+    from tenantry.audit.bootstrap.recording import recording_service
     from tenantry.bootstrap import dynamodb, senders
     from tenantry.messaging.delivery import received
     from tenantry.organizations.bootstrap import organization_service

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import AppSyncResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tenantry.audit.bootstrap import activity_service
+from tenantry.audit.bootstrap.activity import activity_service
 from tenantry.audit.model import Activity
 from tenantry.runtime.appsync import answer
 from tenantry.runtime.observability import logger

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tenantry.audit.bootstrap import recording_service
+from tenantry.audit.bootstrap.recording import recording_service
 from tenantry.bootstrap import senders
 from tenantry.messaging.event import Envelope
 from tenantry.runtime.batch import consume

@@ -79,9 +79,9 @@ class Logs:
                 continue
             line = _structured(message)
             if line.get("message") == "published":
-                published.append(line["event_type"])
+                published.append(line.get("event_type", "?"))
             if line.get("message") == "consumed":
-                recorded.append(line["event_type"])
+                recorded.append(line.get("event_type", "?"))
         return Happening(tuple(functions), tuple(published), tuple(recorded))
 
     def _logged(self, start_ms: int) -> Iterator[tuple[int, str, str]]:

@@ -16,7 +16,7 @@ from tests.support.faults import injected, recorded, unprocessed
 def today(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """A fixed day a month after the organisations began."""
     now = datetime(2026, 4, 3, tzinfo=UTC)
-    monkeypatch.setattr("tenantry.audit.bootstrap.now", lambda: now)
+    monkeypatch.setattr("tenantry.audit.bootstrap.activity.now", lambda: now)
     return now
 
 

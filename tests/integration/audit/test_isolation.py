@@ -69,7 +69,7 @@ def tenants() -> Iterator[Audit]:
             AUDIT_TABLE=made.table.name,
             TENANT_DATA_ROLE_ARN="arn:aws:iam::123456789012:role/tenant-data",
         )
-        patch.setattr("tenantry.audit.bootstrap.now", lambda: NOW)
+        patch.setattr("tenantry.audit.bootstrap.activity.now", lambda: NOW)
         for tenant in range(TENANTS):
             made.join(f"u-{tenant}", f"t-{tenant}")
             for start in range(0, 50, 10):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tenantry.audit import bootstrap as audit
+from tenantry.audit.bootstrap import activity as audit
+from tenantry.audit.bootstrap import recording
 from tenantry.audit.dynamodb import DynamoDBAuditLog
 from tenantry.audit.model import Entry
 from tenantry.audit.service import ActivityService, RecordingService
@@ -94,7 +95,7 @@ class World:
 
     @property
     def recording(self) -> RecordingService:
-        return audit.recording_service()
+        return recording.recording_service()
 
     @property
     def people(self) -> ProfileService:
@@ -220,10 +221,11 @@ def world() -> Iterator[World]:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setattr("tenantry.bootstrap.Table", made.table)
-        patch.setattr("tenantry.audit.bootstrap.Table", made.table)
+        patch.setattr("tenantry.audit.bootstrap.activity.Table", made.table)
+        patch.setattr("tenantry.audit.bootstrap.recording.Table", made.table)
         no_session = SimpleNamespace(client=lambda _tenant: None)
-        patch.setattr("tenantry.audit.bootstrap.sessions", lambda: no_session)
-        patch.setattr("tenantry.audit.bootstrap.now", lambda: NOW)
+        patch.setattr("tenantry.audit.bootstrap.activity.sessions", lambda: no_session)
+        patch.setattr("tenantry.audit.bootstrap.activity.now", lambda: NOW)
         patch.setattr("tenantry.organizations.bootstrap.DnspythonResolver", lambda _: made.dns)
         patch.setattr(
             "tenantry.identity.bootstrap.people.CognitoUserDirectory", lambda _: made.pool

@@ -1,17 +1,13 @@
-"""Wires the audit context."""
+"""Reading an organisation's activity, with credentials that reach that organisation only."""
 
 from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
 
-from tenantry.audit.dynamodb import (
-    DynamoDBActivityRepository,
-    DynamoDBAuditLog,
-    DynamoDBPeopleNames,
-)
-from tenantry.audit.service import ActivityService, RecordingService
-from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings
+from tenantry.audit.dynamodb import DynamoDBActivityRepository, DynamoDBPeopleNames
+from tenantry.audit.service import ActivityService
+from tenantry.bootstrap import CONFIG, platform_table, settings
 from tenantry.organizations.bootstrap import access
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
@@ -19,12 +15,6 @@ from tenantry.tenancy.sessions import DataScope, TenantSessions
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
-
-
-@cache
-def recording_service() -> RecordingService:
-    """For the recorder, which adds to the log of everyone and reads none."""
-    return RecordingService(DynamoDBAuditLog(Table(dynamodb(), settings().required("AUDIT_TABLE"))))
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Wires the audit context, a module for each function: the recorder knows no organisations."""
