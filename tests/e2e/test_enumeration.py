@@ -1,7 +1,7 @@
 """Who has an account is not told: known and unknown users are answered alike.
 
-25 known and 25 unknown users a flow: each answer costs invocations of deployed functions. SignUp
-itself tells, by Cognito's design (docs/security.md).
+200 known and 200 unknown users a flow, on a cloud of their own: each answer costs invocations of
+deployed functions. SignUp itself tells, by Cognito's design (docs/security.md).
 """
 
 import itertools
@@ -15,13 +15,36 @@ from botocore.exceptions import ClientError
 from pycognito.aws_srp import AWSSRP
 
 from localcloud.client import Product
+from localcloud.demo.stage import Stage, on
+from localcloud.deployed import deployed_cloud
 from tests.e2e.conftest import PASSWORD, People
 
-COUNT = 25
+COUNT = 200
 WRONG_PASSWORD = "Wrong-Horse-9-Battery"
 
 Aws = Callable[[str], Any]
 Flow = Callable[[Product, str, str], Any]
+
+
+@pytest.fixture(scope="module")
+def own_stage() -> Iterator[Stage]:
+    with deployed_cloud() as running:
+        yield on(*running)
+
+
+@pytest.fixture(scope="module")
+def product(own_stage: Stage) -> Product:
+    return own_stage[0]
+
+
+@pytest.fixture(scope="module")
+def aws(own_stage: Stage) -> Aws:
+    return own_stage[1]
+
+
+@pytest.fixture(scope="module")
+def people(product: Product, aws: Aws) -> People:
+    return People(product, aws)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +53,7 @@ def confirmed(product: Product, aws: Aws) -> list[str]:
     client, pool = aws("cognito-idp"), product.outputs["UserPoolId"]
 
     def made(number: int) -> str:
-        email = f"known-{number:02}@accounts.example"
+        email = f"known-{number:03}@accounts.example"
         client.admin_create_user(
             UserPoolId=pool,
             Username=email,
@@ -52,7 +75,7 @@ def confirmed(product: Product, aws: Aws) -> list[str]:
 @pytest.fixture(scope="module")
 def unconfirmed(product: Product) -> list[str]:
     """Addresses of users who have not confirmed yet."""
-    emails = [f"known-new-{number:02}@accounts.example" for number in range(COUNT)]
+    emails = [f"known-new-{number:03}@accounts.example" for number in range(COUNT)]
     for email in emails:
         product.sign_up(email, PASSWORD)
     return emails
@@ -61,7 +84,7 @@ def unconfirmed(product: Product) -> list[str]:
 @pytest.fixture
 def unknown() -> Iterator[str]:
     """Addresses that look the same, of nobody."""
-    return (f"knows-{number:02}@accounts.example" for number in itertools.count())
+    return (f"knows-{number:03}@accounts.example" for number in itertools.count())
 
 
 def _srp(product: Product, client: str, email: str) -> Any:
