@@ -25,7 +25,10 @@ PAGE = ROOT / "docs" / "dependencies.md"
 
 SOURCES = {
     "layers/core/requirements.in": "The layer `core`: in every function",
+    "layers/billing/requirements.in": "The layer `billing`: in what speaks to the payment provider",
+    "layers/mail/requirements.in": "The layer `mail`: in what sends mails",
     "layers/passwords/requirements.in": "The layer `passwords`: in the migration trigger alone",
+    "layers/reports/requirements.in": "The layer `reports`: in what makes PDFs",
     "requirements/dev.in": "Development, tests and the local cloud: `.venv/dev`",
     "requirements/uv.in": "What installs the others",
     "requirements/sam.in": "Build and deployment: `.venv/sam`",
@@ -164,6 +167,9 @@ def _licence(name: str) -> str:
         return str(expression)
     # Some put the whole text there.
     stated = (metadata.get("License") or "").partition("\n")[0].strip()
+    if not stated:
+        classified = [c for c in metadata.get_all("Classifier") or [] if c.startswith("License ::")]
+        stated = classified[0].rpartition(" :: ")[2] if classified else "not stated"
     return _SPDX.get(stated, stated)
 
 

@@ -1,9 +1,13 @@
 """What a standing allows: the expected answers are typed here."""
 
+from dataclasses import replace
+
 import pytest
 
 from tenantry.errors import ForbiddenError, NotAMemberError, OrganizationSuspendedError
+from tenantry.messaging.event import Actor
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import ADMINS, EVERYONE, GROUP_OF_ROLE, Permission, Role
 
 READ = Permission("things.read", EVERYONE, writes=False)
@@ -74,3 +78,18 @@ def test_every_role_has_its_group() -> None:
         "MEMBER": "Member",
         "VIEWER": "Viewer",
     }
+
+
+def test_a_change_names_the_role_it_was_made_in() -> None:
+    caller = Caller(user_id="ada", tenant_id="acme", correlation_id="trace")
+    cause = _standing("ADMIN", "ACTIVE", "ACTIVE", frozenset()).cause(caller)
+    assert cause.actor == Actor(id="ada", kind="user", role="ADMIN")
+    assert cause.correlation_id == "trace"
+
+
+def test_a_change_in_a_support_session_is_an_operators() -> None:
+    caller = Caller(user_id="olga", tenant_id="acme")
+    standing = replace(_standing("ADMIN", "ACTIVE", "ACTIVE", frozenset()), support_session="s1")
+    assert standing.cause(caller).actor == Actor(
+        id="olga", kind="operator", role="ADMIN", on_behalf_of="s1"
+    )

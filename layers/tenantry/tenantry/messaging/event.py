@@ -17,6 +17,10 @@ class Actor(BaseModel):
 
     id: str
     kind: Literal["user", "operator", "system"] = "user"
+    role: str | None = None
+    """The role it was done in, where the change is one of an organisation's members."""
+    on_behalf_of: str | None = None
+    """The support session in which an operator acted for an organisation."""
 
 
 SYSTEM = Actor(id="system", kind="system")

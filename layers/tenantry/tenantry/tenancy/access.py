@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from tenantry.errors import ForbiddenError, NotAMemberError, OrganizationSuspendedError
+from tenantry.messaging.event import Actor
+from tenantry.messaging.stamp import Cause
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OWNERS, Permission, Role
 
@@ -39,6 +41,18 @@ class Standing:
     """Where the organisation's data lives: empty for the shared table and buckets."""
     organization_created_at: datetime | None = None
     """Nothing of the organisation is older."""
+    support_session: str | None = None
+    """The session in which an operator of the platform stands in for a member."""
+
+    def cause(self, caller: Caller) -> Cause:
+        """The caller, in this standing, as the cause of what they change."""
+        actor = Actor(
+            id=caller.user_id,
+            kind="operator" if self.support_session else "user",
+            role=self.role.value,
+            on_behalf_of=self.support_session,
+        )
+        return Cause(actor=actor, correlation_id=caller.correlation_id, request=caller.request)
 
     def require(self, permission: Permission) -> None:
         """Return when the member may; otherwise the error that says why not.
