@@ -1,0 +1,5 @@
+"""Who may do what in audit."""
+
+TABLE = """
+    activity:read           reads    Y Y Y - -
+"""
