@@ -141,8 +141,8 @@ clean: ## remove what was built and installed; the local cloud's data stays
 
 # --- checks ----------------------------------------------------------------------------------------
 
-# Modules that write a page of docs/ from the code, and with --check say whether it is current.
-pages := tools.dependencies tools.permissions tools.event_schemas
+# Modules that write a page of docs/, or the layout of mails, and with --check say whether it is current.
+pages := tools.dependencies tools.permissions tools.event_schemas tools.mail_layout
 # They import the product, and leave no bytecode in its folder, which would make SAM build it again.
 page := PYTHONPATH=layers/tenantry python -X pycache_prefix=.cache/bytecode -m
 
@@ -215,5 +215,5 @@ $(sam)/installed $(audit)/installed: .venv/%/installed: requirements/%.txt $(dev
 
 $(built)/template.yaml: $(sources) .aws-sam/recipes | $(dev)/installed $(sam)/installed
 	@echo "== building $(built) for $(ARCHITECTURE)"
-	@python -m tools.aws_services
+	@python -m tools.aws_services && python -m tools.mail_layout
 	@set -o pipefail; sam build --config-env $(ENV) $(overrides) 2>&1 | python -m tools.sam_progress

@@ -6,14 +6,12 @@ nobody's name brings in a code. A name that could be an advertisement is left ou
 up with another's address, and what they call themselves would be our mail to a stranger.
 """
 
-import re
 from dataclasses import dataclass
 from html import escape
 from string import Template
 from typing import Final
 
-_LONGEST_NAME: Final = 60
-_NO_NAME: Final = re.compile(r"[:/@\\\x00-\x1f\u2028-\u202e\u2066-\u2069]|\w\.\w|\d{4}")
+from tenantry.mail.text import greetable, language_of, one_line
 
 _OCCASIONS: Final = {
     "CustomMessage_SignUp": "confirm",
@@ -159,16 +157,15 @@ def mail(
     kind = _OCCASIONS.get(occasion)
     if kind is None:
         return None
-    language = _language(locales)
+    language = language_of(locales, _CATALOG)
     words = _CATALOG[language][kind]
     with_name, without = _HELLO[language]
-    safe_name = _safe(_greetable(name or ""))
+    safe_name = _safe(greetable(name or ""))
     product = _safe(branding.product)
     shown = ""
     if kind == _CODES_OF and user_name:
         shown = f"<p>{_USER_NAME[language]}: <strong>{escape(user_name)}</strong></p>"
-    plain = Template(words.subject).substitute(product=branding.product)
-    subject = " ".join(plain.split())
+    subject = one_line(Template(words.subject).substitute(product=branding.product))
     html = _LAYOUT.substitute(
         language=language,
         subject=_safe(subject),
@@ -182,20 +179,6 @@ def mail(
         link=_safe(branding.link),
     )
     return Mail(subject, html)
-
-
-def _language(locales: tuple[str | None, ...]) -> str:
-    for locale in locales:
-        language = (locale or "").replace("_", "-").partition("-")[0].lower()
-        if language in _CATALOG:
-            return language
-    return LANGUAGES[0]
-
-
-def _greetable(name: str) -> str:
-    """`name` when it looks like one: short, one line, without anything that links or dials."""
-    text = name.strip()
-    return "" if len(text) > _LONGEST_NAME or _NO_NAME.search(text) else text
 
 
 def _safe(text: str) -> str:
