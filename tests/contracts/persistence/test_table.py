@@ -6,7 +6,7 @@ from tenantry.errors import UnavailableError
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.items import recent_event_ids
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Check, Count, Create
+from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step
 from tests.support.faults import down, injected, recorded
 from tests.support.things import made, retitled, thing_key
 
@@ -148,6 +148,61 @@ def test_a_counter_stays_between_zero_and_its_limit(
     assert item is not None
     assert item.get("used") == ((standing or 0) + by if taken else standing)
     assert item["entity_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("owners", "users", "taken"), [(2, 5, True), (1, 5, False), (2, 0, False), (None, 5, False)]
+)
+def test_counters_of_one_item_move_together_each_within_its_bounds(
+    platform_table: Table, owners: int | None, users: int, taken: bool
+) -> None:
+    platform_table.write(Create(OWNER, {"users": users, "owners": owners}))
+    both = Count(OWNER, "users", -1, also=(Step("owners", -1, floor=1),))
+    if taken:
+        platform_table.transact([both])
+    else:
+        with pytest.raises(ConditionFailedError):
+            platform_table.transact([both])
+    item = platform_table.get(OWNER)
+    assert item is not None
+    moved = int(taken)
+    assert item["users"] == users - moved
+    assert item.get("owners") == (owners and owners - moved)
+
+
+def test_a_check_may_allow_several_values(platform_table: Table, stamp: Stamp) -> None:
+    platform_table.write(Create(OWNER, {"role": "ADMIN"}))
+    platform_table.transact([Check(OWNER, one_of={"role": {"OWNER", "ADMIN"}}), made(stamp)])
+    with pytest.raises(ConditionFailedError) as refused:
+        platform_table.transact([Check(OWNER, one_of={"role": {"OWNER"}}), made(stamp, "2")])
+    assert refused.value.failures == (0,)
+
+
+def test_a_copy_is_as_new_as_the_newest_that_came(platform_table: Table, stamp: Stamp) -> None:
+    platform_table.write(made(stamp))
+
+    def copied(version: int, name: str | None) -> bool:
+        return platform_table.copy(Copy(thing_key(), {"name": name}, "seen", version))
+
+    came = [copied(2, "second"), copied(1, "first"), copied(2, "second"), copied(3, None)]
+
+    assert came == [True, False, False, True]
+    item = platform_table.get(thing_key())
+    assert item is not None
+    assert (item.get("name"), item["seen"], item["entity_version"]) == (None, 3, 1)
+    assert len(item["events"]) == 1
+
+
+def test_nothing_is_copied_where_nobody_is_to_show_it(platform_table: Table) -> None:
+    assert not platform_table.copy(Copy(OWNER, {"name": "x"}, "seen", 1))
+    platform_table.write(Create(OWNER, {"status": "REMOVED"}))
+
+    assert not platform_table.copy(
+        Copy(OWNER, {"name": "x"}, "seen", 1, unless={"status": "REMOVED"})
+    )
+    item = platform_table.get(OWNER)
+    assert item is not None
+    assert "name" not in item
 
 
 def test_nothing_is_counted_or_checked_on_what_is_not_there(platform_table: Table) -> None:

@@ -11,7 +11,7 @@ from tenantry.bootstrap import CONFIG
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.items import Item
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Check, Count, Create, Write
+from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step, Write
 from tests.support.clock import FakeClock, FakeIds
 from tests.support.fakes.table import InMemoryTable
 from tests.support.tables import fresh_table
@@ -57,10 +57,35 @@ alterations = st.builds(
     events,
     st.builds(lambda status: {"status": status}, statuses) | st.just({}),
 )
-counts = st.builds(
-    Count, keys, st.just("used"), st.sampled_from([1, 2, -1]), st.sampled_from([None, 1, 3])
+steps = st.builds(
+    Step,
+    st.just("owners"),
+    st.sampled_from([1, -1]),
+    st.sampled_from([None, 1]),
+    st.sampled_from([0, 1]),
 )
-checks = st.builds(lambda key, status: Check(key, {"status": status}), keys, statuses)
+counts = st.builds(
+    lambda key, by, limit, floor, also: Count(key, "used", by, limit, floor=floor, also=also),
+    keys,
+    st.sampled_from([1, 2, -1]),
+    st.sampled_from([None, 1, 3]),
+    st.sampled_from([0, 1]),
+    st.tuples(steps) | st.just(()),
+)
+checks = st.builds(lambda key, status: Check(key, {"status": status}), keys, statuses) | st.builds(
+    lambda key, values: Check(key, one_of={"status": values}),
+    keys,
+    st.sampled_from([("ON",), ("ON", "OFF")]),
+)
+copies = st.builds(
+    lambda key, name, version, off: Copy(
+        key, {"name": name}, "seen", version, {"status": "OFF"} if off else {}
+    ),
+    keys,
+    st.sampled_from(["Ada", None]),
+    st.integers(1, 3),
+    st.booleans(),
+)
 
 
 def _asked(
@@ -95,6 +120,7 @@ def _written(writes: list[Write]) -> Work:
 works: st.SearchStrategy[Work] = st.one_of(
     st.builds(lambda write: lambda table: table.write(write), creations | alterations),
     st.builds(_written, st.lists(creations | alterations | counts | checks, min_size=1)),
+    st.builds(lambda copy: lambda table: table.copy(copy), copies),
     st.builds(lambda key: lambda table: table.put({**key, "put": 1, "gone": None}), keys),
     st.builds(lambda key: lambda table: table.add({**key, "added": 1}), keys),
     st.builds(lambda key: lambda table: _seen(table.get(key)), keys),

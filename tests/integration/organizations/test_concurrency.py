@@ -13,6 +13,7 @@ from tenantry.errors import TenantryError
 from tenantry.messaging.stamp import Cause
 from tenantry.organizations.bootstrap import organization_service
 from tenantry.organizations.model import CreateOrganizationInput, PlanName
+from tenantry.organizations.seats import reserve
 from tenantry.persistence.keys import member_key, organization_key
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Change, Count, Create
@@ -257,8 +258,8 @@ def test_without_a_limit_in_the_transaction_more_would_join(
     """The twin of the test above."""
     _joinable(concurrent_api)
     monkeypatch.setattr(
-        "tenantry.organizations.dynamodb.Count",
-        lambda key, attribute, by, **more: Count(key, attribute, by, require=more["require"]),
+        "tenantry.organizations.dynamodb.reserve",
+        lambda tenant_id, **more: reserve(tenant_id, limit=None, require=more["require"]),
     )
 
     joined = at_once([_join(number) for number in range(64)])

@@ -14,6 +14,7 @@ from tenantry.errors import (
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
 from tenantry.organizations.repository import Acting
+from tenantry.organizations.seats import COUNTERS
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 
@@ -51,8 +52,7 @@ class InMemoryOrganizations:
             return
         if stored is None or stored.entity_version != before.entity_version:
             raise ConflictError(before.tenant_id)
-        counters = ("used_users", "used_projects", "used_storage")
-        kept = {name: getattr(stored, name) for name in counters}
+        kept = {name: getattr(stored, name) for name in COUNTERS}
         self.organizations[before.tenant_id] = after.model_copy(update=kept)
         self.events.append(event)
 

@@ -11,7 +11,7 @@ from typing import Any
 from tenantry.persistence.items import Item, from_wire, slot, stamped, to_wire
 from tenantry.persistence.keys import Key
 from tenantry.persistence.table import ConditionFailedError, Page, Table, _ids, _is_own
-from tenantry.persistence.writes import Change, Check, Count, Create, Write
+from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step, Write
 from tests.support.tables import PROJECTED, Kind
 
 type Place = tuple[str, str]
@@ -92,6 +92,16 @@ class InMemoryTable(Table):
     def transact(self, writes: Sequence[Write]) -> None:
         self._all(writes)
 
+    def copy(self, copy: Copy) -> bool:
+        with self._lock:
+            stored = self.items.get(_place(copy.key))
+            if stored is None or stored.get(copy.version_attribute, 0) >= copy.version:
+                return False
+            if any(stored.get(name) == value for name, value in copy.unless.items()):
+                return False
+            self._keep({**stored, **copy.set, copy.version_attribute: copy.version})
+            return True
+
     # inside
 
     def _all(self, writes: Sequence[Write]) -> None:
@@ -136,14 +146,18 @@ def _allowed(write: Write, stored: Item) -> bool:
             require = {"entity_version": write.expected_version, **write.require}
             return bool(stored) and _equal(stored, require)
         case Count():
-            after = stored.get(write.attribute, 0) + write.by
-            if write.by > 0 and write.limit is not None and after > write.limit:
-                return False
-            if write.by < 0 and after < 0:
-                return False
-            return bool(stored) and _equal(stored, write.require)
+            within = all(_within(step, stored.get(step.attribute, 0)) for step in write.steps)
+            return within and bool(stored) and _equal(stored, write.require)
         case Check():
-            return bool(stored) and _equal(stored, write.require)
+            among = all(stored.get(name) in values for name, values in write.one_of.items())
+            return among and bool(stored) and _equal(stored, write.require)
+
+
+def _within(step: Step, standing: int) -> bool:
+    after = standing + step.by
+    if step.by < 0:
+        return after >= step.floor
+    return step.limit is None or after <= step.limit
 
 
 def _after(write: Create | Change | Count, stored: Item, ids: Sequence[str]) -> Item:
@@ -163,4 +177,5 @@ def _after(write: Create | Change | Count, stored: Item, ids: Sequence[str]) -> 
                 "event_ids": known,
             }
         case Count():
-            return {**stored, write.attribute: stored.get(write.attribute, 0) + write.by}
+            moved = {s.attribute: stored.get(s.attribute, 0) + s.by for s in write.steps}
+            return {**stored, **moved}

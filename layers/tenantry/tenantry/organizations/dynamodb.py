@@ -23,6 +23,7 @@ from tenantry.errors import (
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
 from tenantry.organizations.repository import Acting
+from tenantry.organizations.seats import COUNTERS, member_item, reserve
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
     Key,
@@ -34,12 +35,11 @@ from tenantry.persistence.keys import (
     user_pk,
 )
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Count, Create, Write
+from tenantry.persistence.writes import Change, Create, Write
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 
 RELEASED_KEPT = timedelta(days=90)
-_COUNTERS = frozenset({"used_users", "used_projects", "used_storage"})
 
 
 class DynamoDBOrganizationRepository:
@@ -53,7 +53,7 @@ class DynamoDBOrganizationRepository:
         tenant_id = organization.tenant_id
         writes = (
             Create(organization_key(tenant_id), _organization_item(organization), (created,)),
-            Create(member_key(tenant_id, owner.user_id), _member_item(owner), (joined,)),
+            Create(member_key(tenant_id, owner.user_id), member_item(owner), (joined,)),
             Create(_slug_key(organization.slug), {"tenant_id": tenant_id, "entity_type": "Slug"}),
         )
         try:
@@ -87,7 +87,7 @@ class DynamoDBOrganizationRepository:
         differing = {
             name: new.get(name)
             for name in old.keys() | new.keys()
-            if old.get(name) != new.get(name) and name not in _COUNTERS
+            if old.get(name) != new.get(name) and name not in COUNTERS
         }
         change = Change(
             organization_key(before.tenant_id), before.entity_version, differing, (event,)
@@ -98,14 +98,8 @@ class DynamoDBOrganizationRepository:
         tenant_id = organization.tenant_id
         as_read = {"status": organization.status.value, "plan": organization.plan.value}
         writes: tuple[Write, ...] = (
-            Create(member_key(tenant_id, member.user_id), _member_item(member), (joined,)),
-            Count(
-                organization_key(tenant_id),
-                "used_users",
-                1,
-                limit=organization.limits.max_users,
-                require=as_read,
-            ),
+            Create(member_key(tenant_id, member.user_id), member_item(member), (joined,)),
+            reserve(tenant_id, limit=organization.limits.max_users, require=as_read),
         )
         try:
             self._table.transact(writes)
@@ -248,20 +242,6 @@ def _organization_item(organization: Organization) -> Item:
 
 def _organization(item: Item) -> Organization:
     return _valid(Organization, item)
-
-
-def _member_item(member: Member) -> Item:
-    return {
-        "entity_type": "Member",
-        "entity_id": member.user_id,
-        "tenant_id": member.tenant_id,
-        "role": member.role.value,
-        "status": member.status.value,
-        "extra_permissions": list(member.extra_permissions) or None,
-        "created_at": member.joined_at.isoformat(),
-        "GSI1PK": user_pk(member.user_id),
-        "GSI1SK": organization_pk(member.tenant_id),
-    }
 
 
 def _member(item: Item) -> Member:

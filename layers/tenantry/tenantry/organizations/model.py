@@ -229,6 +229,9 @@ class Organization(_Stored):
     plan: PlanName = PlanName.FREE
     settings: Settings = Settings()
     used_users: int = 0
+    """Seats: active and suspended members, and pending invitations."""
+    owners: int = 0
+    """Of them the active owners: nobody moves it under one."""
     used_projects: int = 0
     used_storage: int = 0
     founder_id: str
@@ -277,8 +280,25 @@ class Member(_Stored):
     role: Role
     status: MemberStatus = MemberStatus.ACTIVE
     extra_permissions: tuple[str, ...] = ()
+    name: str | None = None
+    email: str | None = None
+    """Copies of the profile's, so that a page of members is one query."""
     joined_at: datetime
     entity_version: int = 1
+
+    @property
+    def is_current(self) -> bool:
+        """Whether they belong to the organisation, and so hold a seat."""
+        return self.status in (MemberStatus.ACTIVE, MemberStatus.SUSPENDED)
+
+    @property
+    def leads(self) -> bool:
+        """Whether they count as one of the owners whom an organisation cannot be without."""
+        return self.role is Role.OWNER and self.status is MemberStatus.ACTIVE
+
+    def changed(self, **fields: Any) -> Self:
+        """The next version, with `fields` set."""
+        return self.model_copy(update={**fields, "entity_version": self.entity_version + 1})
 
     def standing_in(self, organization: Organization) -> Standing:
         return Standing(

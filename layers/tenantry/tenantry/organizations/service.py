@@ -23,8 +23,6 @@ from tenantry.organizations.events import (
     DomainReleased,
     DomainVerified,
     FieldChange,
-    How,
-    MemberJoined,
     OrganizationCreated,
     OrganizationReactivated,
     OrganizationSettingsUpdated,
@@ -57,6 +55,7 @@ from tenantry.organizations.repository import (
     Operators,
     OrganizationRepository,
 )
+from tenantry.organizations.seats import joined
 from tenantry.persistence import cursors
 from tenantry.runtime.identifiers import derived_id
 from tenantry.runtime.inputs import parse
@@ -124,6 +123,7 @@ class OrganizationService:
                 industry=given.industry,
                 size=given.size,
                 used_users=1,
+                owners=1,
                 founder_id=user_id,
                 fingerprint=given.fingerprint,
                 created_at=now,
@@ -141,7 +141,7 @@ class OrganizationService:
                     organization,
                     owner,
                     self.stamp.event(created, cause),
-                    self.stamp.event(_joined(owner, "founder"), cause),
+                    self.stamp.event(joined(tenant_id, user_id, Role.OWNER, "founder"), cause),
                 )
             except SlugTakenError:
                 continue
@@ -289,9 +289,9 @@ class OrganizationService:
                 role=Role.MEMBER,
                 joined_at=self.stamp.now(),
             )
-            joined = self.stamp.event(_joined(member, "domain"), cause)
+            data = joined(tenant_id, user_id, Role.MEMBER, "domain")
             try:
-                self.organizations.join(member, organization, joined)
+                self.organizations.join(member, organization, self.stamp.event(data, cause))
             except LimitExceededError:
                 self.report("a domain's member found no seat", organization.tenant_id)
                 return None
@@ -372,12 +372,6 @@ class OrganizationService:
         self, before: Organization, after: Organization, data: EventData, cause: Cause
     ) -> None:
         self.organizations.save(before, after, self.stamp.event(data, cause))
-
-
-def _joined(member: Member, how: How) -> MemberJoined:
-    return MemberJoined(
-        organization_id=member.tenant_id, user_id=member.user_id, role=member.role, how=how
-    )
 
 
 def _details(organization: Organization) -> dict[str, Any]:

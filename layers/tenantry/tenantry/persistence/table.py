@@ -6,7 +6,7 @@ stored item shows the id of the very event it carries, and the write counts as d
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +22,7 @@ from tenantry.persistence.items import (
     to_wire,
 )
 from tenantry.persistence.keys import Key
-from tenantry.persistence.writes import Change, Check, Count, Create, Write
+from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step, Write
 from tenantry.runtime.identifiers import new_id
 
 if TYPE_CHECKING:
@@ -183,6 +183,34 @@ class Table:
             if not _is_own(stored, ids):
                 raise ConditionFailedError([0], {0: stored}) from error
 
+    def copy(self, copy: Copy) -> bool:
+        """Make a copy current; False when it is so already, or nobody is left to show it.
+
+        A lost answer does no harm: what is written twice is the same.
+        """
+        expressions = _Expressions()
+        version = expressions.name(copy.version_attribute)
+        conditions = [
+            "attribute_exists(PK)",
+            f"(attribute_not_exists({version}) OR {version} < {expressions.value(copy.version)})",
+            *(
+                f"(attribute_not_exists({expressions.name(n)})"
+                f" OR {expressions.name(n)} <> {expressions.value(v)})"
+                for n, v in copy.unless.items()
+            ),
+        ]
+        values = {**copy.set, copy.version_attribute: copy.version}
+        update = expressions.update(values)
+        request = self._update(copy.key, update, " AND ".join(conditions), expressions)
+        request.pop("ReturnValuesOnConditionCheckFailure")
+        try:
+            self._retried(self._client.update_item, **request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
     def transact(self, writes: Sequence[Write]) -> None:
         """All writes or none; ConditionFailedError names those whose conditions did not hold.
 
@@ -258,30 +286,27 @@ class Table:
 
     def _count(self, write: Count) -> dict[str, Any]:
         expressions = _Expressions()
-        counter, by = expressions.name(write.attribute), expressions.value(write.by)
-        conditions = ["attribute_exists(PK)"]
-        if write.by > 0 and write.limit is not None:
-            room = write.limit - write.by
-            within = f"{counter} <= {expressions.value(room)}"
-            if room >= 0:
-                within = f"(attribute_not_exists({counter}) OR {within})"
-            conditions.append(within)
-        if write.by < 0:
-            conditions.append(f"{counter} >= {expressions.value(-write.by)}")
+        conditions, assignments = ["attribute_exists(PK)"], []
+        for step in write.steps:
+            counter, by = expressions.name(step.attribute), expressions.value(step.by)
+            zero = expressions.value(0)
+            assignments.append(f"{counter} = if_not_exists({counter}, {zero}) + {by}")
+            conditions += expressions.within(counter, step)
         if write.require:
             conditions.append(expressions.equal(write.require))
-        update = f"SET {counter} = if_not_exists({counter}, {expressions.value(0)}) + {by}"
+        update = f"SET {', '.join(assignments)}"
         return self._update(write.key, update, " AND ".join(conditions), expressions)
 
     def _check(self, write: Check) -> dict[str, Any]:
         expressions = _Expressions()
-        condition = "attribute_exists(PK)"
+        conditions = ["attribute_exists(PK)"]
         if write.require:
-            condition += f" AND {expressions.equal(write.require)}"
+            conditions.append(expressions.equal(write.require))
+        conditions += [expressions.among(name, values) for name, values in write.one_of.items()]
         return {
             "TableName": self.name,
             "Key": to_wire(write.key),
-            "ConditionExpression": condition,
+            "ConditionExpression": " AND ".join(conditions),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expressions.parameters(),
         }
@@ -360,6 +385,28 @@ class _Expressions:
             else f"{self.name(n)} = {self.value(v)}"
             for n, v in values.items()
         )
+
+    def update(self, values: Mapping[str, Any]) -> str:
+        """Sets each attribute to its value; None takes it away."""
+        kept = {name: value for name, value in values.items() if value is not None}
+        update = "SET " + ", ".join(f"{self.name(n)} = {self.value(v)}" for n, v in kept.items())
+        gone = sorted(values.keys() - kept.keys())
+        return f"{update} REMOVE {', '.join(map(self.name, gone))}" if gone else update
+
+    def among(self, attribute: str, values: Collection[str]) -> str:
+        """The attribute has one of the values."""
+        wanted = ", ".join(self.value(value) for value in sorted(values))
+        return f"{self.name(attribute)} IN ({wanted})"
+
+    def within(self, counter: str, step: Step) -> list[str]:
+        """A counter's bounds, as far as the step can pass them."""
+        if step.by < 0:
+            return [f"{counter} >= {self.value(step.floor - step.by)}"]
+        if step.limit is None:
+            return []
+        room = step.limit - step.by
+        bound = f"{counter} <= {self.value(room)}"
+        return [f"(attribute_not_exists({counter}) OR {bound})" if room >= 0 else bound]
 
     def parameters(self) -> dict[str, Any]:
         parameters: dict[str, Any] = {}

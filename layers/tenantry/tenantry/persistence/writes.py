@@ -1,6 +1,6 @@
 """What is written: entities with their events, and the conditions that guard them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,11 +35,22 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Step:
+    """By how much a counter moves, and between which bounds it stays."""
+
+    attribute: str
+    by: int
+    limit: int | None = None
+    floor: int = 0
+
+
+@dataclass(frozen=True)
 class Count:
     """Moves a counter without a new version; belongs into the transaction of what it counts.
 
-    Refused when the result would pass `limit` or fall under zero, when an attribute of `require`
-    has another value, or when there is no item. A counter that is not there yet stands at zero.
+    Refused when the result would pass `limit` or fall under `floor`, when an attribute of
+    `require` has another value, or when there is no item. A counter that is not there yet stands
+    at zero.
     """
 
     key: Key
@@ -47,6 +58,13 @@ class Count:
     by: int
     limit: int | None = None
     require: Mapping[str, Any] = field(default_factory=dict)
+    floor: int = 0
+    also: tuple[Step, ...] = ()
+    """Further counters of the item: a transaction takes one write of each item."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (Step(self.attribute, self.by, self.limit, self.floor), *self.also)
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,23 @@ class Check:
 
     key: Key
     require: Mapping[str, Any] = field(default_factory=dict)
+    one_of: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Attributes that may have any of several values."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Values of another entity, shown on this one: neither a new version nor an event.
+
+    Refused when there is no item, when one copied of that version or of a later one is there, or
+    when an attribute of `unless` has that value.
+    """
+
+    key: Key
+    set: Mapping[str, Any]
+    version_attribute: str
+    version: int
+    unless: Mapping[str, Any] = field(default_factory=dict)
 
 
 Write = Create | Change | Count | Check
