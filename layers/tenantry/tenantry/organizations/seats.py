@@ -7,12 +7,11 @@ most one of `reserve`, `release` and `admit` per organisation.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from tenantry.messaging.event import Event
 from tenantry.organizations.events import How, MemberJoined
 from tenantry.organizations.model import Member
-from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
     member_key,
     organization_key,
@@ -82,7 +81,7 @@ def join(
     return Change(where, after, anew, (event,), require=ended)
 
 
-def ended_version(stored: Item) -> int | None:
+def ended_version(stored: Mapping[str, Any]) -> int | None:
     """The version to go on from when what stood in the way of `join` is a membership that ended."""
     ended = stored.get("status") == MemberStatus.REMOVED
     return int(stored["entity_version"]) if ended else None
@@ -107,7 +106,7 @@ def moved(before: Member, after: Member) -> Count | None:
     return Count(where, owner.attribute, owner.by, floor=owner.floor) if owners else None
 
 
-def member_item(member: Member) -> Item:
+def member_item(member: Member) -> dict[str, Any]:
     """A member as it is stored."""
     return {
         "entity_type": "Member",
