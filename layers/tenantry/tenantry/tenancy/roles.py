@@ -39,3 +39,9 @@ class Permission:
     name: str
     roles: frozenset[Role]
     writes: bool = True
+
+
+def givers_of(role: Role) -> frozenset[Role]:
+    """The roles whose members may give `role` to others: nobody gives more than they hold."""
+    ordered = tuple(Role)
+    return frozenset(ordered[: ordered.index(role) + 1])
