@@ -14,6 +14,7 @@ import pytest
 from functions.audit import record_events
 from tenantry.audit.dynamodb import DynamoDBAuditLog
 from tenantry.audit.model import Entry
+from tenantry.audit.repository import AuditLog
 from tenantry.audit.service import RecordingService
 from tenantry.messaging.event import Envelope
 from tenantry.persistence.table import Table
@@ -22,6 +23,7 @@ from tests.integration.audit.conftest import Audit, bodies, envelope
 from tests.support.capacity import measured
 from tests.support.clock import START
 from tests.support.fakes.audit import InMemoryAudit
+from tests.support.fakes.seals import InMemoryOrganizations
 from tests.support.faults import (
     Stopped,
     injected,
@@ -54,9 +56,14 @@ def many(count: int) -> list[Envelope]:
     ]
 
 
+def recording(log: AuditLog) -> RecordingService:
+    return RecordingService(log, InMemoryOrganizations(), now=lambda: START)
+
+
 def reference(events: list[Envelope]) -> dict[tuple[str | None, str], Entry]:
     """The log as it has to be, told in one line: each event once, at its own place."""
-    return {(Entry.of(each).tenant_id, Entry.of(each).position): Entry.of(each) for each in events}
+    entries = [Entry.of(each, START) for each in events]
+    return {(entry.tenant_id, entry.position): entry for entry in entries}
 
 
 def test_an_event_is_kept_whole_and_with_nothing_that_publishes_it(audit: Audit) -> None:
@@ -82,6 +89,7 @@ def test_what_happens_to_a_user_alone_is_kept_under_the_user(audit: Audit) -> No
 
 
 def test_recording_is_one_conditional_write(audit: Audit) -> None:
+    audit.deliver(*bodies(envelope(0)))  # that the organisation has a log is told once a process
     with measured(audit.table._client) as cost:
         audit.deliver(*bodies(envelope(1)))
 
@@ -116,7 +124,7 @@ SEEDS = range(20)
 
 def delivered(log: InMemoryAudit, seed: int, patch: pytest.MonkeyPatch) -> list[Envelope]:
     """2,000 events, each 1 to 5 times, shuffled, through the handler and into `log`."""
-    patch.setattr(record_events, "recording_service", lambda: RecordingService(log))
+    patch.setattr(record_events, "recording_service", lambda: recording(log))
     patch.setenv("PLATFORM_ACCOUNT_ID", ACCOUNT)
     # Some 6,000 messages a seed: what is logged of each is shown elsewhere.
     patch.setattr(logger._logger, "disabled", True)
@@ -162,7 +170,7 @@ def test_a_log_that_did_not_know_its_entries_would_hold_them_several_times(
 
 def recorded_at_once(table: Table) -> tuple[list[Envelope], list[bool]]:
     """300 events, each 1 to 3 times, shuffled, by eight consumers at once; what each was told."""
-    service, events = RecordingService(DynamoDBAuditLog(table)), many(300)
+    service, events = recording(DynamoDBAuditLog(table)), many(300)
     dice = random.Random(13)
     with ThreadPoolExecutor(8) as pool:
         copies = shuffled_with_duplicates(events, 3, dice.randint)

@@ -17,6 +17,7 @@ from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.support.fakes.audit import InMemoryAudit, KnownNames
+from tests.support.fakes.seals import InMemoryOrganizations
 
 BORN = datetime(2024, 1, 15, tzinfo=UTC)
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -68,7 +69,7 @@ def service(audit: InMemoryAudit, **more: Any) -> ActivityService:
 def recorded(*envelopes: Envelope) -> InMemoryAudit:
     audit = InMemoryAudit()
     for each in envelopes:
-        RecordingService(audit).record(each)
+        RecordingService(audit, InMemoryOrganizations(), now=lambda: NOW).record(each)
     return audit
 
 

@@ -2,19 +2,23 @@
 
 ORG#<id>#AUDIT#<yyyy-mm>    <occurred_at>#<event id>
 USER#<id>#AUDIT#<yyyy-mm>   the same, for what happens to a user outside of any organisation
+ORG#<id>#LATE#<yyyy-mm-dd>  the same, pointing to a late entry that joins the seal of that day
 GSI1 ORG#<id>#ACTOR#<id>, GSI2 ORG#<id>#TYPE#<type>, GSI3 ORG#<id>#ENTITY#<id>, same sort key
 """
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from tenantry.audit.model import Entry, Span
 from tenantry.errors import CorruptDataError
 from tenantry.persistence.items import Item
-from tenantry.persistence.keys import organization_pk, part, profile_key, user_pk
+from tenantry.persistence.keys import key, organization_pk, part, profile_key, user_pk
 from tenantry.persistence.table import Table
 
+LATE_KEPT = timedelta(days=400)
+"""Of pointers to late entries: far longer than sealing can be held up."""
 _INDEXES = {
     "actor_id": ("GSI1", "ACTOR"),
     "type": ("GSI2", "TYPE"),
@@ -27,8 +31,15 @@ class DynamoDBAuditLog:
         self._table = table
 
     def add(self, entry: Entry) -> bool:
-        """One conditional write of an item that has no `events`, so nothing is told again."""
-        return self._table.add(_item(entry))
+        """One conditional write of an item that has no `events`, so nothing is told again.
+
+        Before it, of a late entry, the pointer that its seal finds it by: one without an entry,
+        or to one that belongs to another day, is passed over.
+        """
+        item = _item(entry)
+        if entry.tenant_id and entry.recorded_at and entry.is_late:
+            self._table.put(_late_item(entry.tenant_id, entry.recorded_at, entry, item["PK"]))
+        return self._table.add(item)
 
 
 class DynamoDBActivityRepository:
@@ -85,6 +96,15 @@ def _item(entry: Entry) -> Item:
     for by, (index, kind) in _INDEXES.items():
         item |= {f"{index}PK": f"{owner}#{kind}#{part(chosen[by])}", f"{index}SK": entry.position}
     return item
+
+
+def _late_item(tenant_id: str, recorded_at: datetime, entry: Entry, pk: str) -> Item:
+    """The pointer to an entry that joins the seal of a later day than its own."""
+    return {
+        **key(organization_pk(tenant_id, "LATE", entry.seal_day.isoformat()), entry.position),
+        "of": pk,
+        "purge_at": int((recorded_at + LATE_KEPT).timestamp()),
+    }
 
 
 def _entry(item: Item) -> Entry:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from tenantry.audit.seals import seal_day
 from tenantry.errors import InvalidInputError
 from tenantry.messaging.event import Actor, Envelope, RequestOrigin
 from tenantry.runtime.inputs import Input
@@ -48,11 +49,13 @@ class Entry(BaseModel):
     entity_id: str
     entity_version: int
     data: dict[str, JsonValue]
+    recorded_at: datetime | None = None
+    """When it came into the log, which decides the seal it belongs to."""
 
     @classmethod
-    def of(cls, envelope: Envelope) -> Self:
+    def of(cls, envelope: Envelope, recorded_at: datetime | None = None) -> Self:
         fields = envelope.model_dump(exclude={"id"})
-        return cls(event_id=envelope.id, **fields)
+        return cls(event_id=envelope.id, recorded_at=recorded_at, **fields)
 
     @property
     def position(self) -> str:
@@ -62,6 +65,16 @@ class Entry(BaseModel):
     @property
     def month(self) -> str:
         return self.position[:7]
+
+    @property
+    def seal_day(self) -> date:
+        """The day whose seal it belongs to."""
+        return seal_day(self.occurred_at, self.recorded_at)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it came after its own day was closed, and so joins the next seal."""
+        return self.seal_day > self.occurred_at.astimezone(UTC).date()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Use cases on the audit log: record an event, show an organisation's activity."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tenantry.audit.model import (
@@ -17,6 +17,8 @@ from tenantry.audit.model import (
     span_of,
 )
 from tenantry.audit.repository import ActivityRepository, AuditLog, PeopleNames
+from tenantry.audit.seal_repository import SealedOrganizations
+from tenantry.audit.seals import open_day
 from tenantry.messaging.event import Envelope
 from tenantry.persistence import cursors
 from tenantry.runtime.inputs import parse
@@ -27,13 +29,30 @@ MONTHS_A_PAGE: Final = 12
 """Months that one page looks into at most: a quiet year may answer an empty page that goes on."""
 
 
+MOST_KNOWN: Final = 10_000
+"""Organisations that a process remembers to have a log."""
+
+
 @dataclass(frozen=True)
 class RecordingService:
     log: AuditLog
+    organizations: SealedOrganizations
+    now: Callable[[], datetime]
+    _known: set[str] = field(default_factory=set)
 
     def record(self, envelope: Envelope) -> bool:
-        """Keep an event for good; False when it was there: order and repetition do not matter."""
-        return self.log.add(Entry.of(envelope))
+        """Keep an event for good; False when it was there: order and repetition do not matter.
+
+        The first event of an organisation in this process tells first that the organisation has a
+        log, so that none is left out of sealing.
+        """
+        at = self.now()
+        if envelope.tenant_id and envelope.tenant_id not in self._known:
+            self.organizations.add(envelope.tenant_id, open_day(at) - timedelta(days=1))
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known.add(envelope.tenant_id)
+        return self.log.add(Entry.of(envelope, at))
 
 
 @dataclass(frozen=True)
