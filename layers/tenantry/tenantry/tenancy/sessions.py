@@ -1,8 +1,9 @@
 """Credentials that reach one tenant's data and no other's.
 
 Handlers of tenant data may only assume TenantDataRole; the session's literal inline policy narrows
-it to one tenant's keys. `ForAllValues` holds for a request without any key too, so `Null` pairs
-with it; `Scan`, which names no key, is not allowed at all.
+it to one tenant's keys, and to the objects whose names begin with the tenant. `ForAllValues` holds
+for a request without any key too, so `Null` pairs with it; `Scan`, which names no key, and listing
+a bucket are not allowed at all.
 """
 
 import json
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tenantry.persistence.keys import organization_pk
+from tenantry.persistence.keys import organization_pk, part
 
 if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
@@ -31,6 +32,8 @@ WRITE = (
     "dynamodb:BatchWriteItem",
     "dynamodb:ConditionCheckItem",
 )
+READ_OBJECTS = ("s3:GetObject",)
+WRITE_OBJECTS = ("s3:PutObject", "s3:AbortMultipartUpload")
 
 
 _KEY_OF_THE_TABLES = {
@@ -42,40 +45,58 @@ _KEY_OF_THE_TABLES = {
 """A table with a key of the account's own is read in the caller's name, so a session that does not
 allow it would be refused; only through DynamoDB, so it opens no data by itself. The key's policy
 says which keys these are."""
+_KEY_OF_THE_BUCKETS = {
+    "Effect": "Allow",
+    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+    "Resource": "*",
+    "Condition": {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}},
+}
+"""The same of buckets; an upload in parts is decrypted when it is put together."""
 
 
 @dataclass(frozen=True)
 class DataScope:
-    """What a handler does with tenants' data: which tables, and whether it writes."""
+    """What a handler does with tenants' data: which tables and buckets, and whether it writes.
+
+    A table that is only read beside others that are written stands in `read_only_table_arns`.
+    """
 
     table_arns: tuple[str, ...]
     writes: bool = False
+    bucket_arns: tuple[str, ...] = ()
+    """Buckets whose objects are named `<tenant_id>/...`."""
+    writes_objects: bool = False
+    read_only_table_arns: tuple[str, ...] = ()
 
     def policy(self, tenant_id: str) -> str:
         """The literal session policy for `tenant_id`, as JSON."""
         own = organization_pk(tenant_id)
-        return json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Action": [*READ, *(WRITE if self.writes else ())],
-                        "Resource": [
-                            arn for table in self.table_arns for arn in (table, f"{table}/index/*")
-                        ],
-                        "Condition": {
-                            "ForAllValues:StringLike": {
-                                "dynamodb:LeadingKeys": [own, f"{own}#*"],
-                            },
-                            "Null": {"dynamodb:LeadingKeys": "false"},
-                        },
-                    },
-                    _KEY_OF_THE_TABLES,
-                ],
-            },
-            separators=(",", ":"),
-        )
+        statements: list[dict[str, Any]] = [
+            _items((*READ, *(WRITE if self.writes else ())), self.table_arns, own)
+        ]
+        if self.read_only_table_arns:
+            statements.append(_items(READ, self.read_only_table_arns, own))
+        statements.append(_KEY_OF_THE_TABLES)
+        if self.bucket_arns:
+            objects = {
+                "Effect": "Allow",
+                "Action": [*READ_OBJECTS, *(WRITE_OBJECTS if self.writes_objects else ())],
+                "Resource": [f"{bucket}/{part(tenant_id)}/*" for bucket in self.bucket_arns],
+            }
+            statements += [objects, _KEY_OF_THE_BUCKETS]
+        return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+
+
+def _items(actions: tuple[str, ...], table_arns: tuple[str, ...], own: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": [arn for table in table_arns for arn in (table, f"{table}/index/*")],
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [own, f"{own}#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+    }
 
 
 @dataclass(frozen=True)
@@ -96,12 +117,12 @@ class TenantSessions:
     scope: DataScope
     now: Callable[[], datetime]
     connect: Callable[[dict[str, str]], Any]
-    """Makes a DynamoDB client of a session's credentials."""
+    """Makes a client, or the clients that are needed together, of a session's credentials."""
     _clients: "OrderedDict[str, _Cached]" = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, tenant_id: str) -> Any:
-        """A DynamoDB client that reaches the data of `tenant_id` only."""
+        """What `connect` makes: it reaches the data of `tenant_id` only."""
         now = self.now()
         with self._lock:
             cached = self._clients.get(tenant_id)
