@@ -96,6 +96,30 @@ def test_a_span_goes_on_below_a_position(stores: Stores) -> None:
     assert ids(stores.entries.month("t-1", "2026-02", span, 10)) == ["e-003", "e-002"]
 
 
+def test_a_month_is_read_oldest_first_and_goes_on_beyond_a_position(stores: Stores) -> None:
+    for number in (3, 5, 4, 2):
+        stores.log.add(entry(number))
+
+    def read(span: Span) -> list[str]:
+        return ids(stores.entries.month("t-1", "2026-02", span, 2, oldest_first=True))
+
+    assert read(EVERYTHING) == ["e-002", "e-003"]
+    assert read(EVERYTHING.beyond(entry(3).position)) == ["e-004", "e-005"]
+    assert read(EVERYTHING.beyond(entry(5).position)) == []
+    narrowed = stores.entries.narrowed("t-1", "actor_id", "ada", EVERYTHING, 3, oldest_first=True)
+    assert ids(narrowed) == ["e-002", "e-003", "e-004"]
+
+
+def test_beyond_an_id_comes_one_that_begins_with_it(stores: Stores) -> None:
+    for name in ("e-1", "e-10", "e-1.5", "e-1+"):
+        stores.log.add(entry(0, event_id=name))
+    span = EVERYTHING.beyond(entry(0, event_id="e-1").position)
+
+    found = ids(stores.entries.month("t-1", "2026-01", span, 9, oldest_first=True))
+
+    assert sorted(found) == ["e-1+", "e-1.5", "e-10"]
+
+
 def test_entries_of_the_same_instant_are_told_apart(stores: Stores) -> None:
     for number in range(12):
         stores.log.add(entry(number, occurred_at=FIRST))

@@ -2,4 +2,6 @@
 
 TABLE = """
     activity:read           reads    Y Y Y - -
+    audit:export            reads    Y Y - - -
+    audit:read              reads    Y Y - - -
 """

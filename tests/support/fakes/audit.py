@@ -17,19 +17,30 @@ class InMemoryAudit:
         self.entries.setdefault(where, entry)
         return is_new
 
-    def month(self, tenant_id: str, month: str, span: Span, limit: int) -> list[Entry]:
-        found = [entry for entry in self._within(tenant_id, span) if entry.month == month]
-        return found[:limit]
+    def month(
+        self, tenant_id: str, month: str, span: Span, limit: int, *, oldest_first: bool = False
+    ) -> list[Entry]:
+        within = self._within(tenant_id, span, oldest_first=oldest_first)
+        return [entry for entry in within if entry.month == month][:limit]
 
-    def narrowed(self, tenant_id: str, by: str, value: str, span: Span, limit: int) -> list[Entry]:
+    def narrowed(
+        self,
+        tenant_id: str,
+        by: str,
+        value: str,
+        span: Span,
+        limit: int,
+        *,
+        oldest_first: bool = False,
+    ) -> list[Entry]:
         found = []
-        for entry in self._within(tenant_id, span):
+        for entry in self._within(tenant_id, span, oldest_first=oldest_first):
             named = {"actor_id": entry.actor.id, "type": entry.type, "entity_id": entry.entity_id}
             if named[by] == value:
                 found.append(entry)
         return found[:limit]
 
-    def _within(self, tenant_id: str, span: Span) -> list[Entry]:
+    def _within(self, tenant_id: str, span: Span, *, oldest_first: bool) -> list[Entry]:
         self.queries += 1
         return sorted(
             (
@@ -38,7 +49,7 @@ class InMemoryAudit:
                 if owner == tenant_id and span.oldest <= position < span.below
             ),
             key=lambda entry: entry.position,
-            reverse=True,
+            reverse=not oldest_first,
         )
 
 

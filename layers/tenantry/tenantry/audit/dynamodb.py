@@ -48,16 +48,35 @@ class DynamoDBActivityRepository:
     def __init__(self, table_of: Callable[[str], Table]) -> None:
         self._table_of = table_of
 
-    def month(self, tenant_id: str, month: str, span: Span, limit: int) -> list[Entry]:
-        return self._newest(tenant_id, organization_pk(tenant_id, "AUDIT", month), span, limit)
+    def month(
+        self, tenant_id: str, month: str, span: Span, limit: int, *, oldest_first: bool = False
+    ) -> list[Entry]:
+        pk = organization_pk(tenant_id, "AUDIT", month)
+        return self._read(tenant_id, pk, span, limit, None, oldest_first=oldest_first)
 
-    def narrowed(self, tenant_id: str, by: str, value: str, span: Span, limit: int) -> list[Entry]:
+    def narrowed(
+        self,
+        tenant_id: str,
+        by: str,
+        value: str,
+        span: Span,
+        limit: int,
+        *,
+        oldest_first: bool = False,
+    ) -> list[Entry]:
         index, kind = _INDEXES[by]
         pk = organization_pk(tenant_id, kind, value)
-        return self._newest(tenant_id, pk, span, limit, index)
+        return self._read(tenant_id, pk, span, limit, index, oldest_first=oldest_first)
 
-    def _newest(
-        self, tenant_id: str, pk: str, span: Span, limit: int, index: str | None = None
+    def _read(
+        self,
+        tenant_id: str,
+        pk: str,
+        span: Span,
+        limit: int,
+        index: str | None,
+        *,
+        oldest_first: bool,
     ) -> list[Entry]:
         table, items, start = self._table_of(tenant_id), list[Item](), None
         while len(items) < limit:
@@ -67,7 +86,7 @@ class DynamoDBActivityRepository:
                 between=span.bounds,
                 limit=limit - len(items),
                 start=start,
-                newest_first=True,
+                newest_first=not oldest_first,
             )
             items += page.items
             start = page.next_key

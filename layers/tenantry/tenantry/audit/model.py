@@ -21,10 +21,15 @@ from tenantry.audit.seals import seal_day
 from tenantry.errors import InvalidInputError
 from tenantry.messaging.event import Actor, Envelope, RequestOrigin
 from tenantry.runtime.inputs import Input
-from tenantry.tenancy.roles import MANAGERS, Permission
+from tenantry.tenancy.roles import ADMINS, MANAGERS, Permission
 
 ACTIVITY_READ: Final = Permission("activity:read", MANAGERS, writes=False)
+AUDIT_READ: Final = Permission("audit:read", ADMINS, writes=False)
+AUDIT_EXPORT: Final = Permission("audit:export", ADMINS, writes=False)
+"""Exports change nothing of the organisation's: one that is suspended may still take its log."""
 
+TOLD: Final = "organization_ids"
+"""In the data of an event of a user: the organisations whose log gets it too."""
 _INSTANT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _POSITION: Final = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])(-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z#[A-Za-z0-9._:-]{1,100})?"
@@ -75,6 +80,22 @@ class Entry(BaseModel):
     def is_late(self) -> bool:
         """Whether it came after its own day was closed, and so joins the next seal."""
         return self.seal_day > self.occurred_at.astimezone(UTC).date()
+
+    def told_to(self, tenant_id: str) -> Self:
+        """The same for the log of an organisation that the person is a member of.
+
+        Which others they are a member of is left out.
+        """
+        data = {name: value for name, value in self.data.items() if name != TOLD}
+        return self.model_copy(update={"tenant_id": tenant_id, "data": data})
+
+    @property
+    def told_organizations(self) -> tuple[str, ...]:
+        """Organisations that hear of what happened to one of their people outside of any."""
+        told = self.data.get(TOLD)
+        if self.tenant_id is not None or not isinstance(told, list):
+            return ()
+        return tuple(str(each) for each in told)
 
 
 @dataclass(frozen=True)
@@ -130,6 +151,66 @@ class ActivityFilter(Input):
         return {name: value for name, value in named.items() if value is not None}
 
 
+Trace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9=;:.,_-]{1,128}$")]
+
+
+class Selection(Input):
+    """Which entries: those that have all of what is named."""
+
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
+
+    actor_id: Identifier | None = None
+    type: Identifier | None = None
+    entity_id: Identifier | None = None
+    entity_type: Identifier | None = None
+    correlation_id: Trace | None = None
+
+    @property
+    def index(self) -> tuple[str, str] | None:
+        """What the log is best searched by, name and value; None for all of a time."""
+        for name in ("entity_id", "actor_id", "type"):
+            if value := getattr(self, name):
+                return name, value
+        return None
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether the search finds others too, which have to be left out one by one."""
+        return len(self.named) > (1 if self.index else 0)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What is asked for, by name."""
+        return {
+            name: value
+            for name in Selection.model_fields
+            if (value := getattr(self, name)) is not None
+        }
+
+    def takes(self, entry: Entry) -> bool:
+        has = {
+            "actor_id": entry.actor.id,
+            "type": entry.type,
+            "entity_id": entry.entity_id,
+            "entity_type": entry.entity_type,
+            "correlation_id": entry.correlation_id,
+        }
+        return all(has[name] == value for name, value in self.named.items())
+
+
+class AuditFilter(Selection):
+    """`from_` inclusive, `to` exclusive."""
+
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    items: tuple[Activity, ...]
+    next_cursor: str | None
+
+
 @dataclass(frozen=True)
 class Span:
     """Positions of a list, newest first: from `below` (exclusive) down to `oldest` (inclusive)."""
@@ -156,8 +237,12 @@ class Span:
             month = _month(month, -1)
 
     def after(self, position: str) -> "Span":
-        """What is left of it once `position` has been passed."""
+        """What is left of it, read newest first, once `position` has been passed."""
         return Span(self.oldest, min(self.below, position))
+
+    def beyond(self, position: str) -> "Span":
+        """What is left of it, read oldest first: a blank sorts before all that an id goes on in."""
+        return Span(max(self.oldest, f"{position} "), self.below)
 
 
 def instant(moment: datetime) -> str:
@@ -165,7 +250,7 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(_INSTANT).rjust(27, "0")
 
 
-def span_of(given: ActivityFilter, since: datetime | None, now: datetime) -> Span:
+def span_of(given: ActivityFilter | AuditFilter, since: datetime | None, now: datetime) -> Span:
     """What a filter asks for: never before `since`, nor past what clocks may disagree by."""
     oldest = max(bound for bound in (given.from_, since, datetime(2000, 1, 1, tzinfo=UTC)) if bound)
     newest = now + timedelta(minutes=5)

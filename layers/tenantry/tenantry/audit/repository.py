@@ -16,10 +16,21 @@ class AuditLog(Protocol):
 class ActivityRepository(Protocol):
     """Reads the entries of one organisation."""
 
-    def month(self, tenant_id: str, month: str, span: Span, limit: int) -> list[Entry]:
+    def month(
+        self, tenant_id: str, month: str, span: Span, limit: int, *, oldest_first: bool = False
+    ) -> list[Entry]:
         """Up to `limit` entries of a month within `span`, newest first; fewer: there are none."""
 
-    def narrowed(self, tenant_id: str, by: str, value: str, span: Span, limit: int) -> list[Entry]:
+    def narrowed(
+        self,
+        tenant_id: str,
+        by: str,
+        value: str,
+        span: Span,
+        limit: int,
+        *,
+        oldest_first: bool = False,
+    ) -> list[Entry]:
         """The same across months, of one `actor_id`, `type` or `entity_id`; as of a moment ago."""
 
 

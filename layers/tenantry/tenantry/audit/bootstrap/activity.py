@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from tenantry.audit.dynamodb import DynamoDBActivityRepository, DynamoDBPeopleNames
-from tenantry.audit.service import ActivityService
+from tenantry.audit.service import ActivityService, AuditLogService
 from tenantry.bootstrap import CONFIG, platform_table, settings
 from tenantry.organizations.bootstrap import access
 from tenantry.persistence.table import Table
@@ -34,15 +34,22 @@ def sessions() -> TenantSessions:
 
 
 @cache
-def activity_service() -> ActivityService:
+def entries() -> DynamoDBActivityRepository:
     name = settings().required("AUDIT_TABLE")
+    return DynamoDBActivityRepository(lambda tenant_id: Table(sessions().client(tenant_id), name))
+
+
+@cache
+def activity_service() -> ActivityService:
     return ActivityService(
-        access=access(),
-        entries=DynamoDBActivityRepository(
-            lambda tenant_id: Table(sessions().client(tenant_id), name)
-        ),
-        names=DynamoDBPeopleNames(platform_table()),
-        now=now,
+        access=access(), entries=entries(), names=DynamoDBPeopleNames(platform_table()), now=now
+    )
+
+
+@cache
+def audit_log_service() -> AuditLogService:
+    return AuditLogService(
+        access=access(), entries=entries(), names=DynamoDBPeopleNames(platform_table()), now=now
     )
 
 
