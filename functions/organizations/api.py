@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import AppSyncResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.organizations.replies import claim_reply, organization_reply
+from functions.organizations.replies import claim_reply, organization_reply, usage_reply
 from tenantry.errors import InvalidInputError
 from tenantry.organizations.bootstrap import organization_service
 from tenantry.runtime.appsync import answer
@@ -19,6 +19,11 @@ routes = rest_resolver()
 @fields.resolver(type_name="Query", field_name="organization")
 def organization() -> dict[str, Any]:
     return organization_reply(organization_service().read(fields.context["caller"]))
+
+
+@fields.resolver(type_name="Query", field_name="usage")
+def usage() -> dict[str, Any]:
+    return usage_reply(organization_service().usage(fields.context["caller"]))
 
 
 @fields.resolver(type_name="Mutation", field_name="createOrganization")

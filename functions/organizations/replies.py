@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
+from tenantry.organizations.counters import Kind, Used
 from tenantry.organizations.model import DomainClaim, Organization
 
 
@@ -53,4 +56,17 @@ def claim_reply(claim: DomainClaim) -> dict[str, Any]:
         "recordName": claim.record_name,
         "recordValue": claim.record_value,
         "verifiedAt": claim.verified_at.isoformat() if claim.verified_at else None,
+    }
+
+
+def usage_reply(usage: dict[Kind, Used]) -> dict[str, Any]:
+    return {to_camel(kind.lower()): _used(used) for kind, used in usage.items()}
+
+
+def _used(used: Used) -> dict[str, Any]:
+    return {
+        "used": used.used,
+        "limit": used.limit,
+        "percent": used.percent,
+        "resetsAt": used.resets_at.isoformat() if used.resets_at else None,
     }

@@ -28,6 +28,7 @@ _WRITES = {
     "Change": "dynamodb:UpdateItem",
     "Count": "dynamodb:UpdateItem",
     "Check": "dynamodb:ConditionCheckItem",
+    "Assign": "dynamodb:UpdateItem",
 }
 _OPERATIONS = {
     "get_item": "dynamodb:GetItem",

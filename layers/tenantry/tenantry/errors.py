@@ -13,12 +13,14 @@ TenantryError
 │   ├── DomainTakenError
 │   └── IdempotencyMismatchError
 ├── LimitExceededError         the plan's limit is reached
+│   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
 ├── UnavailableError           something the request needs does not answer; try again
 └── CorruptDataError           stored or delivered data breaks its own schema
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, TypedDict
 
 
@@ -126,6 +128,26 @@ class LimitExceededError(TenantryError):
 
     code = "LIMIT_EXCEEDED"
     status = 409
+
+
+class ApiLimitExceededError(LimitExceededError):
+    """The month's API calls of the organisation are used up."""
+
+    code = "API_LIMIT_EXCEEDED"
+    status = 429
+
+    def __init__(self, limit: int, resets_at: datetime, message: str | None = None) -> None:
+        super().__init__(
+            message
+            or f"The {limit} API calls of this month are used up. Calls are taken again from "
+            f"{resets_at.isoformat()}, or at once on a larger plan."
+        )
+        self.limit = limit
+        self.resets_at = resets_at
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"limit": self.limit, "resetsAt": self.resets_at.isoformat()}
 
 
 class DomainNotProvenError(TenantryError):

@@ -81,8 +81,9 @@ def _thing(name: str = "1", **other: object) -> Item:
     return {**thing_key(name), **base, "entity_version": 1, **other}
 
 
-def _owner(used: int) -> Item:
-    return {**OWNER, "used": used, "entity_version": 1}
+def _owner(used: int, moves: int = 0) -> Item:
+    moved = {"used_moves": moves} if moves else {}
+    return {**OWNER, "used": used, **moved, "entity_version": 1}
 
 
 EXPECTED: dict[str, list[Item | None]] = {
@@ -90,8 +91,8 @@ EXPECTED: dict[str, list[Item | None]] = {
     "create without events": [_thing(), {**thing_key("2"), "n": 1, "entity_version": 1}, _owner(3)],
     "change": [_thing(title="second", entity_version=2), None, _owner(3)],
     "change without events": [_thing(n=2, entity_version=2), None, _owner(3)],
-    "transaction": [_thing(title="second", entity_version=2), _thing("2"), _owner(4)],
-    "transaction of a counter": [_thing(), None, _owner(4)],
+    "transaction": [_thing(title="second", entity_version=2), _thing("2"), _owner(4, 1)],
+    "transaction of a counter": [_thing(), None, _owner(4, 1)],
     "put": [_thing(), {**thing_key("2"), "n": 1}, _owner(3)],
 }
 
@@ -118,7 +119,7 @@ def test_a_transaction_without_its_token_would_count_twice_or_refuse_itself(
 
     with injected(lose_answer(at=1), strip_token):
         WRITINGS["transaction of a counter"](ministack_platform_table, stamp)
-    assert _state(ministack_platform_table)[2] == _owner(5)
+    assert _state(ministack_platform_table)[2] == _owner(5, 2)
 
 
 def test_a_command_that_comes_again_finds_its_transaction_done(
@@ -136,7 +137,7 @@ def test_a_command_that_comes_again_finds_its_transaction_done(
     with injected(stop_after(at=1)), pytest.raises(Stopped):
         command()
     command()
-    assert _state(platform_table)[2] == _owner(4)
+    assert _state(platform_table)[2] == _owner(4, 1)
 
 
 def test_another_writer_in_the_way_is_never_taken_for_our_own(

@@ -11,7 +11,7 @@ from tenantry.bootstrap import CONFIG
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.items import Item
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step, Write
+from tenantry.persistence.writes import Assign, Change, Check, Copy, Count, Create, Step, Write
 from tests.support.clock import FakeClock, FakeIds
 from tests.support.fakes.table import InMemoryTable
 from tests.support.tables import fresh_table
@@ -86,6 +86,12 @@ copies = st.builds(
     st.integers(1, 3),
     st.booleans(),
 )
+assignments = st.builds(
+    lambda key, used, require: Assign(key, {"used": used, "note": None}, {"used": require}),
+    keys,
+    st.integers(0, 3),
+    st.sampled_from([None, 0, 1, 2]),
+)
 
 
 def _asked(
@@ -119,7 +125,9 @@ def _written(writes: list[Write]) -> Work:
 
 works: st.SearchStrategy[Work] = st.one_of(
     st.builds(lambda write: lambda table: table.write(write), creations | alterations),
-    st.builds(_written, st.lists(creations | alterations | counts | checks, min_size=1)),
+    st.builds(
+        _written, st.lists(creations | alterations | counts | checks | assignments, min_size=1)
+    ),
     st.builds(lambda copy: lambda table: table.copy(copy), copies),
     st.builds(lambda key: lambda table: table.put({**key, "put": 1, "gone": None}), keys),
     st.builds(lambda key: lambda table: table.add({**key, "added": 1}), keys),

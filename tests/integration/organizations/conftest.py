@@ -27,7 +27,7 @@ class Api:
 
     def ask(self, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> Any:
         """What the field answers: `{data}` or `{error}`."""
-        who = {"parent": "Query" if name == "organization" else "Mutation", **who}
+        who = {"parent": "Query" if name in ("organization", "usage") else "Mutation", **who}
         return api.handler(appsync_event(name, arguments, **who), lambda_context())
 
     def data(self, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> Any:

@@ -29,8 +29,9 @@ def test_founding_is_one_transaction_of_three_items(organizations_api: Api) -> N
     assert (cost.read_units, cost.write_units, cost.index_write_units) == (0, 6, 1)
 
 
-def test_reading_is_one_round_trip(organizations_api: Api, own: dict[str, Any]) -> None:
-    cost = cost_of(organizations_api, "organization", **own)
+@pytest.mark.parametrize("name", ["organization", "usage"])
+def test_reading_is_one_round_trip(organizations_api: Api, own: dict[str, Any], name: str) -> None:
+    cost = cost_of(organizations_api, name, **own)
 
     assert cost.operations == ["BatchGetItem"]
     assert (cost.read_units, cost.write_units) == (2, 0)

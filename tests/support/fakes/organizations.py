@@ -17,6 +17,7 @@ from tenantry.organizations.repository import Acting
 from tenantry.organizations.seats import COUNTERS
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.metering import Batch, StoredCalls
 
 
 @dataclass
@@ -153,3 +154,36 @@ class FakeDns:
         if self.is_down:
             raise UnavailableError("DNS does not answer")
         return self.records.get(name, [])
+
+
+@dataclass
+class InMemoryCalls:
+    """API calls added up, behind the port of `CallStore`; `is_down` stores and tells nothing.
+
+    `loses_answers` is how many batches will be stored without its being known.
+    """
+
+    calls: dict[str, tuple[str | None, int]] = field(default_factory=dict)
+    """By organisation: the month and its count."""
+    batches: list[Batch] = field(default_factory=list)
+    is_down: bool = False
+    loses_answers: int = 0
+
+    def add(self, batch: Batch) -> None:
+        if self.is_down:
+            raise UnavailableError("the table does not answer")
+        if batch.token not in {known.token for known in self.batches}:
+            month, count = self.calls.get(batch.tenant_id, (None, 0))
+            if month is None or month < batch.month:
+                month, count = batch.month, 0
+            if month == batch.month:
+                self.calls[batch.tenant_id] = month, count + batch.calls
+            self.batches.append(batch)
+        if self.loses_answers:
+            self.loses_answers -= 1
+            raise UnavailableError("the answer was lost")
+
+    def stored(self, tenant_id: str, limit: int | None = None) -> StoredCalls:
+        """As the next request reads it."""
+        month, count = self.calls.get(tenant_id, (None, 0))
+        return StoredCalls(tenant_id, count, month, limit)

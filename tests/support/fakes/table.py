@@ -11,7 +11,17 @@ from typing import Any
 from tenantry.persistence.items import Item, from_wire, slot, stamped, to_wire
 from tenantry.persistence.keys import Key
 from tenantry.persistence.table import ConditionFailedError, Page, Table, _ids, _is_own
-from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step, Write
+from tenantry.persistence.writes import (
+    Assign,
+    Change,
+    Check,
+    Copy,
+    Count,
+    Create,
+    Step,
+    Write,
+    moves_of,
+)
 from tests.support.tables import PROJECTED, Kind
 
 type Place = tuple[str, str]
@@ -89,7 +99,7 @@ class InMemoryTable(Table):
     def write(self, write: Create | Change) -> None:
         self._all([write])
 
-    def transact(self, writes: Sequence[Write]) -> None:
+    def transact(self, writes: Sequence[Write], token: str | None = None) -> None:
         self._all(writes)
 
     def copy(self, copy: Copy) -> bool:
@@ -151,6 +161,8 @@ def _allowed(write: Write, stored: Item) -> bool:
         case Check():
             among = all(stored.get(name) in values for name, values in write.one_of.items())
             return among and bool(stored) and _equal(stored, write.require)
+        case Assign():
+            return bool(stored) and _equal(stored, write.require)
 
 
 def _within(step: Step, standing: int) -> bool:
@@ -160,7 +172,7 @@ def _within(step: Step, standing: int) -> bool:
     return step.limit is None or after <= step.limit
 
 
-def _after(write: Create | Change | Count, stored: Item, ids: Sequence[str]) -> Item:
+def _after(write: Create | Change | Count | Assign, stored: Item, ids: Sequence[str]) -> Item:
     match write:
         case Create():
             return {**stamped(write.attributes, 1, write.events, ids), **write.key}
@@ -178,4 +190,7 @@ def _after(write: Create | Change | Count, stored: Item, ids: Sequence[str]) -> 
             }
         case Count():
             moved = {s.attribute: stored.get(s.attribute, 0) + s.by for s in write.steps}
-            return {**stored, **moved}
+            moves = {m: stored.get(m, 0) + 1 for m in (moves_of(s.attribute) for s in write.steps)}
+            return {**stored, **moved, **moves}
+        case Assign():
+            return {**stored, **write.set}

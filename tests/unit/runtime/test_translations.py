@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry import errors
-from tenantry.errors import InvalidInputError, TenantryError
+from tenantry.errors import ApiLimitExceededError, InvalidInputError, TenantryError
 from tenantry.runtime.appsync import ResolverFailedError, answer
 from tenantry.runtime.cognito import RefusedError, TriggerFailedError, trigger
 from tenantry.runtime.rest import RouteFailedError, caller_of, json_body, rest_resolver
@@ -30,11 +31,13 @@ CODES: dict[str, tuple[str, int]] = {
     "DomainTakenError": ("DOMAIN_TAKEN", 409),
     "IdempotencyMismatchError": ("IDEMPOTENCY_MISMATCH", 409),
     "LimitExceededError": ("LIMIT_EXCEEDED", 409),
+    "ApiLimitExceededError": ("API_LIMIT_EXCEEDED", 429),
     "DomainNotProvenError": ("DOMAIN_NOT_PROVEN", 409),
     "UnavailableError": ("UNAVAILABLE", 503),
     "CorruptDataError": ("CORRUPT_DATA", 500),
 }
 FAULTS = [{"field": "name", "message": "must not be blank"}, {"field": "slug", "message": "taken"}]
+RESETS_AT = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET = "s3cret-in-a-message"
 FAILED = "The service could not answer. Try again later."
 OURS = [name for name, (_, status) in CODES.items() if status >= 500]
@@ -47,7 +50,17 @@ def _made(name: str) -> TenantryError:
     kind: type[TenantryError] = getattr(errors, name)
     if kind is InvalidInputError:
         return InvalidInputError(FAULTS, "words for people")  # type: ignore[arg-type]  # plain
+    if kind is ApiLimitExceededError:
+        return ApiLimitExceededError(9, RESETS_AT, "words for people")
     return kind("words for people")
+
+
+def _details(name: str) -> dict[str, Any]:
+    details: dict[str, dict[str, Any]] = {
+        "InvalidInputError": {"faults": FAULTS},
+        "ApiLimitExceededError": {"limit": 9, "resetsAt": "2026-04-01T00:00:00+00:00"},
+    }
+    return details.get(name, {})
 
 
 def _said(name: str) -> str:
@@ -121,9 +134,8 @@ def test_the_table_names_every_outcome_there_is() -> None:
 def test_a_resolver_answers_the_code_and_the_faults(
     name: str, lambda_context: LambdaContext
 ) -> None:
-    faults = {"faults": FAULTS} if name == "InvalidInputError" else {}
     assert _graphql(_raising(_made(name)), lambda_context) == {
-        "error": {"message": _said(name), "code": CODES[name][0], "details": faults}
+        "error": {"message": _said(name), "code": CODES[name][0], "details": _details(name)}
     }
 
 
@@ -140,7 +152,7 @@ def test_a_route_answers_problem_json(name: str, lambda_context: LambdaContext) 
         "status": status,
         "code": code,
         "detail": _said(name),
-        **({"faults": FAULTS} if name == "InvalidInputError" else {}),
+        **_details(name),
     }
 
 

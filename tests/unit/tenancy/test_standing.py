@@ -1,12 +1,19 @@
 """What a standing allows: the expected answers are typed here."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from tenantry.errors import ForbiddenError, NotAMemberError, OrganizationSuspendedError
+from tenantry.errors import (
+    ApiLimitExceededError,
+    ForbiddenError,
+    NotAMemberError,
+    OrganizationSuspendedError,
+    TenantryError,
+)
 from tenantry.messaging.event import Actor
-from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.access import CallLimit, MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import ADMINS, EVERYONE, GROUP_OF_ROLE, Permission, Role
 
@@ -93,3 +100,35 @@ def test_a_change_in_a_support_session_is_an_operators() -> None:
     assert standing.cause(caller).actor == Actor(
         id="olga", kind="operator", role="ADMIN", on_behalf_of="s1"
     )
+
+
+PAY = Permission("things.pay", ADMINS, writes=False, to_pay=True)
+
+
+@pytest.mark.parametrize(
+    ("role", "permission", "refused"),
+    [
+        ("OWNER", READ, ApiLimitExceededError),
+        ("OWNER", WRITE, ApiLimitExceededError),
+        ("OWNER", PAY, None),
+        ("ADMIN", PAY, ApiLimitExceededError),
+        ("VIEWER", PAY, ForbiddenError),
+        ("VIEWER", READ, ApiLimitExceededError),
+    ],
+)
+def test_when_the_calls_are_used_up_an_owner_still_may_what_it_takes_to_pay(
+    role: str, permission: Permission, refused: type[TenantryError] | None
+) -> None:
+    resets_at = datetime(2026, 4, 1, tzinfo=UTC)
+    standing = replace(
+        _standing(role, "ACTIVE", "ACTIVE", frozenset()),
+        calls_used_up=CallLimit(10_000, resets_at),
+    )
+    if refused is None:
+        standing.require(permission)
+        return
+    with pytest.raises(refused) as error:
+        standing.require(permission)
+    if refused is ApiLimitExceededError:
+        assert (error.value.code, error.value.status) == ("API_LIMIT_EXCEEDED", 429)
+        assert error.value.details == {"limit": 10_000, "resetsAt": resets_at.isoformat()}

@@ -7,18 +7,27 @@ from tenantry.bootstrap import platform_table, settings, stamp
 from tenantry.organizations.dns import DnspythonResolver
 from tenantry.organizations.dynamodb import (
     DynamoDBAccess,
+    DynamoDBCallStore,
     DynamoDBDomainRepository,
     DynamoDBOrganizationRepository,
 )
 from tenantry.organizations.service import OrganizationService
 from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import new_id, now
 from tenantry.runtime.observability import logger
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.metering import CallMeter
+
+
+@cache
+def meter(table: Table) -> CallMeter:
+    """The one of this process and table: all services share what they counted."""
+    return CallMeter(store=DynamoDBCallStore(table), now=now, new_id=new_id, report=_report)
 
 
 @cache
 def access() -> DynamoDBAccess:
-    return DynamoDBAccess(platform_table())
+    return DynamoDBAccess(platform_table(), meter(platform_table()))
 
 
 @cache
@@ -33,6 +42,7 @@ def organization_service(table: Table | None = None) -> OrganizationService:
         stamp=stamp(),
         new_token=lambda: secrets.token_urlsafe(24),
         report=_report,
+        meter=meter(table),
     )
 
 

@@ -7,6 +7,7 @@ SLUG#<slug>    SLUG               whose slug it is
 DOMAIN#<domain> CLAIM             who has proven the domain (HELD, RELEASED)
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,6 @@ from tenantry.errors import (
     CorruptDataError,
     DomainTakenError,
     LimitExceededError,
-    NotAMemberError,
     SlugTakenError,
 )
 from tenantry.messaging.event import Event
@@ -35,11 +35,13 @@ from tenantry.persistence.keys import (
     user_pk,
 )
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Create, Write
+from tenantry.persistence.writes import Assign, Change, Count, Create, Write
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.metering import Batch, Meter
 
 RELEASED_KEPT = timedelta(days=90)
+_TRIES = 3
 
 
 class DynamoDBOrganizationRepository:
@@ -187,14 +189,41 @@ class DynamoDBDomainRepository:
 class DynamoDBAccess:
     """Standings, for every context: member and organisation in one consistent round trip."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, meter: Meter) -> None:
         self._organizations = DynamoDBOrganizationRepository(table)
+        self._meter = meter
 
     def standing(self, caller: Caller) -> Standing:
         found = self._organizations.acting(caller.organization_id, caller.user_id)
-        if found.organization is None or found.member is None:
-            raise NotAMemberError("You are not a member of this organisation.")
-        return found.member.standing_in(found.organization)
+        return found.standing(self._meter)
+
+
+class DynamoDBCallStore:
+    """API calls, added up on the organisation's item."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, batch: Batch) -> None:
+        """One write; two more for the first batch of a month, which begins the count at zero.
+
+        A transaction of one, for its token: what was added is not added again.
+        """
+        where = organization_key(batch.tenant_id)
+        calls = Count(where, "used_api_calls", batch.calls, require={"api_month": batch.month})
+        for _ in range(_TRIES):
+            try:
+                self._table.transact([calls], batch.token)
+            except ConditionFailedError as failure:
+                stored = failure.items.get(0)
+                if not stored or stored.get("api_month", "") > batch.month:
+                    return  # the organisation is gone, or the month
+                as_read = {"api_month": stored.get("api_month")}
+                begun = {"api_month": batch.month, "used_api_calls": 0}
+                with suppress(ConditionFailedError):  # another process was first
+                    self._table.transact([Assign(where, begun, as_read)])
+            else:
+                return
 
 
 def _changed(table: Table, write: Create | Change, refused: str) -> None:

@@ -23,14 +23,16 @@ from pydantic.alias_generators import to_camel
 from tenantry.errors import ConflictError, Fault
 from tenantry.runtime.inputs import Input, Line, Text
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.metering import StoredCalls
 from tenantry.tenancy.roles import ADMINS, EVERYONE, Permission, Role
 
 # permissions
 
-ORGANIZATION_READ: Final = Permission("organization:read", EVERYONE, writes=False)
+ORGANIZATION_READ: Final = Permission("organization:read", EVERYONE, writes=False, to_pay=True)
 ORGANIZATION_UPDATE: Final = Permission("organization:update", ADMINS)
 SETTINGS_UPDATE: Final = Permission("organization:settings", ADMINS)
 DOMAINS_MANAGE: Final = Permission("organization:domains", ADMINS)
+USAGE_READ: Final = Permission("organization:usage", ADMINS, writes=False, to_pay=True)
 
 # plans
 
@@ -234,6 +236,9 @@ class Organization(_Stored):
     """Of them the active owners: nobody moves it under one."""
     used_projects: int = 0
     used_storage: int = 0
+    used_api_calls: int = 0
+    api_month: str | None = None
+    """The month, in UTC, that `used_api_calls` is of."""
     founder_id: str
     fingerprint: str | None = None
     """Of the input it was founded with, to tell a repeated request from another one."""
@@ -246,6 +251,11 @@ class Organization(_Stored):
     @property
     def limits(self) -> Plan:
         return PLANS[self.plan]
+
+    @property
+    def stored_calls(self) -> StoredCalls:
+        limit = self.limits.max_api_calls
+        return StoredCalls(self.tenant_id, self.used_api_calls, self.api_month, limit)
 
     @property
     def is_full(self) -> bool:

@@ -1,11 +1,14 @@
 """Ports: where organisations, members and domain claims are kept; DNS; who is an operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tenantry.errors import NotAMemberError
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
+from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.metering import Meter
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,20 @@ class Acting:
 
     organization: Organization | None
     member: Member | None
+
+    def standing(self, meter: Meter) -> Standing:
+        """The member's standing, in which one API call of the organisation is counted.
+
+        NotAMemberError when either is missing. Calls of those who are no active members are not
+        the organisation's.
+        """
+        if self.organization is None or self.member is None:
+            raise NotAMemberError("You are not a member of this organisation.")
+        standing = self.member.standing_in(self.organization)
+        if standing.member_status is not MemberStatus.ACTIVE:
+            return standing
+        used_up = meter.counted(self.organization.stored_calls)
+        return replace(standing, calls_used_up=used_up) if used_up else standing
 
 
 class Operators(Protocol):

@@ -22,7 +22,9 @@ from tenantry.persistence.writes import Change, Check, Count, Create, Step
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
 
-COUNTERS: Final = frozenset({"used_users", "owners", "used_projects", "used_storage"})
+COUNTERS: Final = frozenset(
+    {"used_users", "owners", "used_projects", "used_storage", "used_api_calls", "api_month"}
+)
 """What moves on the organisation's item without a version of its own."""
 
 

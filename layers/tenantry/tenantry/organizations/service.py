@@ -1,7 +1,7 @@
 """Use cases on organisations: found, change, join, prove a domain, suspend."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tenantry.errors import (
@@ -18,6 +18,7 @@ from tenantry.errors import (
 )
 from tenantry.messaging.event import EventData
 from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations.counters import Kind, Used, usage_of
 from tenantry.organizations.events import (
     DomainClaimed,
     DomainReleased,
@@ -35,6 +36,7 @@ from tenantry.organizations.model import (
     ORGANIZATION_READ,
     ORGANIZATION_UPDATE,
     SETTINGS_UPDATE,
+    USAGE_READ,
     CreateOrganizationInput,
     DomainClaim,
     DomainClaimStatus,
@@ -61,6 +63,7 @@ from tenantry.runtime.identifiers import derived_id
 from tenantry.runtime.inputs import parse
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.metering import Meter, Unmetered
 from tenantry.tenancy.roles import Permission, Role
 
 _DETAILS = ("name", "description", "industry", "size")
@@ -78,6 +81,7 @@ class OrganizationService:
     """A secret of 128 random bits or more."""
     report: Callable[[str, str], None] = lambda _what, _tenant_id: None
     """Told what an operator or administrator should hear of, and of which organisation."""
+    meter: Meter = field(default_factory=Unmetered)
 
     # founding
 
@@ -152,6 +156,10 @@ class OrganizationService:
 
     def read(self, caller: Caller) -> Organization:
         return self._authorized(caller, ORGANIZATION_READ)
+
+    def usage(self, caller: Caller) -> dict[Kind, Used]:
+        """How much of each of the plan's limits is used, API calls as of a moment ago."""
+        return usage_of(self._authorized(caller, USAGE_READ), self.stamp.now())
 
     def update(self, caller: Caller, values: dict[str, Any]) -> Organization:
         """Change what describes the organisation; emits OrganizationUpdated when it differs."""
@@ -340,9 +348,9 @@ class OrganizationService:
         self, caller: Caller, permission: Permission, expected_version: int | None = None
     ) -> Organization:
         found = self.organizations.acting(caller.organization_id, caller.user_id)
-        if found.organization is None or found.member is None:
+        found.standing(self.meter).require(permission)
+        if found.organization is None:
             raise NotAMemberError("You are not a member of this organisation.")
-        found.member.standing_in(found.organization).require(permission)
         if expected_version not in (None, found.organization.entity_version):
             raise _stale()
         return found.organization

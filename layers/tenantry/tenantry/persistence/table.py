@@ -22,7 +22,17 @@ from tenantry.persistence.items import (
     to_wire,
 )
 from tenantry.persistence.keys import Key
-from tenantry.persistence.writes import Change, Check, Copy, Count, Create, Step, Write
+from tenantry.persistence.writes import (
+    Assign,
+    Change,
+    Check,
+    Copy,
+    Count,
+    Create,
+    Step,
+    Write,
+    moves_of,
+)
 from tenantry.runtime.identifiers import new_id
 
 if TYPE_CHECKING:
@@ -211,12 +221,13 @@ class Table:
             return False
         return True
 
-    def transact(self, writes: Sequence[Write]) -> None:
+    def transact(self, writes: Sequence[Write], token: str | None = None) -> None:
         """All writes or none; ConditionFailedError names those whose conditions did not hold.
 
         One token for all attempts of this call, so that a lost answer counts once; a command that
-        comes again as a whole is known by the ids of its events. Conflicts with other
-        transactions and throttling are waited out, with jitter.
+        comes again as a whole is known by the ids of its events, or repeats its `token` (up to 36
+        characters), which DynamoDB remembers for ten minutes. Conflicts with other transactions
+        and throttling are waited out, with jitter.
         """
         ids = [_ids(write) for write in writes]
         requests = [self._request(write, own) for write, own in zip(writes, ids, strict=True)]
@@ -224,7 +235,7 @@ class Table:
             self._retried(
                 self._client.transact_write_items,
                 TransactItems=[{operation: request} for operation, request in requests],
-                ClientRequestToken=new_id(),
+                ClientRequestToken=token or new_id(),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != _CANCELED:
@@ -250,6 +261,8 @@ class Table:
                 return "Update", self._count(write)
             case Check():
                 return "ConditionCheck", self._check(write)
+            case Assign():
+                return "Update", self._assign(write)
 
     def _create(self, write: Create, ids: Sequence[str]) -> dict[str, Any]:
         item = {**stamped(write.attributes, 1, write.events, ids), **write.key}
@@ -290,12 +303,22 @@ class Table:
         for step in write.steps:
             counter, by = expressions.name(step.attribute), expressions.value(step.by)
             zero = expressions.value(0)
+            moves, one = expressions.name(moves_of(step.attribute)), expressions.value(1)
             assignments.append(f"{counter} = if_not_exists({counter}, {zero}) + {by}")
+            assignments.append(f"{moves} = if_not_exists({moves}, {zero}) + {one}")
             conditions += expressions.within(counter, step)
         if write.require:
             conditions.append(expressions.equal(write.require))
         update = f"SET {', '.join(assignments)}"
         return self._update(write.key, update, " AND ".join(conditions), expressions)
+
+    def _assign(self, write: Assign) -> dict[str, Any]:
+        expressions = _Expressions()
+        update = expressions.update(write.set)
+        condition = "attribute_exists(PK)"
+        if write.require:
+            condition += f" AND {expressions.equal(write.require)}"
+        return self._update(write.key, update, condition, expressions)
 
     def _check(self, write: Check) -> dict[str, Any]:
         expressions = _Expressions()

@@ -50,7 +50,8 @@ class Count:
 
     Refused when the result would pass `limit` or fall under `floor`, when an attribute of
     `require` has another value, or when there is no item. A counter that is not there yet stands
-    at zero.
+    at zero. Each move is counted too, at `moves_of(attribute)`: whoever counts the rows themselves
+    sees whether the counter moved meanwhile, even when it moved there and back.
     """
 
     key: Key
@@ -92,4 +93,21 @@ class Copy:
     unless: Mapping[str, Any] = field(default_factory=dict)
 
 
-Write = Create | Change | Count | Check
+@dataclass(frozen=True)
+class Assign:
+    """Sets what is no state of an entity, such as a counter, without a new version or event.
+
+    Refused unless the item exists with the attribute values of `require`; None says absent.
+    """
+
+    key: Key
+    set: Mapping[str, Any]
+    require: Mapping[str, Any] = field(default_factory=dict)
+
+
+Write = Create | Change | Count | Check | Assign
+
+
+def moves_of(counter: str) -> str:
+    """The attribute that counts how often a counter moved."""
+    return f"{counter}_moves"

@@ -5,7 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from tenantry.errors import ForbiddenError, NotAMemberError, OrganizationSuspendedError
+from tenantry.errors import (
+    ApiLimitExceededError,
+    ForbiddenError,
+    NotAMemberError,
+    OrganizationSuspendedError,
+)
 from tenantry.messaging.event import Actor
 from tenantry.messaging.stamp import Cause
 from tenantry.tenancy.caller import Caller
@@ -26,6 +31,14 @@ class OrganizationStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class CallLimit:
+    """A month's API calls that are used up, and when the next month begins."""
+
+    limit: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True)
 class Standing:
     """A member and the organisation acted on, as stored at the time of the request."""
 
@@ -43,6 +56,8 @@ class Standing:
     """Nothing of the organisation is older."""
     support_session: str | None = None
     """The session in which an operator of the platform stands in for a member."""
+    calls_used_up: CallLimit | None = None
+    """Set when the organisation has no API call left this month."""
 
     def cause(self, caller: Caller) -> Cause:
         """The caller, in this standing, as the cause of what they change."""
@@ -57,7 +72,8 @@ class Standing:
     def require(self, permission: Permission) -> None:
         """Return when the member may; otherwise the error that says why not.
 
-        A suspended organisation is read only; a cancelled one only its owners read.
+        A suspended organisation is read only; a cancelled one only its owners read. One that has
+        used its API calls up takes no more, but what its owners need in order to pay.
         """
         if self.member_status is not MemberStatus.ACTIVE:
             raise NotAMemberError("You are not a member of this organisation.")
@@ -69,6 +85,8 @@ class Standing:
             )
         if self.role not in permission.roles and permission.name not in self.extra_permissions:
             raise ForbiddenError(f"Your role {self.role} does not allow {permission.name}.")
+        if self.calls_used_up and not (permission.to_pay and self.role in OWNERS):
+            raise ApiLimitExceededError(self.calls_used_up.limit, self.calls_used_up.resets_at)
 
 
 class Access(Protocol):

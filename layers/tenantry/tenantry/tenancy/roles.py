@@ -34,11 +34,14 @@ class Permission:
     """Something a member may do; every context's `model.py` declares its own.
 
     `writes` says that it changes something, which a suspended organisation does not take.
+    `to_pay` that an owner may do it even when the month's API calls are used up: what it takes to
+    see why, and to pay for more.
     """
 
     name: str
     roles: frozenset[Role]
     writes: bool = True
+    to_pay: bool = False
 
 
 def givers_of(role: Role) -> frozenset[Role]:

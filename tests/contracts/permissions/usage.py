@@ -1,0 +1,5 @@
+"""Who may do what in usage."""
+
+TABLE = """
+    organization:usage      reads    Y Y - - -
+"""

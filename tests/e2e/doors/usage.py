@@ -1,0 +1,5 @@
+"""Who may use the doors of usage."""
+
+from tests.e2e.door import Field
+
+FIELDS = {"usage": Field("query { usage { users { used limit percent } } }", "ADMIN")}
