@@ -95,8 +95,8 @@ logs: $(dev)/installed ## follow what the functions log (FUNCTION= for one)
 reset: $(dev)/installed ## empty the local cloud: every user and item goes
 	@python -m localcloud reset
 
-redrive: $(dev)/installed ## send what was given up back to where it failed (ENV=, QUEUE= for one)
-	@python -m ops.redrive $(if $(filter local,$(ENV)),--outputs $(home)/outputs.json,--prefix tenantry-$(ENV) --region $(region))
+redrive: $(dev)/installed ## send what was given up back to where it failed (ENV=, QUEUE= for one, DRY_RUN=1)
+	@$(page) ops.redrive $(if $(filter local,$(ENV)),--outputs $(home)/outputs.json,--prefix tenantry-$(ENV) --region $(region)) $(if $(DRY_RUN),--dry-run)
 
 check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates, generated pages
 	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages

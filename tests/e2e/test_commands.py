@@ -73,7 +73,14 @@ def test_make_redrive_shows_what_waits(here: Place) -> None:
 def test_redrive_of_a_named_deployment_takes_the_shells_credentials(here: Place) -> None:
     """Marked in the documentation as needing AWS: here the account is the local cloud's."""
     command = (".venv/dev/bin/python", "-m", "ops.redrive")
-    said = run(*command, "--prefix", "tenantry-local", "--dry-run", **here.credentials())
+    said = run(
+        *command,
+        "--prefix",
+        "tenantry-local",
+        "--dry-run",
+        **here.credentials(),
+        PYTHONPATH="layers/tenantry",
+    )
     assert "publisher-failures" in said
 
 

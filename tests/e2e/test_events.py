@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from localcloud.client import Product, until
-from ops.redrive import Moved, Redrive
+from tenantry.deadletters.model import Moved
+from tenantry.deadletters.sqs import Redrive
 from tests.e2e.conftest import People, Person
 
 ACTIVITY = """query($first: Int, $after: String, $filter: ActivityFilter) {

@@ -39,6 +39,15 @@ _OPERATIONS = {
     "put_events": "events:PutEvents",
     "describe_event_bus": "events:DescribeEventBus",
     "send_message": "sqs:SendMessage",
+    "receive_message": "sqs:ReceiveMessage",
+    "delete_message": "sqs:DeleteMessage",
+    "get_queue_attributes": "sqs:GetQueueAttributes",
+    "get_queue_url": "sqs:GetQueueUrl",
+    "list_queues": "sqs:ListQueues",
+    "list_objects_v2": "s3:ListBucket",
+    "get_object": "s3:GetObject",
+    "delete_object": "s3:DeleteObject",
+    "invoke": "lambda:InvokeFunction",
     "admin_get_user": "cognito-idp:AdminGetUser",
     "admin_link_provider_for_user": "cognito-idp:AdminLinkProviderForUser",
     "assume_role": "sts:AssumeRole",
@@ -106,6 +115,9 @@ def actions_of(tree: ast.AST) -> Iterator[str]:
         match node:
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _OPERATIONS:
                 yield _OPERATIONS[name]
+            case ast.Call(func=ast.Attribute(attr="get_paginator"), args=[ast.Constant(value=of)]):
+                if of in _OPERATIONS:
+                    yield _OPERATIONS[str(of)]
 
 
 def _is_table(receiver: ast.expr) -> bool:

@@ -46,12 +46,7 @@ RUN_IN = {
 }
 
 # Commands of other programs, and where they are run.
-OTHERS: dict[str, tuple[str, str]] = {
-    "python -m ops.redrive --prefix tenantry-prod --region eu-central-1 --dry-run": (
-        "tests/e2e/test_commands.py",
-        '"--prefix", "tenantry-local", "--dry-run"',
-    ),
-}
+OTHERS: dict[str, tuple[str, str]] = {}
 
 
 def documented() -> Iterator[tuple[str, str]]:

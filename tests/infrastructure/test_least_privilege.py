@@ -69,6 +69,21 @@ EXPECTED = {
     ("organizations", "ApiFunction"): items(
         PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"
     ),
+    ("deadletters", "ApiFunction"): {
+        *items(PLATFORM, "GetItem", "PutItem"),
+        *of("*", "sqs:ListQueues"),
+        *of(
+            "${Prefix}-*",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ),
+        *of("${StreamFailuresBucket}", "s3:ListBucket"),
+        *of("${StreamFailuresBucket}/*", "s3:DeleteObject", "s3:GetObject"),
+        *of("function:${Prefix}-streams-publish-changes", "lambda:InvokeFunction"),
+    },
     ("health", "ApiFunction"): {
         *items(PLATFORM, "DescribeTable"),
         *of(BUS, "events:DescribeEventBus"),
@@ -103,6 +118,11 @@ KEYS = {
         ("dynamodb:GetItem", "MIGRATION#*"),
     },
     ("identity", "PreAuthenticationFunction"): {("dynamodb:GetItem", "USER#*")},
+    ("deadletters", "ApiFunction"): {
+        (f"dynamodb:{action}", key)
+        for action in ("GetItem", "PutItem")
+        for key in ("USER#*", "REDRIVE#*")
+    },
     ("identity", "UserMigrationFunction"): {
         ("dynamodb:PutItem", "MIGRATION#*"),
         ("dynamodb:GetItem", "CIRCUIT"),

@@ -17,6 +17,7 @@ EVERYTHING = {
     ("xray:PutTelemetryRecords", "*"): "X-Ray has no resources for it",
     ("xray:PutTraceSegments", "*"): "X-Ray has no resources for it",
     ("dynamodb:ListStreams", "*"): "lists the streams of all tables",
+    ("sqs:ListQueues", "*"): "lists the queues of the account",
 }
 MANAGED = {
     "ApiGatewayAccountRole": "the account's role for API Gateway's logs, as AWS documents it"

@@ -11,7 +11,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ops.redrive import Redrive, main
+from ops.redrive import main
+from tenantry.deadletters.model import Kind, Place
+from tenantry.deadletters.sqs import Redrive
 
 PREFIX = "shop"
 RECORD = {"eventID": "1", "eventName": "INSERT", "dynamodb": {"NewImage": {"PK": {"S": "ORG#a"}}}}
@@ -276,3 +278,44 @@ def test_without_credentials_it_says_so(
 
     assert status == 1
     assert "credentials" in said
+
+
+def test_operators_see_every_place_with_what_waits(sqs: Any, redrive: Redrive, bucket: str) -> None:
+    dead = _queue(sqs, "shop-audit-events-dead-letters")
+    _queue(sqs, "shop-publisher-failures")
+    sqs.send_message(QueueUrl=dead, MessageBody="x")
+
+    assert redrive.places() == [
+        Place("shop-audit-events-dead-letters", Kind.DEAD_LETTERS, 1),
+        Place("shop-publisher-failures", Kind.RECORDS, 0),
+        Place(bucket, Kind.BATCHES, 0),
+    ]
+
+
+def test_no_more_than_asked_for_is_moved_at_once(sqs: Any, redrive: Redrive) -> None:
+    dead = _queue(sqs, "shop-audit-events-dead-letters")
+    policy = json.dumps({"deadLetterTargetArn": _arn(sqs, dead), "maxReceiveCount": 5})
+    _queue(sqs, "shop-audit-events", RedrivePolicy=policy)
+    for body in ("one", "two", "three"):
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+    [place] = redrive.places()
+
+    moved = redrive.redrive(place, most=2)
+
+    assert (moved.moved, moved.stayed) == (2, 0)
+    assert redrive.places()[0].waiting == 1
+
+
+def test_no_more_batches_than_asked_for_are_moved_at_once(
+    redrive: Redrive, bucket: str, publisher: Publisher
+) -> None:
+    for name in ("a", "b"):
+        boto3.client("s3").put_object(
+            Bucket=bucket, Key=name, Body=_given_up({"Records": [RECORD]})
+        )
+    own = Redrive(redrive.aws, PREFIX, bucket)
+    [place] = own.places()
+
+    assert own.redrive(place, most=1).moved == 1
+    assert len(publisher.records) == 1
+    assert own.places() == [Place(bucket, Kind.BATCHES, 1)]

@@ -1,0 +1,1 @@
+"""What was given up, and its way back: dead letters, kept records, batches of streams."""
