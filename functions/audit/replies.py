@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tenantry.audit.jobs import Job
 from tenantry.audit.model import Activity
 
 
@@ -32,4 +33,24 @@ def entry_reply(activity: Activity) -> dict[str, Any]:
         "version": entry.version,
         "sourceIp": entry.request.source_ip,
         "userAgent": entry.request.user_agent,
+    }
+
+
+def job_reply(job: Job, url: str | None = None) -> dict[str, Any]:
+    return {
+        "id": job.job_id,
+        "kind": job.kind.value,
+        "format": job.format.value,
+        "state": job.state.value,
+        "percent": job.percent,
+        "entries": job.entries,
+        "size": job.size,
+        "error": job.error,
+        "from": job.from_.isoformat(),
+        "to": job.to.isoformat(),
+        "requestedBy": job.requested_by.id,
+        "createdAt": job.created_at.isoformat(),
+        "finishedAt": job.finished_at.isoformat() if job.finished_at else None,
+        "expiresAt": job.expires_at.isoformat() if job.expires_at else None,
+        "url": url,
     }

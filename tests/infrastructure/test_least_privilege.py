@@ -47,6 +47,17 @@ EXPECTED = {
             "sqs:ReceiveMessage",
         ),
     },
+    ("audit", "WriteExportsFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "Query"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *of(
+            "WriteExportsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ),
+    },
     ("identity", "ApiFunction"): {
         *items(PLATFORM, "BatchGetItem", "GetItem", "UpdateItem"),
         *items(MEMBERSHIPS, "Query"),
@@ -107,11 +118,17 @@ TENANT_DATA = {
     ),
     *items("AuditTable.Arn", "BatchGetItem", "GetItem", "Query"),
     *items("${AuditTable.Arn}/index/*", "BatchGetItem", "GetItem", "Query"),
+    *of("${AuditExports.Arn}/*", "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
 }
 
 # Whom strangers drive, and what only counts calls: of the platform table, these partitions alone.
 KEYS = {
     ("audit", "ApiFunction"): {("dynamodb:BatchGetItem", "*"), ("dynamodb:UpdateItem", "ORG#*")},
+    ("audit", "WriteExportsFunction"): {
+        (f"dynamodb:{action}", key)
+        for action in ("BatchGetItem", "GetItem", "Query")
+        for key in ("ORG#*", "USER#*")
+    },
     ("identity", "PreSignUpFunction"): {
         ("dynamodb:PutItem", "SIGNUP#*"),
         ("dynamodb:GetItem", "ORG#*"),
@@ -177,7 +194,7 @@ def test_a_role_may_do_exactly_what_is_typed_here(name: tuple[str, str]) -> None
 
 
 @pytest.mark.parametrize("name", KEYS, ids=".".join)
-def test_a_role_that_strangers_drive_reaches_its_own_keys_only(name: tuple[str, str]) -> None:
+def test_a_role_that_is_held_to_keys_reaches_these_only(name: tuple[str, str]) -> None:
     _, role = FUNCTIONS[name]
     assert rules.keyed(role, PLATFORM) == KEYS[name]
 

@@ -17,6 +17,7 @@ TEMPLATES = templates()
 SYSTEM, *CONTEXTS = TEMPLATES
 RESOURCES: dict[str, Json] = SYSTEM.body["Resources"]
 POOL = RESOURCES["UserPool"]["Properties"]
+RESULT_KEPT_DAYS = 7
 FILES = [ROOT / "template.yaml", *sorted((ROOT / "functions").glob("*/template.yaml"))]
 
 
@@ -106,6 +107,18 @@ def test_passwords_are_sent_by_the_migration_client_only_and_only_where_people_m
     assert POOL["LambdaConfig"]["UserMigration"]["Fn::If"][0] == "HasLegacyDirectory"
 
 
+def test_exports_are_private_encrypted_and_soon_gone() -> None:
+    bucket = RESOURCES["AuditExports"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "KMSMasterKeyID" in str(bucket["BucketEncryption"])
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] > RESULT_KEPT_DAYS, "the API tells when first"
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    [statement] = RESOURCES["AuditExportsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
 @pytest.mark.parametrize("name", ["Key", "UserPool", "StreamFailures", "EventBus", "EventArchive"])
 def test_what_cannot_be_made_again_outlives_the_stack(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
@@ -129,9 +142,8 @@ def test_every_event_is_archived_and_goes_to_the_audit() -> None:
     assert archive["EventPattern"] == everything
     assert archive["SourceArn"] == {"Fn::GetAtt": ["EventBus", "Arn"]}
     audit = next(each for each in CONTEXTS if each.name == "audit")
-    assert [rule["EventPattern"] for _, rule in audit.properties("AWS::Events::Rule")] == [
-        everything
-    ]
+    rules = dict(audit.properties("AWS::Events::Rule"))
+    assert rules["RecordEventsRule"]["EventPattern"] == everything
 
 
 def test_streams_of_both_tables_are_published_batch_by_batch() -> None:

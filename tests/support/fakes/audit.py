@@ -1,9 +1,14 @@
 """The audit log in memory, behind the same ports as DynamoDB's adapters."""
 
+import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tenantry.audit.jobs import Job
 from tenantry.audit.model import Entry, Span
+from tenantry.audit.repository import GoneError, Staff
+from tenantry.errors import ConflictError
+from tenantry.messaging.event import Event
 
 
 @dataclass
@@ -59,3 +64,85 @@ class KnownNames:
 
     def of(self, user_ids: Collection[str]) -> Mapping[str, str]:
         return {user: self.names[user] for user in user_ids if user in self.names}
+
+
+@dataclass
+class InMemoryJobs:
+    """Exports behind the port of DynamoDB's adapter; `told` are the events of its writes."""
+
+    jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
+    told: list[Event] = field(default_factory=list)
+
+    def create(self, job: Job, event: Event) -> None:
+        if (job.tenant_id, job.job_id) in self.jobs:
+            raise ConflictError("taken")
+        self.jobs[job.tenant_id, job.job_id] = job
+        self.told.append(event)
+
+    def get(self, tenant_id: str, job_id: str) -> Job | None:
+        return self.jobs.get((tenant_id, job_id))
+
+    def newest(self, tenant_id: str, limit: int, below: str | None) -> tuple[list[Job], str | None]:
+        own = [job for (tenant, _), job in sorted(self.jobs.items()) if tenant == tenant_id][::-1]
+        left = [job for job in own if below is None or job.job_id < below]
+        return left[:limit], left[limit - 1].job_id if len(left) > limit else None
+
+    def save(self, before: Job, after: Job, events: tuple[Event, ...]) -> None:
+        if self.jobs[before.tenant_id, before.job_id].entity_version != before.entity_version:
+            raise ConflictError("changed")
+        self.jobs[before.tenant_id, before.job_id] = after
+        self.told += events
+
+
+@dataclass
+class InMemoryResults:
+    """A bucket: an upload is an object only once it was put together, and then gone."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+
+    def put(self, job: Job, name: str, content: bytes) -> None:
+        self.objects[name] = content
+
+    def get(self, job: Job, name: str) -> bytes:
+        if name not in self.objects:
+            raise GoneError(name)
+        return self.objects[name]
+
+    def begin(self, job: Job, name: str) -> str:
+        upload_id = f"upload-{len(self.uploads) + 1}-{name}"
+        self.uploads[upload_id] = {}
+        return upload_id
+
+    def upload(self, job: Job, name: str, upload_id: str, number: int, content: bytes) -> str:
+        if upload_id not in self.uploads:
+            raise GoneError(upload_id)
+        self.uploads[upload_id][number] = content
+        return hashlib.sha256(content).hexdigest()
+
+    def complete(self, job: Job) -> None:
+        name, parts = str(job.key), self.uploads.get(str(job.upload_id))
+        if parts is None:
+            if name not in self.objects:
+                raise GoneError(name)
+            return
+        for part in job.parts:
+            if hashlib.sha256(parts.get(part.number, b"?")).hexdigest() != part.etag:
+                raise GoneError(name)
+        self.objects[name] = b"".join(parts[part.number] for part in job.parts)
+        del self.uploads[str(job.upload_id)]
+
+    def abandon(self, job: Job) -> None:
+        self.uploads.pop(str(job.upload_id), None)
+
+    def link(self, job: Job, name: str) -> str:
+        return f"https://results.example/{name}"
+
+
+@dataclass
+class KnownPeople:
+    staffs: dict[str, Staff] = field(default_factory=dict)
+
+    def staff(self, tenant_id: str, limit: int) -> Staff:
+        known = self.staffs.get(tenant_id, Staff(tenant_id, ()))
+        return replace(known, people=known.people[:limit], is_cut=len(known.people) > limit)

@@ -1,9 +1,13 @@
-"""Ports: the audit log, and the names of the people in it."""
+"""Ports: the audit log, the names of the people in it, and exports with their results."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from tenantry.audit.jobs import Job
 from tenantry.audit.model import Entry, Span
+from tenantry.messaging.event import Event
 
 
 class AuditLog(Protocol):
@@ -37,3 +41,80 @@ class ActivityRepository(Protocol):
 class PeopleNames(Protocol):
     def of(self, user_ids: Collection[str]) -> Mapping[str, str]:
         """The names of those users who have given one, in one round trip."""
+
+
+class JobRepository(Protocol):
+    """Exports and reports of an organisation."""
+
+    def create(self, job: Job, event: Event) -> None:
+        """Store a new job with its event."""
+
+    def get(self, tenant_id: str, job_id: str) -> Job | None:
+        """The job, strongly consistent."""
+
+    def newest(self, tenant_id: str, limit: int, below: str | None) -> tuple[list[Job], str | None]:
+        """Up to `limit` jobs older than the job `below`, newest first, strongly consistent.
+
+        With them the job to go on below; None at the end.
+        """
+
+    def save(self, before: Job, after: Job, events: tuple[Event, ...]) -> None:
+        """Store `after` over `before`; ConflictError unless `before` still stands there."""
+
+
+class GoneError(Exception):
+    """What a job has written so far is no longer there: it has to begin anew."""
+
+
+class Results(Protocol):
+    """What exports write, in objects whose names begin with the tenant."""
+
+    def put(self, job: Job, name: str, content: bytes) -> None: ...
+
+    def get(self, job: Job, name: str) -> bytes:
+        """What `put` was given; GoneError when it is no longer there."""
+
+    def begin(self, job: Job, name: str) -> str:
+        """Begin an object in parts; answers the upload's id."""
+
+    def upload(self, job: Job, name: str, upload_id: str, number: int, content: bytes) -> str:
+        """A part, at least 5 MiB but for the last; answers its tag.
+
+        GoneError when the upload is no longer there.
+        """
+
+    def complete(self, job: Job) -> None:
+        """Put the job's parts together, unless that has been done; GoneError without them."""
+
+    def abandon(self, job: Job) -> None:
+        """Drop the job's parts; nothing when they are gone."""
+
+    def link(self, job: Job, name: str) -> str:
+        """An address at which anybody may fetch an object for LINK_LASTS."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who has access, as the organisation knows them."""
+
+    user_id: str
+    role: str
+    status: str
+    permissions: tuple[str, ...]
+    since: datetime
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True)
+class Staff:
+    """An organisation's name and people; `is_cut` when there are more."""
+
+    name: str
+    people: tuple[Person, ...]
+    is_cut: bool = False
+
+
+class People(Protocol):
+    def staff(self, tenant_id: str, limit: int) -> Staff:
+        """Up to `limit` people who have access now, strongly consistent."""

@@ -1,0 +1,1 @@
+"""Fonts of the reports; README.md beside this says whose they are."""

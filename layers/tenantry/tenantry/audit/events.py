@@ -1,0 +1,48 @@
+"""What happens to exports and reports of the audit log. Ids and figures, never what is in them."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from tenantry.messaging.event import EventData
+
+
+class _ExportEvent(EventData):
+    """`kind` is EXPORT or COMPLIANCE_REPORT; `from_time` inclusive, `to_time` exclusive."""
+
+    context: ClassVar[str] = "audit"
+
+    export_id: str
+    kind: str
+    format: str
+    from_time: datetime
+    to_time: datetime
+
+
+class AuditExportRequested(_ExportEvent):
+    """`selection` is the filter, by name."""
+
+    type: ClassVar[str] = "AuditExportRequested"
+
+    selection: dict[str, str]
+
+
+class AuditExported(_ExportEvent):
+    """The result lies ready: `entries` of the log in `size` bytes."""
+
+    type: ClassVar[str] = "AuditExported"
+
+    selection: dict[str, str]
+    entries: int
+    size: int
+
+
+class AuditExportFailed(_ExportEvent):
+    """It ended without a result; `code` says why."""
+
+    type: ClassVar[str] = "AuditExportFailed"
+
+    code: str
+
+
+class AuditExportCancelled(_ExportEvent):
+    type: ClassVar[str] = "AuditExportCancelled"

@@ -1,0 +1,314 @@
+"""Use cases on exports and reports: ask for one, follow it, give it up; and the worker's slices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tenantry.audit.events import (
+    AuditExportCancelled,
+    AuditExported,
+    AuditExportFailed,
+    AuditExportRequested,
+)
+from tenantry.audit.formats import csv_head, entries_as_csv, entries_as_json_lines
+from tenantry.audit.jobs import (
+    LOOKED_AT_A_SLICE,
+    MOST_CLAIMS,
+    MOST_OPEN,
+    MOST_PARTS,
+    MOST_TRIES,
+    PART,
+    ExportInput,
+    Format,
+    Job,
+    JobKind,
+    JobState,
+    Part,
+    ReportInput,
+)
+from tenantry.audit.model import AUDIT_EXPORT, Entry
+from tenantry.audit.reporting import Reporting
+from tenantry.audit.repository import ActivityRepository, GoneError, JobRepository, Results
+from tenantry.errors import (
+    ConflictError,
+    CorruptDataError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    UnavailableError,
+)
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.persistence import cursors
+from tenantry.persistence.keys import part
+from tenantry.runtime.inputs import parse
+from tenantry.tenancy.access import Access, Standing
+from tenantry.tenancy.caller import Caller
+
+CANCEL_TRIES: Final = 4
+"""A worker moves a job on about once a second."""
+AT_ONCE: Final = 1000
+"""Entries of one read of the log."""
+
+
+@dataclass(frozen=True)
+class JobPage:
+    items: tuple[Job, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A job, and where its result can be fetched for a few minutes, when it can."""
+
+    job: Job
+    url: str | None
+
+
+@dataclass(frozen=True)
+class ExportService:
+    access: Access
+    jobs: JobRepository
+    results: Results
+    stamp: Stamp
+
+    def request_export(self, caller: Caller, given: dict[str, Any] | None) -> Job:
+        """Start an export of the log; LimitExceededError while too many are open."""
+        asked = parse(ExportInput, given)
+        return self._request(caller, JobKind.EXPORT, asked.format, asked.span, asked.filter.named)
+
+    def request_report(self, caller: Caller, given: dict[str, Any] | None) -> Job:
+        """Start a compliance report; LimitExceededError while too many jobs are open."""
+        asked = parse(ReportInput, given)
+        return self._request(caller, JobKind.COMPLIANCE_REPORT, asked.format, asked.span, {})
+
+    def export(self, caller: Caller, job_id: str) -> Followed:
+        """How far a job is, with a link to its result while there is one."""
+        standing = self._standing(caller)
+        job = self._job(standing, job_id)
+        ready = job.key if job.is_at_hand(self.stamp.now()) else None
+        return Followed(job, self.results.link(job, ready) if ready else None)
+
+    def exports(self, caller: Caller, first: int | None, after: str | None) -> JobPage:
+        """The jobs of the caller's organisation, newest first, without links."""
+        limit = cursors.page_size(first)
+        below = part(cursors.decode(after, "job")["job"]) if after else None
+        standing = self._standing(caller)
+        found, last = self.jobs.newest(standing.tenant_id, limit, below)
+        return JobPage(tuple(found), cursors.encode({"job": last}) if last else None)
+
+    def cancel(self, caller: Caller, job_id: str) -> Job:
+        """Give a job up, also while it is worked on; ConflictError when it has ended."""
+        standing = self._standing(caller)
+        for attempt in range(CANCEL_TRIES):
+            job = self._job(standing, job_id)
+            cancelled = job.cancelled(self.stamp.now())
+            if cancelled is job:
+                break
+            event = self.stamp.event(AuditExportCancelled(**_told(job)), standing.cause(caller))
+            try:
+                self.jobs.save(job, cancelled, (event,))
+            except ConflictError:
+                if attempt == CANCEL_TRIES - 1:
+                    raise
+            else:
+                break
+        return cancelled
+
+    def _request(
+        self,
+        caller: Caller,
+        kind: JobKind,
+        format_: Format,
+        span: Callable[[datetime | None, datetime], tuple[datetime, datetime]],
+        selection: dict[str, str],
+    ) -> Job:
+        standing = self._standing(caller)
+        now, cause = self.stamp.now(), standing.cause(caller)
+        begin, end = span(standing.organization_created_at, now)
+        newest, _ = self.jobs.newest(standing.tenant_id, 4 * MOST_OPEN, None)
+        if sum(job.is_open for job in newest) >= MOST_OPEN:
+            raise LimitExceededError(f"{MOST_OPEN} exports are open; wait, or cancel one.")
+        job = Job(
+            tenant_id=standing.tenant_id,
+            job_id=self.stamp.new_id(),
+            kind=kind,
+            format=format_,
+            from_=begin,
+            to=end,
+            selection=selection,
+            requested_by=cause.actor,
+            correlation_id=cause.correlation_id,
+            request=cause.request,
+            created_at=now,
+            updated_at=now,
+        )
+        requested = AuditExportRequested(**_told(job), selection=selection)
+        self.jobs.create(job, self.stamp.event(requested, cause))
+        return job
+
+    def _standing(self, caller: Caller) -> Standing:
+        standing = self.access.standing(caller)
+        standing.require(AUDIT_EXPORT)
+        return standing
+
+    def _job(self, standing: Standing, job_id: str) -> Job:
+        try:
+            job = self.jobs.get(standing.tenant_id, part(job_id))
+        except InvalidInputError:
+            job = None
+        if job is None:
+            raise NotFoundError("There is no such export.")
+        return job
+
+
+@dataclass(frozen=True)
+class ExportWriter:
+    """Works on a job slice by slice. It may stop anywhere, and be called again, or twice at once.
+
+    What it leaves behind has the number of its claim in its name; the job names what counts.
+    """
+
+    jobs: JobRepository
+    entries: ActivityRepository
+    results: Results
+    reporting: Reporting
+    stamp: Stamp
+
+    def work(self, tenant_id: str, job_id: str) -> bool:
+        """One slice of a job; whether there is more to be done.
+
+        ConflictError when another worker has taken over: the message comes again, and finds the
+        job ended, or takes over in its turn.
+        """
+        job = self.jobs.get(tenant_id, job_id)
+        if job is None:
+            return False
+        if not job.is_open:
+            self._abandon(job)
+            return False
+        if job.tries >= MOST_TRIES:
+            self._fail(job, UnavailableError.code)
+            raise UnavailableError(f"{MOST_TRIES} tries in a row came to nothing")
+        claimed = job.claimed(self.stamp.now())
+        if claimed.claim > MOST_CLAIMS or len(job.parts) >= MOST_PARTS:
+            self._fail(job, "TOO_LARGE")
+            return False
+        self.jobs.save(job, claimed, ())
+        try:
+            return self._report(claimed) if job.kind is not JobKind.EXPORT else self._slice(claimed)
+        except GoneError:
+            self.jobs.save(claimed, claimed.begun_anew(self.stamp.now()), ())
+            return True
+        except CorruptDataError as error:
+            self._fail(claimed, error.code)
+            return False
+
+    def _slice(self, job: Job) -> bool:
+        if job.is_read:
+            return self._put_together(job)
+        before = self.results.get(job, job.tail) if job.tail else self._head(job)
+        looked, goes_on = self._read(job)
+        found = [entry for entry in looked if job.chosen.takes(entry)]
+        written = before + self._lines(job, found)
+        fields: dict[str, Any] = {
+            "position": looked[-1].position if looked else job.position,
+            "entries": job.entries + len(found),
+        }
+        if not goes_on and not job.parts:
+            key = job.object_name(f".{job.format.lower()}")
+            self.results.put(job, key, written)
+            self._finish(job, {**fields, "key": key, "size": len(written)})
+            return False
+        if len(written) >= PART or not goes_on:
+            fields |= self._part(job, written)
+        else:
+            fields["tail"] = job.object_name(".tail")
+            self.results.put(job, fields["tail"], written)
+        after = job.advanced(self.stamp.now(), **fields, is_read=not goes_on)
+        self.jobs.save(job, after, ())
+        return True
+
+    def _part(self, job: Job, written: bytes) -> dict[str, Any]:
+        """Upload `written` as the next part; what the job then knows of it."""
+        if not written:
+            return {"tail": None}
+        key = job.key or job.object_name(f".{job.format.lower()}")
+        upload_id = job.upload_id or self.results.begin(job, key)
+        etag = self.results.upload(job, key, upload_id, job.claim, written)
+        parts = (*job.parts, Part(number=job.claim, etag=etag))
+        size = job.size + len(written)
+        return {"key": key, "upload_id": upload_id, "parts": parts, "size": size, "tail": None}
+
+    def _put_together(self, job: Job) -> bool:
+        """The last step; a result that is there already is this job's own."""
+        self.results.complete(job)
+        self._finish(job, {})
+        return False
+
+    def _report(self, job: Job) -> bool:
+        report = self.reporting.report(job, self.stamp.now())
+        key = job.object_name(f".{job.format.lower()}")
+        self.results.put(job, key, report.content)
+        self._finish(job, {"key": key, "size": len(report.content), "entries": report.rows})
+        return False
+
+    def _read(self, job: Job) -> tuple[list[Entry], bool]:
+        """The next entries, oldest first, and whether there may be more."""
+        found: list[Entry] = []
+        span, index = job.span, job.chosen.index
+        months = [None] if index else list(span.months())[::-1]
+        for month in months if not span.is_empty else []:
+            while len(found) < LOOKED_AT_A_SLICE:
+                asked = min(AT_ONCE, LOOKED_AT_A_SLICE - len(found))
+                if index:
+                    some = self.entries.narrowed(
+                        job.tenant_id, *index, span, asked, oldest_first=True
+                    )
+                else:
+                    some = self.entries.month(
+                        job.tenant_id, str(month), span, asked, oldest_first=True
+                    )
+                found += some
+                if len(some) < asked:
+                    break
+                span = span.beyond(some[-1].position)
+            else:
+                return found, True
+        return found, False
+
+    def _head(self, job: Job) -> bytes:
+        return csv_head() if job.format is Format.CSV and not job.position else b""
+
+    def _lines(self, job: Job, entries: list[Entry]) -> bytes:
+        return (entries_as_csv if job.format is Format.CSV else entries_as_json_lines)(entries)
+
+    def _finish(self, job: Job, fields: dict[str, Any]) -> None:
+        done = job.done(self.stamp.now(), **fields)
+        told = AuditExported(
+            **_told(done), selection=done.selection, entries=done.entries, size=done.size
+        )
+        self.jobs.save(job, done, (self.stamp.event(told, done.cause),))
+
+    def _fail(self, job: Job, code: str) -> None:
+        failed = job.failed(self.stamp.now(), code)
+        event = self.stamp.event(
+            AuditExportFailed(**_told(job), code=code), Cause(correlation_id=job.correlation_id)
+        )
+        self.jobs.save(job, failed, (event,))
+        self._abandon(failed)
+
+    def _abandon(self, job: Job) -> None:
+        """Give up the parts of a job that came to no result."""
+        if job.upload_id and job.state is not JobState.DONE:
+            self.results.abandon(job)
+
+
+def _told(job: Job) -> dict[str, Any]:
+    return {
+        "export_id": job.job_id,
+        "kind": job.kind.value,
+        "format": job.format.value,
+        "from_time": job.from_,
+        "to_time": job.to,
+    }

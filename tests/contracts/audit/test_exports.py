@@ -1,0 +1,232 @@
+"""Exports and their results, on the fakes and on DynamoDB and S3 alike."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tenantry.audit.bootstrap.tenants import S3_SETTINGS
+from tenantry.audit.dynamodb_exports import DynamoDBJobRepository, DynamoDBPeople
+from tenantry.audit.events import AuditExportCancelled
+from tenantry.audit.jobs import JOB_KEPT, Format, Job, JobKind, JobState, Part
+from tenantry.audit.repository import GoneError, JobRepository, People, Person, Results, Staff
+from tenantry.audit.s3 import S3Results
+from tenantry.errors import ConflictError, NotFoundError
+from tenantry.messaging.event import Actor, Event
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.persistence.keys import member_key, organization_key
+from tenantry.persistence.table import Table
+from tests.support.clock import START
+from tests.support.fakes.audit import InMemoryJobs, InMemoryResults, KnownPeople
+from tests.support.ministack import MiniStack
+from tests.support.tables import items
+
+PART = b"x" * (5 * 1024 * 1024)
+
+
+def job(number: int = 1, tenant_id: str = "t-1", **more: Any) -> Job:
+    return Job(
+        **{
+            "tenant_id": tenant_id,
+            "job_id": f"j-{number:03}",
+            "kind": JobKind.EXPORT,
+            "format": Format.CSV,
+            "from_": START,
+            "to": START + timedelta(days=1),
+            "selection": {"actor_id": "ada"},
+            "requested_by": Actor(id="ada", role="OWNER"),
+            "created_at": START,
+            "updated_at": START,
+            **more,
+        }
+    )
+
+
+@pytest.fixture(params=["in-memory", "dynamodb"])
+def jobs(request: pytest.FixtureRequest) -> JobRepository:
+    if request.param == "in-memory":
+        return InMemoryJobs()
+    table = request.getfixturevalue("tenant_table")
+    return DynamoDBJobRepository(lambda _tenant: table)
+
+
+@pytest.fixture(params=["in-memory", "s3"])
+def results(request: pytest.FixtureRequest) -> Results:
+    if request.param == "in-memory":
+        return InMemoryResults()
+    # moto does not know an upload that is gone.
+    cloud: MiniStack = request.getfixturevalue("ministack")
+    s3 = cloud.client("s3", **S3_SETTINGS)
+    bucket = f"exports-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": cloud.region})
+    return S3Results(lambda _tenant: s3, bucket)
+
+
+@pytest.fixture
+def event(stamp: Stamp) -> Callable[[Job], Event]:
+    def of(job: Job) -> Event:
+        told = AuditExportCancelled(
+            export_id=job.job_id, kind="EXPORT", format="CSV", from_time=job.from_, to_time=job.to
+        )
+        return stamp.event(told, Cause())
+
+    return of
+
+
+def test_a_job_is_read_as_it_was_stored(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
+    jobs.create(job(), event(job()))
+
+    assert jobs.get("t-1", "j-001") == job()
+    assert jobs.get("t-1", "j-002") is None
+    assert jobs.get("t-2", "j-001") is None
+    with pytest.raises(ConflictError):
+        jobs.create(job(), event(job()))
+
+
+def test_a_job_moves_on_once(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
+    jobs.create(job(), event(job()))
+    claimed = job().claimed(START)
+    jobs.save(job(), claimed, ())
+
+    with pytest.raises(ConflictError):
+        jobs.save(job(), job().claimed(START), ())
+
+    part = Part(number=1, etag="e")
+    moved = claimed.advanced(START, position="2026-03-02T10:00:00.000000Z#e", parts=(part,))
+    jobs.save(claimed, moved, ())
+    assert jobs.get("t-1", "j-001") == moved
+    anew = moved.begun_anew(START)
+    jobs.save(moved, anew, ())
+    assert jobs.get("t-1", "j-001") == anew
+    done = anew.done(START, key="t-1/j-001/00001.csv", entries=3, size=9)
+    jobs.save(anew, done, (event(done),))
+    assert jobs.get("t-1", "j-001") == done
+
+
+def test_jobs_are_listed_newest_first(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
+    for number in (1, 3, 2):
+        jobs.create(job(number), event(job(number)))
+        jobs.create(job(number, "t-2"), event(job(number)))
+
+    found, last = jobs.newest("t-1", 2, None)
+    assert ([each.job_id for each in found], last) == (["j-003", "j-002"], "j-002")
+    found, last = jobs.newest("t-1", 2, last)
+    assert ([each.job_id for each in found], last) == (["j-001"], None)
+
+
+def test_a_job_that_has_ended_is_purged_in_its_time(
+    tenant_table: Table, event: Callable[[Job], Event]
+) -> None:
+    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    jobs.create(job(), event(job()))
+    [open_] = items(tenant_table._client, tenant_table.name)
+    assert "purge_at" not in open_
+
+    cancelled = job().cancelled(START)
+    jobs.save(job(), cancelled, (event(cancelled),))
+
+    [ended] = items(tenant_table._client, tenant_table.name)
+    assert int(ended["purge_at"]["N"]) == int((START + JOB_KEPT).timestamp())
+    assert ended["PK"]["S"] == "ORG#t-1#EXPORTS"
+
+
+def test_what_was_put_is_found(results: Results) -> None:
+    results.put(job(), "t-1/j-001/00001.tail", b"some")
+
+    assert results.get(job(), "t-1/j-001/00001.tail") == b"some"
+    with pytest.raises(GoneError):
+        results.get(job(), "t-1/j-001/00002.tail")
+
+
+def uploaded(results: Results, *contents: bytes) -> Job:
+    """A job whose parts have been uploaded, and others of claims that lost."""
+    key = "t-1/j-001/00001.csv"
+    upload_id = results.begin(job(), key)
+    parts = []
+    for number, content in enumerate(contents, 1):
+        results.upload(job(), key, upload_id, 2 * number + 1, b"of a claim that lost")
+        etag = results.upload(job(), key, upload_id, 2 * number, content)
+        parts.append(Part(number=2 * number, etag=etag))
+    return job(key=key, upload_id=upload_id, parts=tuple(parts), state=JobState.RUNNING)
+
+
+def test_parts_are_put_together_and_others_left_out(results: Results) -> None:
+    whole = uploaded(results, PART, b"end")
+
+    results.complete(whole)
+
+    assert results.get(whole, str(whole.key)) == PART + b"end"
+
+
+def test_putting_together_a_second_time_finds_its_own_work(results: Results) -> None:
+    whole = uploaded(results, b"all")
+
+    results.complete(whole)
+    results.complete(whole)
+
+    assert results.get(whole, str(whole.key)) == b"all"
+
+
+def test_parts_that_are_gone_are_not_put_together(results: Results) -> None:
+    whole = uploaded(results, b"all")
+    results.abandon(whole)
+    results.abandon(whole)
+
+    with pytest.raises(GoneError):
+        results.complete(whole)
+    with pytest.raises(GoneError):
+        results.upload(whole, str(whole.key), str(whole.upload_id), 9, b"more")
+
+
+@pytest.fixture(params=["in-memory", "dynamodb"])
+def people(request: pytest.FixtureRequest) -> People:
+    """An organisation of five, one of whom was removed."""
+    roles = ("OWNER", "ADMIN", "MEMBER", "VIEWER", "MEMBER")
+    if request.param == "in-memory":
+        found = tuple(
+            Person(f"u-{n}", role, "ACTIVE", ("x:y",) if n == 2 else (), START, f"Name {n}")
+            for n, role in enumerate(roles)
+            if n != 4
+        )
+        return KnownPeople({"t-1": Staff("Acme", found)})
+    table: Table = request.getfixturevalue("platform_table")
+    table.put({**organization_key("t-1"), "name": "Acme"})
+    for n, role in enumerate(roles):
+        table.put(
+            {
+                **member_key("t-1", f"u-{n}"),
+                "entity_id": f"u-{n}",
+                "role": role,
+                "status": "REMOVED" if n == 4 else "ACTIVE",
+                "created_at": START.isoformat(),
+                "name": f"Name {n}",
+                **({"extra_permissions": ["x:y"]} if n == 2 else {}),
+            }
+        )
+    return DynamoDBPeople(table)
+
+
+def test_those_who_have_access_are_listed(people: People) -> None:
+    staff = people.staff("t-1", 10)
+
+    assert (staff.name, staff.is_cut) == ("Acme", False)
+    assert [(p.user_id, p.role) for p in staff.people] == [
+        ("u-0", "OWNER"),
+        ("u-1", "ADMIN"),
+        ("u-2", "MEMBER"),
+        ("u-3", "VIEWER"),
+    ]
+    assert staff.people[2] == Person("u-2", "MEMBER", "ACTIVE", ("x:y",), START, "Name 2")
+
+
+def test_a_long_list_of_people_is_cut_and_said_to_be(people: People) -> None:
+    staff = people.staff("t-1", 3)
+
+    assert ([p.user_id for p in staff.people], staff.is_cut) == (["u-0", "u-1", "u-2"], True)
+
+
+def test_without_the_organisation_there_is_nobody_to_list(platform_table: Table) -> None:
+    with pytest.raises(NotFoundError):
+        DynamoDBPeople(platform_table).staff("t-9", 10)
