@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
-from tenantry.bootstrap import CONFIG
+from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
 from tenantry.runtime.observability import metrics
@@ -56,25 +56,25 @@ def moto(aws_environment: None) -> Iterator[None]:
 @pytest.fixture
 def platform_table(moto: None) -> Table:
     """An empty platform table on moto."""
-    return fresh_table(boto3.client("dynamodb", config=CONFIG), "platform")
+    return fresh_table(boto3.client("dynamodb", config=SINGLE_ATTEMPT), "platform")
 
 
 @pytest.fixture
 def tenant_table(moto: None) -> Table:
     """An empty tenant table on moto."""
-    return fresh_table(boto3.client("dynamodb", config=CONFIG), "tenant")
+    return fresh_table(boto3.client("dynamodb", config=SINGLE_ATTEMPT), "tenant")
 
 
 @pytest.fixture
 def audit_table(moto: None) -> Table:
     """An empty audit table on moto."""
-    return fresh_table(boto3.client("dynamodb", config=CONFIG), "audit")
+    return fresh_table(boto3.client("dynamodb", config=SINGLE_ATTEMPT), "audit")
 
 
 @pytest.fixture
 def legacy_table(moto: None) -> str:
     """The name of an empty table of a legacy system's users on moto."""
-    return create_table(boto3.client("dynamodb", config=CONFIG), "legacy")
+    return create_table(boto3.client("dynamodb", config=SINGLE_ATTEMPT), "legacy")
 
 
 @pytest.fixture(scope="session")

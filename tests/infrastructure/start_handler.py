@@ -10,6 +10,7 @@ import importlib
 import importlib.machinery
 import inspect
 import json
+import re
 import sys
 from typing import Any
 
@@ -18,6 +19,8 @@ sys.path[:0] = folders
 
 compiled: list[str] = []
 opened: list[str] = []
+texts: list[tuple[str, str]] = []
+patterns: list[str] = []
 _compile = importlib.machinery.SourceFileLoader.source_to_code
 
 
@@ -26,13 +29,28 @@ def _noting_compile(self: Any, data: Any, path: Any, **options: Any) -> Any:
     return _compile(self, data, path, **options)
 
 
-def _noting_open(event: str, arguments: tuple[Any, ...]) -> None:
+def _noting(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open" and "/botocore/data/" in str(arguments[0]):
         opened.append(str(arguments[0]))
+    elif event == "compile" and isinstance(arguments[0], str | bytes):
+        text = arguments[0] if isinstance(arguments[0], str) else arguments[0].decode()
+        texts.append((sys._getframe(1).f_globals["__name__"], text))
+
+
+parser: Any = vars(re)["_parser"]
+_parse = parser.parse
+
+
+def _noting_pattern(pattern: Any, *options: Any) -> Any:
+    patterns.append(str(pattern))
+    return _parse(pattern, *options)
+
+
+parser.parse = _noting_pattern
 
 
 importlib.machinery.SourceFileLoader.source_to_code = _noting_compile  # type: ignore[method-assign]
-sys.addaudithook(_noting_open)
+sys.addaudithook(_noting)
 
 module_name, _, function = handler.rpartition(".")
 module = importlib.import_module(module_name)
@@ -51,6 +69,8 @@ sys.stdout.write(
         {
             "callable": callable(getattr(module, function)),
             "compiled": [path for path in compiled if any(path.startswith(f) for f in folders)],
+            "texts": texts,
+            "patterns": patterns,
             "models": sorted(
                 {
                     path.split("/botocore/data/")[1].split("/")[0]

@@ -2,8 +2,10 @@
 the path, its bytecode taken as it is. `make infrastructure` builds it first."""
 
 import json
+import marshal
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import precomputed
 from tools.artifact import faults
 from tools.templates import Function, functions, load
 
@@ -30,6 +33,9 @@ LARGEST_UNPACKED = 45 * 1024 * 1024
 # Variables that the template computes and for which not every word will do.
 _GIVEN = {"POWERTOOLS_LOG_LEVEL": "INFO", "LEGACY_DIRECTORY": "table"}
 
+# They compile functions of their own, and reach the builtin where nothing else is looked up.
+_COMPILE_THEMSELVES = {"six", "botocore.vendored.six", "typing_inspection.typing_objects"}
+
 FUNCTIONS = {function.name: function for function in functions(ROOT / "template.yaml")}
 every_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
 
@@ -40,6 +46,8 @@ class Start:
 
     callable: bool
     compiled: list[str]
+    texts: list[tuple[str, str]]
+    patterns: list[str]
     models: list[str]
     modules: list[str]
     files: dict[str, str]
@@ -70,8 +78,14 @@ def built(folder: Path) -> dict[str, Function]:
 @cache
 def started(function: Function) -> Start:
     """The function's handler, started in a process that knows nothing but what Lambda unpacks."""
-    folders = [function.code, *(layer / "python" for layer in function.layers)]
     before = _files(function)
+    start = _start(function, [layer / "python" for layer in function.layers])
+    assert _files(function) == before, "a start wrote into what Lambda keeps read-only"
+    return start
+
+
+def _start(function: Function, layers: list[Path]) -> Start:
+    folders = [function.code, *layers]
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(START_HANDLER), function.handler, *map(str, folders)],
         env=_environment(function),
@@ -81,7 +95,6 @@ def started(function: Function) -> Start:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert _files(function) == before, "a start wrote into what Lambda keeps read-only"
     return Start(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -128,6 +141,47 @@ def test_its_handler_starts_with_what_the_template_tells_it(unpacked: Path, name
 @every_function
 def test_no_module_is_compiled_at_its_start(unpacked: Path, name: str) -> None:
     assert started(built(unpacked)[name]).compiled == []
+
+
+@every_function
+def test_no_text_and_no_pattern_is_compiled_at_its_start(unpacked: Path, name: str) -> None:
+    """But the patterns of its own routes, which are few."""
+    start = started(built(unpacked)[name])
+
+    assert {module for module, _ in start.texts} <= _COMPILE_THEMSELVES
+    assert [pattern for pattern in start.patterns if not pattern.startswith("^/")] == []
+
+
+def test_without_the_table_all_is_compiled_as_ever(unpacked: Path, tmp_path: Path) -> None:
+    function = built(unpacked)["Organizations/ApiFunction"]
+    layers = []
+    for layer in function.layers:
+        layers.append(tmp_path / layer.name)
+        shutil.copytree(layer / "python", layers[-1])
+        (layers[-1] / precomputed.TABLE).unlink(missing_ok=True)
+
+    start = _start(function, layers)
+
+    assert start.callable
+    assert len([module for module, _ in start.texts if module not in _COMPILE_THEMSELVES]) > 100
+    assert len(start.patterns) > 50
+
+
+def test_the_table_holds_what_python_would_compile(unpacked: Path) -> None:
+    built_for, patterns, codes = precomputed.read(
+        str(unpacked / "TenantryLayer" / "python" / precomputed.TABLE)
+    )
+
+    assert built_for == precomputed.FOR
+    assert len(patterns) > 100
+    assert len(codes) > 200
+    compiler: Any = vars(re)["_compiler"]
+    for (pattern, flags), compiled in patterns.items():
+        looked_up = precomputed.pattern_of(pattern, compiled)
+        assert looked_up == compiler.compile(pattern, flags)
+        assert looked_up.groupindex == re.compile(pattern, flags).groupindex
+    for (source, mode), code in codes.items():
+        assert marshal.loads(code) == compile(source, "<string>", mode)
 
 
 @every_function

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from localcloud.place import ACCOUNT_ID, REGION, Place, free_port
 from localcloud.process import is_ready, log_tail
-from tenantry.bootstrap import CONFIG
+from tenantry.bootstrap import CONFIG, SINGLE_ATTEMPT
 
 _ROOT = Path(__file__).parents[2]
 _READY_WITHIN = 60
@@ -74,7 +74,7 @@ class MiniStack:
             service,
             endpoint_url=self.endpoint,
             region_name=self.region,
-            config=CONFIG.merge(
+            config=(SINGLE_ATTEMPT if service == "dynamodb" else CONFIG).merge(
                 Config(**{"max_pool_connections": 80, "read_timeout": 20, **config})
             ),
             **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),

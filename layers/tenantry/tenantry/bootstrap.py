@@ -38,7 +38,8 @@ def settings() -> Settings:
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb", config=CONFIG)
+    """For `Table`s, which try again by themselves."""
+    return boto3.client("dynamodb", config=SINGLE_ATTEMPT)
 
 
 @cache

@@ -132,7 +132,7 @@ def table(legacy_table: str) -> DynamoDBLegacyDirectory:
     hashed = bcrypt.hashpw(b"old secret", bcrypt.gensalt(4)).decode()
     item = {"email": ADA.email, "name": "Ada", "locale": "de", "password_hash": hashed}
     client.put_item(TableName=legacy_table, Item={n: {"S": v} for n, v in item.items()})
-    return DynamoDBLegacyDirectory(client, legacy_table)
+    return DynamoDBLegacyDirectory(Table(client, legacy_table))
 
 
 @pytest.fixture(params=["in memory", "table", "http"])

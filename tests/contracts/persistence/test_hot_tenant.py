@@ -20,7 +20,7 @@ import boto3
 import botocore.endpoint
 import pytest
 
-from tenantry.bootstrap import CONFIG
+from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.errors import UnavailableError
 from tenantry.persistence import keys
 from tenantry.persistence.keys import organization_key
@@ -88,7 +88,7 @@ def hammer(writes: int, storm: str | None) -> Result:
     """Writes from 32 threads over one client, 80 % of them of one tenant."""
     waits, dice = Waits(), random.Random(SEED)
     partitions = Partitions(waits, storm)
-    client = boto3.client("dynamodb", config=CONFIG, endpoint_url="http://127.0.0.1:9")
+    client = boto3.client("dynamodb", config=SINGLE_ATTEMPT, endpoint_url="http://127.0.0.1:9")
     table = Table(client, "table", sleep=waits.add)
     names = [HOT if dice.random() < 0.8 else f"t-{1 + n % (TENANTS - 1)}" for n in range(writes)]
     result = Result(defaultdict(list), Counter(), partitions)

@@ -7,7 +7,7 @@ import boto3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenantry.bootstrap import CONFIG
+from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.items import Item
 from tenantry.persistence.table import ConditionFailedError, Table
@@ -165,7 +165,7 @@ def _outcome(work: Work, table: Table) -> Any:
 @given(st.lists(works, min_size=1, max_size=40))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_table_in_memory_answers_as_dynamodb(moto: None, asked: list[Work]) -> None:
-    real = fresh_table(boto3.client("dynamodb", config=CONFIG), "platform")
+    real = fresh_table(boto3.client("dynamodb", config=SINGLE_ATTEMPT), "platform")
     fake = InMemoryTable()
 
     for work in asked:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from functions.organizations import api as organizations_api
-from tenantry.bootstrap import CONFIG
+from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.persistence.keys import organization_pk
 from tests.integration.audit.conftest import Audit, bodies, envelope
 from tests.support.invocations import appsync_event, wire
@@ -61,7 +61,7 @@ def tenants() -> Iterator[Audit]:
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        client = boto3.client("dynamodb", config=CONFIG)
+        client = boto3.client("dynamodb", config=SINGLE_ATTEMPT)
         made = Audit(fresh_table(client, "platform"), fresh_table(client, "audit"))
         wire(
             patch,

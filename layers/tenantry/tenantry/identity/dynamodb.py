@@ -7,7 +7,7 @@ ORG#<id> ORGANIZATION, MEMBER#<sub>  read only, and only to show a person their 
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -16,7 +16,7 @@ from tenantry.identity.model import LegacyUser, Membership, Profile, Wishes
 from tenantry.identity.passwords import pretend, verified
 from tenantry.identity.repository import Kept, Overview
 from tenantry.messaging.event import Event
-from tenantry.persistence.items import Item, from_wire
+from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
     Key,
     key,
@@ -32,7 +32,7 @@ from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
+    pass
 
 
 class DynamoDBProfileRepository:
@@ -111,8 +111,7 @@ class DynamoDBLegacyDirectory:
     An unknown address takes as long as a wrong password: a hash is verified for it too.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
+    def __init__(self, table: Table) -> None:
         self._table = table
 
     def sign_in(self, email: str, password: str) -> LegacyUser | None:
@@ -134,10 +133,9 @@ class DynamoDBLegacyDirectory:
         from tenantry.errors import UnavailableError
 
         try:
-            found: Any = self._client.get_item(TableName=self._table, Key={"email": {"S": email}})
+            return self._table.get({"email": email})
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("The older system's table does not answer.") from error
-        return from_wire(found["Item"]) if "Item" in found else None
 
 
 def _current(item: Item | None, now: datetime) -> Item | None:

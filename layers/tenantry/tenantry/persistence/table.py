@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
 _BATCH_GET = 100
 _ATTEMPTS = 8
+"""Of a request that the table is too busy for; the waits between them are 3.3 seconds at most."""
+_UNANSWERED = 4
+"""Attempts without any answer, each as long as the client waits for one."""
+_SERVER_ERROR = 500
 _NONE = "None"
 _CANCELED = "TransactionCanceledException"
 _CONDITION = "ConditionalCheckFailed"
@@ -78,17 +82,24 @@ class Page:
 
 
 class Table:
-    """One table; `sleep` and `jitter` are the waits between attempts, injected for tests."""
+    """One table, over a client that makes one attempt: the attempts are counted here alone.
+
+    A client that tried again too would multiply them, and its waits of seconds with ours.
+    `unanswered` is how many attempts may go without an answer; `sleep` and `jitter` are the waits
+    between attempts, injected for tests.
+    """
 
     def __init__(
         self,
         client: "DynamoDBClient",
         name: str,
+        unanswered: int = _UNANSWERED,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._client: Any = client
         self.name = name
+        self._unanswered = unanswered
         self._sleep = sleep
         self._jitter = jitter
 
@@ -363,10 +374,11 @@ class Table:
             pending = left
 
     def _retried(self, call: Callable[..., Any], **request: Any) -> Any:
-        """`call`, tried again with growing jittered waits while the table says it is busy.
+        """`call`, tried again with growing jittered waits while the table is busy or not heard.
 
-        UnavailableError when it stays busy, or cannot be reached at all.
+        UnavailableError when that does not pass.
         """
+        left = self._unanswered
         for _ in self._attempts():
             try:
                 return call(**request)
@@ -374,7 +386,10 @@ class Table:
                 if not _passes(error):
                     raise
             except (ConnectionError, HTTPClientError) as error:
-                raise UnavailableError("The data cannot be reached; try again later.") from error
+                left -= 1
+                if not left:
+                    unreached = "The data cannot be reached; try again later."
+                    raise UnavailableError(unreached) from error
         raise UnavailableError("The data is busy right now; try again in a moment.")
 
     def _attempts(self) -> Iterator[int]:
@@ -456,7 +471,8 @@ def _passes(error: ClientError) -> bool:
     """Whether the refusal is of the moment, so that the same request may be taken later."""
     code = error.response["Error"]["Code"]
     if code != _CANCELED:
-        return code in _BUSY
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return code in _BUSY or status >= _SERVER_ERROR
     codes = {reason["Code"] for reason in _reasons(error)} - {_NONE}
     return bool(codes) and codes <= _PASSING
 

@@ -7,7 +7,7 @@ import boto3
 
 from tenantry.audit.dynamodb import DynamoDBActivityRepository, DynamoDBPeopleNames
 from tenantry.audit.service import ActivityService, AuditLogService
-from tenantry.bootstrap import CONFIG, platform_table, settings
+from tenantry.bootstrap import CONFIG, SINGLE_ATTEMPT, platform_table, settings
 from tenantry.organizations.bootstrap import access
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
@@ -56,7 +56,7 @@ def audit_log_service() -> AuditLogService:
 def _connect(credentials: dict[str, str]) -> "DynamoDBClient":
     return boto3.client(
         "dynamodb",
-        config=CONFIG,
+        config=SINGLE_ATTEMPT,
         aws_access_key_id=credentials["aws_access_key_id"],
         aws_secret_access_key=credentials["aws_secret_access_key"],
         aws_session_token=credentials["aws_session_token"],
