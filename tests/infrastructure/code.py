@@ -115,9 +115,6 @@ def actions_of(tree: ast.AST) -> Iterator[str]:
         match node:
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _OPERATIONS:
                 yield _OPERATIONS[name]
-            case ast.Call(func=ast.Attribute(attr="get_paginator"), args=[ast.Constant(value=of)]):
-                if of in _OPERATIONS:
-                    yield _OPERATIONS[str(of)]
 
 
 def _is_table(receiver: ast.expr) -> bool:

@@ -75,8 +75,7 @@ class Redrive:
         """The bucket of stream failures by its name, with how many objects wait there."""
         if self.bucket:
             return {self.bucket: len(self._objects(self.bucket))}
-        pages = self.aws("s3").get_paginator("list_buckets").paginate()
-        names = (bucket["Name"] for page in pages for bucket in page.get("Buckets", []))
+        names = (bucket["Name"] for bucket in self.aws("s3").list_buckets()["Buckets"])
         wanted = f"{self.prefix}-{BUCKET}-"  # the stack has the prefix's name
         return {name: len(self._objects(name)) for name in names if name.startswith(wanted)}
 
@@ -128,10 +127,14 @@ class Redrive:
         return self._deliver_again
 
     def _all_queues(self) -> Iterator[str]:
-        own = f"{self.prefix}-"
-        pages = self.aws("sqs").get_paginator("list_queues").paginate(QueueNamePrefix=own)
-        for page in pages:
+        """Page by page: the models that functions ship describe no paginators."""
+        asked: dict[str, Any] = {"QueueNamePrefix": f"{self.prefix}-", "MaxResults": 1000}
+        while True:
+            page = self.aws("sqs").list_queues(**asked)
             yield from page.get("QueueUrls", [])
+            if "NextToken" not in page:
+                return
+            asked["NextToken"] = page["NextToken"]
 
     def _dead_letters_of(self, url: str) -> str:
         """The name of the queue's dead-letter queue, read from the queue itself: the local cloud
@@ -191,8 +194,14 @@ class Redrive:
             raise NoWayBackError(f"the publisher failed: {said[:200]!r}")
 
     def _objects(self, bucket: str) -> list[str]:
-        pages = self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+        found: list[str] = []
+        asked: dict[str, Any] = {"Bucket": bucket}
+        while True:
+            page = self.aws("s3").list_objects_v2(**asked)
+            found += [each["Key"] for each in page.get("Contents", [])]
+            if not page.get("IsTruncated"):
+                return found
+            asked["ContinuationToken"] = page["NextContinuationToken"]
 
     def _waiting(self, url: str) -> int:
         answer = self.aws("sqs").get_queue_attributes(

@@ -1,0 +1,1 @@
+"""`tenantry`: the operators' command line, through the product's public doors."""

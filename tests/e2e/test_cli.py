@@ -1,0 +1,130 @@
+"""The operators' command line against the deployed product, with no AWS credentials."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.client import Product
+from tests.e2e.conftest import PASSWORD, People, Person
+
+ROOT = Path(__file__).parents[2]
+
+
+class Cli:
+    """Runs `tenantry`, with a configuration folder of its own; `last` is how it went."""
+
+    def __init__(self, home: Path, product: Product) -> None:
+        outputs = home / "outputs.json"
+        outputs.write_text(json.dumps(dict(product.outputs)))
+        self._environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "TENANTRY_HOME": str(home / "config"),
+            "TENANTRY_OUTPUTS": str(outputs),
+            "TENANTRY_PASSWORD": PASSWORD,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def __call__(self, *words: str, ends: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "tenantry_cli", *words],
+            env=self._environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == ends, (done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self("--json", *words))
+
+    def login(self, person: Person) -> None:
+        self("login", "--email", person.email)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, product: Product) -> Cli:
+    return Cli(tmp_path, product)
+
+
+@pytest.fixture(scope="module")
+def owner(people: People) -> Person:
+    return people.owner("Commanding")
+
+
+@pytest.fixture(scope="module")
+def operator(people: People) -> Person:
+    return people.operator()
+
+
+@pytest.fixture
+def dead(aws: Callable[[str], Any], product: Product) -> Iterator[str]:
+    """The name of a queue of dead letters in which one waits that was received too often."""
+    sqs, name = aws("sqs"), f"{product.outputs['Prefix']}-audit-record-events-dead-letters"
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"no": "event"}))
+    yield name
+    sqs.purge_queue(QueueUrl=url)
+
+
+def test_who_has_not_signed_in_is_told_how(cli: Cli) -> None:
+    assert "tenantry login" in cli("whoami", ends=3)
+
+
+def test_a_wrong_password_is_refused(cli: Cli, people: People) -> None:
+    assert "NotAuthorizedException" in cli("login", "--email", people.address("nobody"), ends=1)
+
+
+def test_an_owner_signs_in_looks_and_signs_out(cli: Cli, owner: Person) -> None:
+    cli.login(owner)
+
+    [who] = cli.json("whoami")
+    assert (who["email"], who["role"], who["operator"]) == (owner.email, "OWNER", False)
+    assert "OrganizationCreated" in cli("events", "tail", "--no-follow")
+    assert "FORBIDDEN" in cli("queues", "list", ends=1)
+    assert all(finding["well"] is not False for finding in cli.json("doctor"))
+
+    cli("logout")
+    cli("whoami", ends=3)
+
+
+def test_an_operator_sends_back_what_was_given_up(cli: Cli, operator: Person, dead: str) -> None:
+    cli.login(operator)
+    waiting = {place["name"]: place["waiting"] for place in cli.json("queues", "list")}
+    assert waiting[dead] == 1
+    assert dead in cli("doctor", ends=1)
+
+    shown = cli.json("queues", "redrive", dead, "--dry-run")
+    assert [place["name"] for place in shown] == [dead]
+    [moved] = cli.json("queues", "redrive", dead)
+
+    assert (moved["moved"], moved["stayed"]) == (1, 0)
+    assert cli.json("queues", "redrive", dead) == []
+
+
+def test_words_that_are_off_are_told(cli: Cli) -> None:
+    cli("queues", "redrive", ends=2)
+    cli("nonsense", ends=2)
+    assert "profiles add" in cli("--profile", "prod", "whoami", ends=2)
+
+
+def test_a_deployment_is_added_by_its_stacks_outputs(
+    cli: Cli, tmp_path: Path, owner: Person, product: Product
+) -> None:
+    described = tmp_path / "stack.json"
+    outputs = [{"OutputKey": k, "OutputValue": v} for k, v in product.outputs.items()]
+    described.write_text(json.dumps({"Stacks": [{"Outputs": outputs}]}))
+    cli("profiles", "add", "prod", "--outputs", str(described))
+    cli("--profile", "prod", "login", "--email", owner.email)
+
+    listed = {row["profile"]: row["signed in"] for row in cli.json("profiles", "list")}
+
+    assert listed == {"local": False, "prod": True}
