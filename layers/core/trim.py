@@ -172,6 +172,8 @@ def _without_prose(path: Path) -> dict[str, Any]:
         return {k: v for k, v in pairs if not (k == "documentation" and isinstance(v, str))}
 
     model: dict[str, Any] = json.loads(path.read_text(), object_pairs_hook=kept)
+    for parameter in model.get("clientContextParams", {}).values():
+        parameter["documentation"] = ""  # botocore reads it, whatever it says
     path.write_text(json.dumps(model, separators=(",", ":")))
     return model
 

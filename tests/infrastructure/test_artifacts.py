@@ -249,3 +249,30 @@ def _actions(node: Any) -> Iterator[str]:
         case list():
             for value in node:
                 yield from _actions(value)
+
+
+_CALL_EACH = """
+import sys
+sys.path[:0] = [sys.argv[1]]
+import boto3
+for service in sys.argv[2:]:
+    client = boto3.client(service)
+    operation = client.meta.method_to_api_mapping[sorted(client.meta.method_to_api_mapping)[0]]
+    model = client.meta.service_model.operation_model(operation)
+    client._resolve_endpoint_ruleset(model, {}, {"client_region": "eu-central-1"})
+"""
+
+
+def test_every_model_that_ships_says_where_its_calls_go(unpacked: Path) -> None:
+    """botocore reads of a model, at the first call, what a client's making does not look at."""
+    core = unpacked / "CoreLayer" / "python"
+    services = (ROOT / "layers" / "core" / "services.txt").read_text().split()
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _CALL_EACH, str(core), *services],
+        env={"AWS_DEFAULT_REGION": "eu-central-1", "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
