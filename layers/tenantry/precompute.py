@@ -76,7 +76,7 @@ def note_codes() -> None:
 
 
 def start() -> None:
-    """What starts do: import the product's modules, make a client, have a request answered."""
+    """What starts do: import the product's modules, make clients, have a request answered."""
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver, AppSyncResolver
 
     import tenantry
@@ -99,12 +99,13 @@ def _ask() -> None:
         def stream(self, **_: Any) -> list[bytes]:
             return [b'{"TableNames": []}']
 
-    client = boto3.client(
-        "dynamodb",
+    session = boto3.Session(
         region_name="eu-central-1",
         aws_access_key_id="nobody",
         aws_secret_access_key="nothing",  # noqa: S106 - signs a request that is not sent
     )
+    session.client("s3")  # which brings more than others do
+    client = session.client("dynamodb")
     headers = {"content-type": "application/x-amz-json-1.0"}
     client.meta.events.register(
         "before-send", lambda **_: answers("https://nowhere.example", 200, headers, Body())
