@@ -99,6 +99,11 @@ def asynchronous_without_dead_letters(template: Template) -> Iterator[str]:
     for logical_id, each in _targets(template):
         if not _dead(each):
             yield f"{template.name}.{logical_id} has a target without dead letters"
+    functions = {name for name, _ in template.functions()}
+    for logical_id, each in _targets(template):
+        called = target(each.get("Arn"))
+        if called in functions and not gives_up_to(template, called):
+            yield f"{template.name}.{logical_id} calls a function whose failures are not kept"
     queues = {name for name, _ in template.properties("AWS::SQS::Queue")}
     for logical_id, mapping in template.properties("AWS::Lambda::EventSourceMapping"):
         kept = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
@@ -107,6 +112,15 @@ def asynchronous_without_dead_letters(template: Template) -> Iterator[str]:
     for logical_id, function in template.functions():
         if "Events" in function:
             yield f"{template.name}.{logical_id} is called by an event of SAM's, beside these rules"
+
+
+def gives_up_to(template: Template, function: str) -> str | None:
+    """Where Lambda sends an asynchronous call of a function that failed to the end."""
+    for _, config in template.properties("AWS::Lambda::EventInvokeConfig"):
+        if target(config["FunctionName"]) == function:
+            kept = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            return target(kept) or None
+    return None
 
 
 def mappings_that_fail_whole_batches(template: Template) -> Iterator[str]:

@@ -17,7 +17,10 @@ from tests.infrastructure import code, rules
 from tests.infrastructure.templates import ROOT, Json, Template, target, templates, walk
 
 # AppSync knows these without their being declared.
-SCALARS = "scalar AWSDateTime scalar AWSEmail scalar AWSJSON scalar AWSURL scalar AWSTimestamp\n"
+SCALARS = "".join(
+    f"scalar {name}\n"
+    for name in ("AWSDate", "AWSDateTime", "AWSEmail", "AWSJSON", "AWSURL", "AWSTimestamp")
+)
 SCHEMA = build_schema(SCALARS + (ROOT / "schema.graphql").read_text())
 OPENAPI: Json = yaml.safe_load((ROOT / "openapi.yaml").read_text())
 TEMPLATES = templates()

@@ -151,6 +151,18 @@ Resources:
       Dimensions: [{Name: service, Value: %s}]
       AlarmActions: [%s]
 """
+SCHEDULE = """
+Resources:
+  Dead: {Type: AWS::SQS::Queue, Properties: {}}
+  F: {Type: AWS::Serverless::Function, Properties: {}}
+  R:
+    Type: AWS::Events::Rule
+    Properties:
+      Targets: [{Arn: !GetAtt F.Arn, DeadLetterConfig: {Arn: !GetAtt Dead.Arn}}]
+  C:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties: {FunctionName: !Ref F, DestinationConfig: {%s}}
+"""
 BUCKET = """
 Resources:
   StreamFailures: {Type: AWS::S3::Bucket, Properties: {BucketEncryption: {KMSMasterKeyID: key}}}
@@ -237,6 +249,11 @@ SAMPLES: list[tuple[Rule, str, list[str]]] = [
         [RULE % ", DeadLetterConfig: {}"],
     ),
     (rules.asynchronous_without_dead_letters, STREAM % "Destination: bucket", [STREAM % ""]),
+    (
+        rules.asynchronous_without_dead_letters,
+        SCHEDULE % "OnFailure: {Destination: !GetAtt Dead.Arn}",
+        [SCHEDULE % "", (SCHEDULE % "").replace("EventInvokeConfig", "Alias")],
+    ),
     (
         rules.mappings_that_fail_whole_batches,
         QUEUE % (60, 5, "key", "ReportBatchItemFailures", "topic"),

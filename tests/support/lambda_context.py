@@ -12,6 +12,7 @@ class _Context:
     function_name: str
     memory_limit_in_mb: int = 512
     function_version: str = "$LATEST"
+    remaining_ms: int = 5_000
 
     @property
     def invoked_function_arn(self) -> str:
@@ -22,12 +23,13 @@ class _Context:
         return f"/aws/lambda/{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 5_000
+        return self.remaining_ms
 
 
 def lambda_context(
     request_id: str = "5f6f0a1e-0000-4000-8000-000000000001",
     function_name: str = "tenantry-test",
+    remaining_ms: int = 5_000,
 ) -> LambdaContext:
     """A context with just what handlers and Powertools read."""
-    return cast("LambdaContext", _Context(request_id, function_name))
+    return cast("LambdaContext", _Context(request_id, function_name, remaining_ms=remaining_ms))

@@ -11,6 +11,7 @@ TenantryError
 ├── ConflictError              someone else changed it first, or its state forbids the change
 │   ├── SlugTakenError
 │   ├── DomainTakenError
+│   ├── LicenseOverlapError
 │   └── IdempotencyMismatchError
 ├── LimitExceededError         the plan's limit is reached
 │   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
@@ -115,6 +116,12 @@ class DomainTakenError(ConflictError):
     """Another organisation has proven the domain."""
 
     code = "DOMAIN_TAKEN"
+
+
+class LicenseOverlapError(ConflictError):
+    """Another licence of the service holds one of the days."""
+
+    code = "LICENSE_OVERLAP"
 
 
 class IdempotencyMismatchError(ConflictError):

@@ -29,6 +29,7 @@ CODES: dict[str, tuple[str, int]] = {
     "ConflictError": ("CONFLICT", 409),
     "SlugTakenError": ("SLUG_TAKEN", 409),
     "DomainTakenError": ("DOMAIN_TAKEN", 409),
+    "LicenseOverlapError": ("LICENSE_OVERLAP", 409),
     "IdempotencyMismatchError": ("IDEMPOTENCY_MISMATCH", 409),
     "LimitExceededError": ("LIMIT_EXCEEDED", 409),
     "ApiLimitExceededError": ("API_LIMIT_EXCEEDED", 429),

@@ -434,7 +434,7 @@ def _hex_color(value: str) -> str:
     return value.lower()
 
 
-def _email(value: str) -> str:
+def checked_email(value: str) -> str:
     local, _, domain = value.strip().rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}", local):
         raise ValueError("is not an e-mail address")
@@ -491,7 +491,7 @@ class BrandingInput(_CamelInput):
     logo_key: Annotated[str, AfterValidator(_logo_key)] | None = None
     primary_color: Annotated[str, AfterValidator(_hex_color)] | None = None
     support_email: (
-        Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)] | None
+        Annotated[str, StringConstraints(max_length=254), AfterValidator(checked_email)] | None
     ) = None
 
 

@@ -1,0 +1,1 @@
+"""Licences: dated entitlements of an organisation to a product's services."""
