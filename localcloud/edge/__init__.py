@@ -17,6 +17,7 @@ MENDS = (
     "gateway_responses",
     "metric_math",
     "leading_keys",
+    "secure_transport",
     "event_bus_resources",
     "event_archives",
     "lambda_errors",
