@@ -29,7 +29,7 @@ START_HANDLER = Path(__file__).with_name("start_handler.py")
 # Unpacked, a function with its layers. Lambda's limit is 250 MB; what we ship is a fraction of it,
 # and what is unpacked is read at a cold start.
 LARGEST_UNPACKED = 45 * 1024 * 1024
-# What a layer that few functions name may add to that: of what it holds, a start reads what it uses.
+# What a layer that few functions name may add to that: a start reads of it what it uses.
 _BESIDE = {"BillingLayer": 36, "ReportsLayer": 40}
 
 # Variables that the template computes and for which not every word will do.
