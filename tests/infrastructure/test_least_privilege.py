@@ -96,6 +96,23 @@ EXPECTED = {
         *of("${StreamFailuresBucket}/*", "s3:DeleteObject", "s3:GetObject"),
         *of("function:${Prefix}-streams-publish-changes", "lambda:InvokeFunction"),
     },
+    ("usage", "RegisterFunction"): {
+        *items(PLATFORM, "PutItem"),
+        *of(
+            "RegisterQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
+    ("usage", "WarnFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *of("WarnDeadLetters.Arn", "sqs:SendMessage"),
+    },
+    ("usage", "ProveSeatsFunction"): {
+        *items(PLATFORM, "GetItem", "PutItem", "Query", "UpdateItem"),
+        *of("ProveSeatsDeadLetters.Arn", "sqs:SendMessage"),
+    },
     ("licenses", "ApiFunction"): items(
         PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"
     ),
@@ -137,6 +154,21 @@ KEYS = {
         (f"dynamodb:{action}", key)
         for action in ("BatchGetItem", "GetItem", "Query")
         for key in ("ORG#*", "USER#*")
+    },
+    ("usage", "RegisterFunction"): {("dynamodb:PutItem", "ORGANIZATIONS#*")},
+    ("usage", "WarnFunction"): {
+        ("dynamodb:Query", "ORGANIZATIONS#*"),
+        ("dynamodb:GetItem", "SWEEP#*"),
+        ("dynamodb:BatchGetItem", "ORG#*"),
+        *((f"dynamodb:{w}Item", key) for w in ("Put", "Update") for key in ("ORG#*", "SWEEP#*")),
+    },
+    ("usage", "ProveSeatsFunction"): {
+        *(
+            (f"dynamodb:{w}Item", key)
+            for w in ("Get", "Put", "Update")
+            for key in ("ORG#*", "SWEEP#*")
+        ),
+        *(("dynamodb:Query", key) for key in ("ORG#*", "ORGANIZATIONS#*")),
     },
     ("licenses", "RemindFunction"): {
         ("dynamodb:GetItem", "ORG#*"),

@@ -1,0 +1,28 @@
+"""Once a day, in hourly runs: prove that the counter of users equals members and invitations.
+
+Invoked with `{"anew": true}` it begins a round at once. Another context proves a counter of its own
+by a function like this one, over a `RowCounter` of its own.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tenantry.runtime.observability import MetricUnit, logger, metrics
+from tenantry.usage.bootstrap import prove, seats
+
+_NEEDED_MS = 60_000
+"""What a page of organisations may take: with less time left, the next run goes on."""
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    swept = prove(
+        seats(),
+        lambda: context.get_remaining_time_in_millis() > _NEEDED_MS,
+        anew=event.get("anew") is True,
+    )
+    metrics.add_metric("CounterDrifts", MetricUnit.Count, swept.found)
+    logger.info("swept", visited=swept.visited, drifted=swept.found, ended=swept.ended)
+    return {"visited": swept.visited, "drifted": swept.found, "ended": swept.ended}

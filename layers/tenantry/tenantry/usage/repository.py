@@ -1,0 +1,66 @@
+"""Ports: the register of organisations, how far sweeps are, usage, and rows to be counted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tenantry.messaging.event import Event
+from tenantry.organizations.model import Organization
+from tenantry.usage.model import Counted, Progress, UsageLedger
+
+
+class Register(Protocol):
+    def add(self, tenant_id: str) -> None:
+        """Note an organisation; the same each time."""
+
+    def page(self, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
+        """Up to `limit` organisations of a shard after `after`, and the one to go on after; None
+        at the end.
+        """
+
+
+class ProgressStore(Protocol):
+    def read(self, name: str) -> Progress:
+        """Where a sweep is, strongly consistent; a new one has not begun."""
+
+    def save(self, progress: Progress) -> None:
+        """Store the next version; ConflictError when another run was there first."""
+
+
+class UsageRepository(Protocol):
+    def read(
+        self, tenant_ids: Sequence[str]
+    ) -> Mapping[str, tuple[Organization, UsageLedger] | None]:
+        """Organisations with what was told of them, strongly consistent.
+
+        None for one that is not there or breaks its schema.
+        """
+
+    def tell(self, before: UsageLedger, after: UsageLedger, events: Sequence[Event]) -> None:
+        """Store the next version; ConflictError when `before` no longer stands there."""
+
+    def counted(self, tenant_id: str, counter: str) -> Counted | None:
+        """A counter of an organisation, strongly consistent; None when there is none."""
+
+    def ledger(self, tenant_id: str) -> UsageLedger:
+        """What was told of an organisation, strongly consistent."""
+
+    def repair(
+        self,
+        counter: str,
+        seen: Counted,
+        rows: int,
+        ledgers: tuple[UsageLedger, UsageLedger],
+        event: Event,
+    ) -> None:
+        """Set a counter to `rows` and store the event; ConflictError when it moved since `seen`."""
+
+
+class RowCounter(Protocol):
+    """Of the context that owns the rows: what a counter of an organisation must equal."""
+
+    @property
+    def counter(self) -> str:
+        """The organisation's attribute, such as `used_projects`."""
+
+    def rows(self, tenant_id: str) -> int:
+        """How many rows count, or what they come to, read strongly consistent."""

@@ -1,0 +1,150 @@
+"""Use cases on usage: note organisations, warn of limits, prove counters, over all of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from tenantry.errors import ConflictError, CorruptDataError
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations.counters import usage_of
+from tenantry.tenancy.access import OrganizationStatus
+from tenantry.usage.events import CounterDrifted
+from tenantry.usage.model import SHARDS, Progress
+from tenantry.usage.repository import ProgressStore, Register, RowCounter, UsageRepository
+
+PAGE: Final = 50
+"""Organisations between two notes of how far a sweep has come."""
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a run of a sweep did: organisations visited, and what was found."""
+
+    visited: int = 0
+    found: int = 0
+    ended: bool = False
+    """Whether the round came to its end."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Visits every organisation once a round, over as many runs as it takes."""
+
+    name: str
+    register: Register
+    progress: ProgressStore
+    stamp: Stamp
+    every: timedelta
+    """From the beginning of a round to that of the next one."""
+
+    def run(
+        self,
+        visit: Callable[[Sequence[str]], int],
+        may_go_on: Callable[[], bool],
+        *,
+        anew: bool = False,
+    ) -> Swept:
+        """Go on with the round, or begin one when it is time, as long as there is time.
+
+        `anew` begins a round whatever the time. `visit` answers what it found. A page that fails
+        is visited again by the next run; another run of the same sweep ends this one.
+        """
+        at = self.progress.read(self.name)
+        now, visited, found = self.stamp.now(), 0, 0
+        is_due = at.began_at is None or now - at.began_at >= self.every
+        if not anew and not at.is_under_way and not is_due:
+            return Swept()
+        try:
+            if anew or not at.is_under_way:
+                at = self._saved(at.begun(now))
+            while at.shard < SHARDS and may_go_on():
+                page, last = self.register.page(at.shard, PAGE, at.after)
+                found += visit(page) if page else 0
+                visited += len(page)
+                at = self._saved(at.visited(last))
+            if at.shard == SHARDS:
+                at = self._saved(at.ended(self.stamp.now()))
+        except ConflictError:
+            return Swept(visited, found)
+        return Swept(visited, found, ended=at.ended_at is not None)
+
+    def _saved(self, progress: Progress) -> Progress:
+        self.progress.save(progress)
+        return progress
+
+
+@dataclass(frozen=True)
+class UsageWarnings:
+    """Tells when 80 and 100 percent of a limit are used, each once."""
+
+    usage: UsageRepository
+    stamp: Stamp
+
+    def visit(self, tenant_ids: Sequence[str]) -> int:
+        """Tell what is to be told of these; answers how much. Emits UsageWarning and
+        UsageWarningCleared.
+        """
+        told = 0
+        for found in self.usage.read(tenant_ids).values():
+            if found is None or found[0].status is OrganizationStatus.CANCELLED:
+                continue
+            organization, before = found
+            after, data = before.after(usage_of(organization, self.stamp.now()))
+            if not data:
+                continue
+            try:
+                events = [self.stamp.event(each, Cause()) for each in data]
+                self.usage.tell(before, after, events)
+            except ConflictError:
+                continue  # another run was there first
+            told += len(data)
+        return told
+
+
+@dataclass(frozen=True)
+class CounterProof:
+    """Proves that a counter equals the rows it counts, and repairs one that does not."""
+
+    rows: RowCounter
+    usage: UsageRepository
+    stamp: Stamp
+    report: Callable[[str, str], None] = lambda _what, _tenant_id: None
+    """Told of an organisation that could not be proven, and why."""
+
+    def visit(self, tenant_ids: Sequence[str]) -> int:
+        """Prove the counters of these; answers how many had drifted. Emits CounterDrifted."""
+        return sum(self._prove(tenant_id) for tenant_id in tenant_ids)
+
+    def _prove(self, tenant_id: str) -> bool:
+        """Whether the counter had drifted, and is repaired.
+
+        What is compared stood still: a counter that moved while its rows were read has another
+        number of moves, and the comparison is made again.
+        """
+        counter = self.rows.counter
+        for _ in range(_TRIES):
+            try:
+                seen = self.usage.counted(tenant_id, counter)
+                if seen is None:
+                    return False
+                rows = self.rows.rows(tenant_id)
+                if rows == (counted := seen.value or 0):
+                    return False
+                if self.usage.counted(tenant_id, counter) != seen:
+                    continue
+                before = self.usage.ledger(tenant_id)
+                data = CounterDrifted(
+                    organization_id=tenant_id, counter=counter, counted=counted, rows=rows
+                )
+                event = self.stamp.event(data, Cause())
+                self.usage.repair(counter, seen, rows, (before, before.next()), event)
+            except ConflictError:
+                continue
+            except CorruptDataError:
+                self.report("a counter cannot be proven: its rows break their schema", tenant_id)
+                return False
+            return True
+        self.report("a counter moves too often to be proven; the next round tries", tenant_id)
+        return False

@@ -1,0 +1,105 @@
+"""Usage in memory, behind the same ports as DynamoDB's adapters."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tenantry.errors import ConflictError
+from tenantry.messaging.event import Event
+from tenantry.organizations.model import Organization
+from tenantry.usage.model import Counted, Progress, UsageLedger, shard_of
+
+
+@dataclass
+class InMemoryRegister:
+    tenants: set[str] = field(default_factory=set)
+
+    def add(self, tenant_id: str) -> None:
+        self.tenants.add(tenant_id)
+
+    def page(self, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
+        left = sorted(
+            tenant
+            for tenant in self.tenants
+            if shard_of(tenant) == shard and (after is None or tenant > after)
+        )
+        page = left[:limit]
+        return page, page[-1] if len(left) > limit else None
+
+
+@dataclass
+class InMemoryProgress:
+    stored: dict[str, Progress] = field(default_factory=dict)
+
+    def read(self, name: str) -> Progress:
+        return self.stored.get(name, Progress(name=name))
+
+    def save(self, progress: Progress) -> None:
+        if self.read(progress.name).entity_version != progress.entity_version - 1:
+            raise ConflictError(progress.name)
+        self.stored[progress.name] = progress
+
+
+@dataclass
+class InMemoryUsage:
+    organizations: dict[str, Organization] = field(default_factory=dict)
+    ledgers: dict[str, UsageLedger] = field(default_factory=dict)
+    counters: dict[tuple[str, str], Counted] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def read(
+        self, tenant_ids: Sequence[str]
+    ) -> Mapping[str, tuple[Organization, UsageLedger] | None]:
+        return {
+            tenant: (found, self.ledger(tenant))
+            if (found := self.organizations.get(tenant))
+            else None
+            for tenant in tenant_ids
+        }
+
+    def tell(self, before: UsageLedger, after: UsageLedger, events: Sequence[Event]) -> None:
+        if self.ledger(before.tenant_id) != before:
+            raise ConflictError(before.tenant_id)
+        self.ledgers[after.tenant_id] = after
+        self.events += events
+
+    def counted(self, tenant_id: str, counter: str) -> Counted | None:
+        if tenant_id not in self.organizations:
+            return None
+        return self.counters.get((tenant_id, counter), Counted(None, None))
+
+    def ledger(self, tenant_id: str) -> UsageLedger:
+        return self.ledgers.get(tenant_id, UsageLedger(tenant_id=tenant_id))
+
+    def repair(
+        self,
+        counter: str,
+        seen: Counted,
+        rows: int,
+        ledgers: tuple[UsageLedger, UsageLedger],
+        event: Event,
+    ) -> None:
+        before, after = ledgers
+        if self.counted(after.tenant_id, counter) != seen:
+            raise ConflictError(after.tenant_id)
+        self.tell(before, after, [event])
+        self.counters[after.tenant_id, counter] = Counted(rows, seen.moves)
+
+    def move(self, tenant_id: str, counter: str, by: int) -> None:
+        """As a transaction of the counter's owner does."""
+        now = self.counters.get((tenant_id, counter), Counted(0, 0))
+        moved = Counted((now.value or 0) + by, (now.moves or 0) + 1)
+        self.counters[tenant_id, counter] = moved
+
+
+@dataclass
+class FakeRows:
+    """Rows of `used_users` by organisation; `meanwhile` happens whenever they are read."""
+
+    found: dict[str, int] = field(default_factory=dict)
+    meanwhile: Callable[[str], None] = lambda _tenant: None
+    counter: str = "used_users"
+
+    def rows(self, tenant_id: str) -> int:
+        rows = self.found.get(tenant_id, 0)
+        self.meanwhile(tenant_id)
+        return rows
