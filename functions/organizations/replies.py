@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic.alias_generators import to_camel
-
 from tenantry.organizations.counters import Kind, Used
 from tenantry.organizations.model import DomainClaim, Organization
 
@@ -60,7 +58,12 @@ def claim_reply(claim: DomainClaim) -> dict[str, Any]:
 
 
 def usage_reply(usage: dict[Kind, Used]) -> dict[str, Any]:
-    return {to_camel(kind.lower()): _used(used) for kind, used in usage.items()}
+    return {_camel(kind): _used(used) for kind, used in usage.items()}
+
+
+def _camel(kind: str) -> str:
+    first, *rest = kind.lower().split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def _used(used: Used) -> dict[str, Any]:
