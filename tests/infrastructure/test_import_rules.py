@@ -17,7 +17,7 @@ PRODUCT = ROOT / "layers" / "tenantry"
 SHARED = {"messaging", "persistence", "runtime", "tenancy"}
 
 # A module that imports one of these reaches out of the process.
-OUTSIDE = {"boto3", "botocore", "dns", "requests"}
+OUTSIDE = {"boto3", "botocore", "dns", "requests", "stripe"}
 
 # What functions may take beside the product: Powertools' resolvers are how they are called.
 ALLOWED_TO_FUNCTIONS = {"tenantry", "aws_lambda_powertools"}

@@ -15,6 +15,9 @@ TenantryError
 │   └── IdempotencyMismatchError
 ├── LimitExceededError         the plan's limit is reached
 │   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
+├── OverNewLimitsError         more is in use than the plan asked for allows; `over` lists it
+├── BillingNotConfiguredError  this deployment takes no payments
+├── PaymentDeclinedError       the payment was not taken, and nothing has changed
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
 ├── UnavailableError           something the request needs does not answer; try again
 └── CorruptDataError           stored or delivered data breaks its own schema
@@ -155,6 +158,44 @@ class ApiLimitExceededError(LimitExceededError):
     @property
     def details(self) -> dict[str, Any]:
         return {"limit": self.limit, "resetsAt": self.resets_at.isoformat()}
+
+
+class Excess(TypedDict):
+    """What is used beyond a limit: `limit` is users, projects or storage (bytes)."""
+
+    limit: str
+    used: int
+    allowed: int
+
+
+class OverNewLimitsError(TenantryError):
+    """More is in use than the plan asked for allows; `over` lists all of it."""
+
+    code = "OVER_NEW_LIMITS"
+    status = 409
+
+    def __init__(self, over: Sequence[Excess]) -> None:
+        told = ", ".join(f"{each['limit']} {each['used']} of {each['allowed']}" for each in over)
+        super().__init__(f"More is in use than this plan allows: {told}.")
+        self.over = tuple(over)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"over": list(self.over)}
+
+
+class BillingNotConfiguredError(TenantryError):
+    """This deployment takes no payments, so there is nothing to pay."""
+
+    code = "BILLING_NOT_CONFIGURED"
+    status = 409
+
+
+class PaymentDeclinedError(TenantryError):
+    """The payment was not taken, and nothing has changed."""
+
+    code = "PAYMENT_DECLINED"
+    status = 409
 
 
 class DomainNotProvenError(TenantryError):

@@ -10,6 +10,7 @@ from tenantry.organizations.dynamodb import (
     DynamoDBCallStore,
     DynamoDBDomainRepository,
     DynamoDBOrganizationRepository,
+    OrganizationItems,
 )
 from tenantry.organizations.service import OrganizationService
 from tenantry.persistence.table import Table
@@ -28,6 +29,12 @@ def meter(table: Table) -> CallMeter:
 @cache
 def access() -> DynamoDBAccess:
     return DynamoDBAccess(platform_table(), meter(platform_table()))
+
+
+@cache
+def organization_items() -> OrganizationItems:
+    """The organisation's item, for the transactions of other contexts."""
+    return OrganizationItems()
 
 
 @cache

@@ -7,6 +7,7 @@ SLUG#<slug>    SLUG               whose slug it is
 DOMAIN#<domain> CLAIM             who has proven the domain (HELD, RELEASED)
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -85,15 +86,7 @@ class DynamoDBOrganizationRepository:
 
     def save(self, before: Organization, after: Organization, event: Event) -> None:
         """One conditional write of what differs; counters are left to those who move them."""
-        old, new = _organization_item(before), _organization_item(after)
-        differing = {
-            name: new.get(name)
-            for name in old.keys() | new.keys()
-            if old.get(name) != new.get(name) and name not in COUNTERS
-        }
-        change = Change(
-            organization_key(before.tenant_id), before.entity_version, differing, (event,)
-        )
+        change = OrganizationItems().change(before, after, (event,))
         _changed(self._table, change, "The organisation has changed since; read it again.")
 
     def join(self, member: Member, organization: Organization, joined: Event) -> None:
@@ -132,6 +125,27 @@ class DynamoDBOrganizationRepository:
             if items or last is None:
                 return items, last
             start = page.next_key
+
+
+class OrganizationItems:
+    """The organisation's item, for other contexts that read or change it with items of theirs."""
+
+    def key(self, tenant_id: str) -> Key:
+        return organization_key(tenant_id)
+
+    def read(self, item: Item) -> Organization:
+        return _organization(item)
+
+    def change(self, before: Organization, after: Organization, events: Sequence[Event]) -> Change:
+        """What differs, on condition that `before` still stands; counters are left alone."""
+        old, new = _organization_item(before), _organization_item(after)
+        differing = {
+            name: new.get(name)
+            for name in old.keys() | new.keys()
+            if old.get(name) != new.get(name) and name not in COUNTERS
+        }
+        key = organization_key(before.tenant_id)
+        return Change(key, before.entity_version, differing, tuple(events))
 
 
 class DynamoDBDomainRepository:

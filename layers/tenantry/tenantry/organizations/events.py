@@ -82,6 +82,26 @@ class OrganizationReactivated(_OrganizationsEvent):
     reason: str
 
 
+class OrganizationPlanChanged(_OrganizationsEvent):
+    """`over` names the limits of the new plan that are passed: nothing more of these is let in."""
+
+    type: ClassVar[str] = "OrganizationPlanChanged"
+
+    organization_id: str
+    before: str
+    after: str
+    over: list[str]
+
+
+class OrganizationCancelled(_OrganizationsEvent):
+    """The organisation has ended; its account is to be torn down."""
+
+    type: ClassVar[str] = "OrganizationCancelled"
+
+    organization_id: str
+    reason: str
+
+
 class DomainClaimed(_OrganizationsEvent):
     type: ClassVar[str] = "DomainClaimed"
 

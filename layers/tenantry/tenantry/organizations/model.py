@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from tenantry.errors import ConflictError, Fault
+from tenantry.errors import ConflictError, Excess, Fault
 from tenantry.runtime.inputs import Input, Line, Text
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.metering import StoredCalls
@@ -62,6 +62,12 @@ PLANS: Final = {
     PlanName.PROFESSIONAL: Plan(250, 500, 1024 * _GIB, 5_000_000),
     PlanName.ENTERPRISE: Plan(None, None, None, None),
 }
+
+RANK: Final = {name: place for place, name in enumerate(PlanName)}
+"""Which of two plans is the larger one."""
+
+NON_PAYMENT: Final = "non-payment"
+"""Why an organisation is suspended that did not pay: then paying opens it again."""
 
 # slugs
 
@@ -218,6 +224,14 @@ class Settings(_Stored):
         return not self.allowed_domains or domain_of(email) in self.allowed_domains
 
 
+class Dues(StrEnum):
+    """How an organisation stands with what it pays."""
+
+    GOOD = "GOOD"
+    OVERDUE = "OVERDUE"
+    ENDED = "ENDED"
+
+
 class Organization(_Stored):
     """A tenant; `used_...` count against the plan and move without a new `entity_version`."""
 
@@ -228,6 +242,8 @@ class Organization(_Stored):
     industry: str | None = None
     size: OrganizationSize | None = None
     status: OrganizationStatus = OrganizationStatus.ACTIVE
+    suspended_for: str | None = None
+    """NON_PAYMENT; None when an operator decided it."""
     plan: PlanName = PlanName.FREE
     settings: Settings = Settings()
     used_users: int = 0
@@ -262,6 +278,20 @@ class Organization(_Stored):
         seats = self.limits.max_users
         return seats is not None and self.used_users >= seats
 
+    def over(self, plan: PlanName) -> list[Excess]:
+        """What is used beyond the limits of `plan`."""
+        limits = PLANS[plan]
+        counted = (
+            ("users", self.used_users, limits.max_users),
+            ("projects", self.used_projects, limits.max_projects),
+            ("storage", self.used_storage, limits.max_storage),
+        )
+        return [
+            Excess(limit=name, used=used, allowed=allowed)
+            for name, used, allowed in counted
+            if allowed is not None and used > allowed
+        ]
+
     def changed(self, now: datetime, **fields: Any) -> Self:
         """The next version, with `fields` set."""
         return self.model_copy(
@@ -269,7 +299,10 @@ class Organization(_Stored):
         )
 
     def suspended(self, now: datetime) -> Self:
-        """The next version, read only; itself when it is suspended already."""
+        """The next version, read only by an operator's decision; itself when it is that already.
+
+        Who is suspended for not paying may be suspended so too: then paying does not open it.
+        """
         return self._moved(OrganizationStatus.SUSPENDED, now)
 
     def reactivated(self, now: datetime) -> Self:
@@ -279,7 +312,27 @@ class Organization(_Stored):
     def _moved(self, status: OrganizationStatus, now: datetime) -> Self:
         if self.status is OrganizationStatus.CANCELLED:
             raise ConflictError("The organisation has been cancelled.")
-        return self if self.status is status else self.changed(now, status=status)
+        if self.status is status and self.suspended_for is None:
+            return self
+        return self.changed(now, status=status, suspended_for=None)
+
+    def paying(self, plan: PlanName, dues: "Dues", now: datetime) -> Self:
+        """The next version, on `plan` and open or not as its dues say; itself when it is that.
+
+        Paying opens only what was suspended for not paying. A cancelled one stays as it is.
+        """
+        fields: dict[str, Any] = {"plan": plan}
+        owing, status = self.suspended_for == NON_PAYMENT, self.status
+        if dues is Dues.ENDED:
+            fields |= {"status": OrganizationStatus.CANCELLED, "suspended_for": None}
+        elif dues is Dues.OVERDUE and status is OrganizationStatus.ACTIVE:
+            fields |= {"status": OrganizationStatus.SUSPENDED, "suspended_for": NON_PAYMENT}
+        elif dues is Dues.GOOD and status is OrganizationStatus.SUSPENDED and owing:
+            fields |= {"status": OrganizationStatus.ACTIVE, "suspended_for": None}
+        same = all(getattr(self, name) == value for name, value in fields.items())
+        if same or status is OrganizationStatus.CANCELLED:
+            return self
+        return self.changed(now, **fields)
 
 
 class Member(_Stored):

@@ -42,3 +42,23 @@ def consume(
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, handle, processor, context))
+
+
+def work(
+    event: dict[str, Any], context: LambdaContext, effect: Callable[[str], None]
+) -> dict[str, Any]:
+    """Run `effect` on the body of every message of an SQS batch; answers those that failed.
+
+    For queues of a context's own, whose messages are no events of the bus.
+    """
+
+    def handle(record: SQSRecord) -> None:  # Powertools names the argument
+        with annotated(message_id=record.message_id):
+            try:
+                effect(record.body)
+            except Exception:
+                logger.exception("failed")
+                raise
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return dict(process_partial_response(event, handle, processor, context))
