@@ -25,6 +25,9 @@ ROOT = Path(__file__).parent.parent
 BUILT_TEMPLATE = Path(".aws-sam/build/template.yaml")
 STACK = "tenantry-local"
 MAIL_FROM = "no-reply@tenantry.example"
+PAYMENT_KEYS = "tenantry-local/stripe"
+PRICES = {"STARTER": "price_starter", "PROFESSIONAL": "price_professional"}
+"""What the stand-in for Stripe sells."""
 
 _RESOURCE_DONE = re.compile(r"(CREATE|UPDATE|DELETE)_COMPLETE\s+\S+\s+(\S+)")
 _FAILURE = re.compile(r"FAILED|Error|error|ROLLBACK")
@@ -46,6 +49,8 @@ def parameters() -> dict[str, str]:
         "LegacyDirectory": "table",
         "SesIdentity": MAIL_FROM,
         "EmailFrom": MAIL_FROM,
+        "StripePrices": ",".join(f"{plan}={price}" for plan, price in PRICES.items()),
+        "StripeApiBase": "/_stripe",
     }
 
 
@@ -72,6 +77,8 @@ def deploy(
     told("uploading")
     verify_sender(where)
     chosen = parameters() if overrides is None else dict(overrides)
+    if chosen.get("StripePrices") and "StripeSecretArn" not in chosen:
+        chosen["StripeSecretArn"] = keep_payment_keys(where)
     now = fingerprint(built, chosen)
     if now != _deployed(where, stack):
         _remember_deployed(where, stack, "unfinished")
@@ -143,6 +150,23 @@ def save_state(where: Place) -> None:
 def verify_sender(where: Place) -> None:
     """Make the local sender of mails a verified SES identity."""
     client(where, "ses").verify_email_identity(EmailAddress=MAIL_FROM)
+
+
+def keep_payment_keys(where: Place) -> str:
+    """Make the secret with the keys of the stand-in for Stripe, once; answers its ARN."""
+    from botocore.exceptions import ClientError
+
+    from localcloud.payments.peer import World
+
+    secrets, world = client(where, "secretsmanager"), World()
+    keys = {"api_key": world.api_key, "webhook_secrets": [world.webhook_secret]}
+    try:
+        made = secrets.create_secret(Name=PAYMENT_KEYS, SecretString=json.dumps(keys))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceExistsException":
+            raise
+        made = secrets.describe_secret(SecretId=PAYMENT_KEYS)
+    return str(made["ARN"])
 
 
 def client(where: Place, service: str) -> Any:

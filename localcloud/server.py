@@ -142,7 +142,7 @@ async def _run(where: Place) -> None:
     config.loglevel = "WARNING"
     started = time.monotonic()
     saver = Saver(float(os.environ.get("LOCALCLOUD_SAVE_SECONDS", SAVE_SECONDS)))
-    app = build_app(saver)
+    app = build_app(saver, where)
 
     async def told_to_stop() -> None:
         async with saver.saving():

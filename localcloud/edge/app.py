@@ -6,23 +6,26 @@ from http import HTTPMethod, HTTPStatus
 
 from localcloud.edge.http import App, Receive, Scope, Send, respond_json
 from localcloud.edge.saving import Saver
+from localcloud.place import Place
 
 SAVE_PATH = "/_localcloud/save"
 # Requests for what MiniStack says of itself, such as whether it is ready.
 _OWN_PATH = "/_ministack/"
 
 
-def build_app(saver: Saver) -> App:
+def build_app(saver: Saver, where: Place) -> App:
     """MiniStack with every gap filled, and the edge's own routes in front of it.
 
-    `saver` is told of every request that may have changed something. MiniStack's environment
-    must be set before this is called, once per process.
+    `saver` is told of every request that may have changed something; `where` is this cloud's place.
+    MiniStack's environment must be set before this is called, once per process.
     """
     import ministack.app
 
     from localcloud.edge import install_all, mailbox
+    from localcloud.edge import payments as stripe
 
     install_all()
+    payments = stripe.Payments(where)
     emulator: App = ministack.app.app
 
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,6 +35,9 @@ def build_app(saver: Saver) -> App:
                 return
             if scope["path"].startswith(mailbox.PATH):
                 await mailbox.handle(scope, send)
+                return
+            if scope["path"].startswith(f"{stripe.PATH}/"):
+                await payments.handle(scope, receive, send)
                 return
         try:
             await emulator(scope, receive, send)

@@ -121,6 +121,27 @@ EXPECTED = {
         *items(DUE, "Query"),
         *of("RemindDeadLetters.Arn", "sqs:SendMessage"),
     },
+    ("billing", "ApiFunction"): {
+        *items(PLATFORM, "BatchGetItem", "PutItem", "UpdateItem"),
+        *of("SettleSubscriptionsQueue.Arn", "sqs:SendMessage"),
+        *of("StripeSecretArn", "secretsmanager:GetSecretValue"),
+    },
+    ("billing", "SettleSubscriptionsFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "UpdateItem"),
+        *of("StripeSecretArn", "secretsmanager:GetSecretValue"),
+        *of(
+            "SettleSubscriptionsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
+    ("billing", "SweepSubscriptionsFunction"): {
+        *items(PLATFORM, "BatchGetItem", "UpdateItem"),
+        *items(DUE, "Query"),
+        *of("SweepSubscriptionsDeadLetters.Arn", "sqs:SendMessage"),
+        *of("StripeSecretArn", "secretsmanager:GetSecretValue"),
+    },
     ("health", "ApiFunction"): {
         *items(PLATFORM, "DescribeTable"),
         *of(BUS, "events:DescribeEventBus"),

@@ -27,7 +27,7 @@ TEMPLATES = templates()
 CONTEXT_OF_URI = re.compile(r"functions/\$\{(\w+)\.Outputs\.ApiFunctionArn\}/invocations$")
 
 # Routes that anybody may call.
-OPEN = {("get", "/health")}
+OPEN = {("get", "/health"), ("post", "/api/webhooks/stripe")}
 
 
 def fields() -> set[tuple[str, str]]:
