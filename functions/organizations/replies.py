@@ -1,9 +1,10 @@
-"""Organisations and claims as the API shows them."""
+"""Organisations, members, support sessions and claims as the API shows them."""
 
+from datetime import datetime
 from typing import Any
 
 from tenantry.organizations.counters import Kind, Used
-from tenantry.organizations.model import DomainClaim, Organization
+from tenantry.organizations.model import DomainClaim, Member, Organization, SupportSession
 
 
 def organization_reply(organization: Organization) -> dict[str, Any]:
@@ -72,4 +73,30 @@ def _used(used: Used) -> dict[str, Any]:
         "limit": used.limit,
         "percent": used.percent,
         "resetsAt": used.resets_at.isoformat() if used.resets_at else None,
+    }
+
+
+def member_reply(member: Member) -> dict[str, Any]:
+    return {
+        "userId": member.user_id,
+        "name": member.name,
+        "email": member.email,
+        "role": member.role,
+        "status": member.status,
+        "permissions": list(member.extra_permissions),
+        "joinedAt": member.joined_at.isoformat(),
+        "version": member.entity_version,
+    }
+
+
+def session_reply(session: SupportSession, now: datetime) -> dict[str, Any]:
+    return {
+        "id": session.session_id,
+        "organizationId": session.tenant_id,
+        "operatorId": session.operator_id,
+        "reason": session.reason,
+        "status": session.status(now),
+        "openedAt": session.opened_at.isoformat(),
+        "expiresAt": session.expires_at.isoformat(),
+        "closedAt": session.closed_at.isoformat() if session.closed_at else None,
     }

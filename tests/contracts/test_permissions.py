@@ -1,5 +1,6 @@
 """Permissions are those of the table, and the page in docs says the same."""
 
+from tenantry.tenancy.catalogue import permissions as catalogue
 from tenantry.tenancy.roles import Role
 from tests.contracts.permission_table import EXPECTED, ROLES
 from tools import permissions
@@ -12,11 +13,24 @@ def test_the_roles_are_those_of_the_table() -> None:
 def test_every_role_has_the_permissions_of_the_table_and_no_other() -> None:
     declared = {
         (permission.name, role.value): (role in permission.roles, permission.writes)
-        for permission in permissions.permissions()
+        for permission in catalogue().values()
         for role in Role
     }
 
     assert declared == EXPECTED
+
+
+def test_what_is_the_owners_alone_is_given_to_nobody_else() -> None:
+    held = {p.name for p in catalogue().values() if not p.grantable}
+
+    assert held == {"ownership:transfer"}
+
+
+def test_a_support_session_changes_neither_billing_nor_ownership() -> None:
+    closed = {p.name for p in catalogue().values() if not p.support}
+    billing = {name for name in catalogue() if name.startswith("billing:")}
+
+    assert closed == {"ownership:transfer", "members:leave"} | billing - {"billing:read"}
 
 
 def test_the_page_is_current() -> None:

@@ -6,6 +6,7 @@ such can do everything.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ _TABLE_METHODS = {
     "query": "dynamodb:Query",
     "put": "dynamodb:PutItem",
     "add": "dynamodb:PutItem",
+    "copy": "dynamodb:UpdateItem",
 }
 _WRITES = {
     "Create": "dynamodb:PutItem",
@@ -148,9 +150,13 @@ def fields(source: str) -> list[tuple[str, str]]:
 
 
 def routes(source: str) -> list[tuple[str, str]]:
-    """The REST routes that a module answers, as (method, path)."""
+    """The REST routes that a module answers, as (method, path), as OpenAPI writes them."""
     methods = ("get", "post", "put", "patch", "delete")
-    return [(name, str(given[0])) for name, given, _ in _decorators(source) if name in methods]
+    return [
+        (name, re.sub(r"<(\w+)>", r"{\1}", str(given[0])))
+        for name, given, _ in _decorators(source)
+        if name in methods
+    ]
 
 
 def _decorators(source: str) -> Iterator[tuple[str, list[object], dict[str, object]]]:

@@ -79,8 +79,18 @@ EXPECTED = {
         *of("LegacyDirectorySecretArn", "secretsmanager:GetSecretValue"),
     },
     ("organizations", "ApiFunction"): items(
-        PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"
+        PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"
     ),
+    ("organizations", "RefreshMembersFunction"): {
+        *items(PLATFORM, "GetItem", "UpdateItem"),
+        *items(MEMBERSHIPS, "Query"),
+        *of(
+            "RefreshMembersQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
     ("deadletters", "ApiFunction"): {
         *items(PLATFORM, "GetItem", "PutItem"),
         *of("*", "sqs:ListQueues"),

@@ -12,6 +12,7 @@ TenantryError
 │   ├── SlugTakenError
 │   ├── DomainTakenError
 │   ├── LicenseOverlapError
+│   ├── LastOwnerError
 │   └── IdempotencyMismatchError
 ├── LimitExceededError         the plan's limit is reached
 │   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
@@ -125,6 +126,12 @@ class LicenseOverlapError(ConflictError):
     """Another licence of the service holds one of the days."""
 
     code = "LICENSE_OVERLAP"
+
+
+class LastOwnerError(ConflictError):
+    """The organisation would be left without an owner."""
+
+    code = "LAST_OWNER"
 
 
 class IdempotencyMismatchError(ConflictError):

@@ -1,29 +1,76 @@
 """The organisations' ports, each on the fake and on DynamoDB."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from tenantry.organizations.dynamodb import (
     DynamoDBDomainRepository,
+    DynamoDBMemberRepository,
     DynamoDBOrganizationRepository,
+    DynamoDBSupportRepository,
 )
-from tenantry.organizations.repository import DomainRepository, OrganizationRepository
-from tests.support.fakes.organizations import InMemoryDomains, InMemoryOrganizations
+from tenantry.organizations.repository import (
+    DomainRepository,
+    MemberRepository,
+    OrganizationRepository,
+    SupportRepository,
+)
+from tenantry.persistence.keys import profile_key
+from tenantry.persistence.table import Table
+from tests.support.fakes.organizations import (
+    InMemoryDomains,
+    InMemoryMembers,
+    InMemoryOrganizations,
+    InMemorySupport,
+)
 
 
 @dataclass(frozen=True)
 class Stores:
     organizations: OrganizationRepository
     domains: DomainRepository
+    members: MemberRepository
+    support: SupportRepository
+    operator: Callable[[str, bool], None]
+    """Makes somebody an operator whose own account is active, or not."""
+
+
+def _in_memory() -> Stores:
+    organizations = InMemoryOrganizations()
+
+    def operator(user_id: str, active: bool) -> None:
+        organizations.suspended_operators -= {user_id}
+        organizations.suspended_operators |= set() if active else {user_id}
+
+    return Stores(
+        organizations,
+        InMemoryDomains(),
+        InMemoryMembers(organizations),
+        InMemorySupport(organizations),
+        operator,
+    )
+
+
+def _dynamodb(table: Table) -> Stores:
+    def operator(user_id: str, active: bool) -> None:
+        table.put({**profile_key(user_id), "status": "ACTIVE" if active else "SUSPENDED"})
+
+    return Stores(
+        DynamoDBOrganizationRepository(table),
+        DynamoDBDomainRepository(table),
+        DynamoDBMemberRepository(table),
+        DynamoDBSupportRepository(table),
+        operator,
+    )
 
 
 @pytest.fixture(params=["in-memory", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "in-memory":
-        return Stores(InMemoryOrganizations(), InMemoryDomains())
-    table = request.getfixturevalue("platform_table")
-    return Stores(DynamoDBOrganizationRepository(table), DynamoDBDomainRepository(table))
+        return _in_memory()
+    return _dynamodb(request.getfixturevalue("platform_table"))
 
 
 @pytest.fixture

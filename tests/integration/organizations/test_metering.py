@@ -107,7 +107,7 @@ class Workers:
         """Every worker makes `each` calls at once; answers how many each was allowed."""
 
         def work(meter: CallMeter) -> int:
-            access = DynamoDBAccess(self._table, meter)
+            access = DynamoDBAccess(self._table, meter, meter.now)
             caller = Caller(user_id="ada", tenant_id=own)
             allowed = 0
             for _ in range(each):

@@ -1,23 +1,31 @@
 """Organisations in memory, behind the same ports as DynamoDB's adapters."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tenantry.errors import (
     ConflictError,
     DomainTakenError,
     ForbiddenError,
+    LastOwnerError,
     LimitExceededError,
-    NotAMemberError,
     SlugTakenError,
     UnavailableError,
 )
 from tenantry.messaging.event import Event
-from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
-from tenantry.organizations.repository import Acting
+from tenantry.organizations.model import (
+    DomainClaim,
+    Member,
+    Membership,
+    Organization,
+    SupportSession,
+)
+from tenantry.organizations.repository import Acting, Card, MemberChange
 from tenantry.organizations.seats import COUNTERS
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
-from tenantry.tenancy.metering import Batch, StoredCalls
+from tenantry.tenancy.metering import Batch, StoredCalls, Unmetered
+from tests.support.clock import START
 
 
 @dataclass
@@ -25,6 +33,9 @@ class InMemoryOrganizations:
     organizations: dict[str, Organization] = field(default_factory=dict)
     members: dict[tuple[str, str], Member] = field(default_factory=dict)
     slugs: dict[str, str] = field(default_factory=dict)
+    support: dict[tuple[str, str], SupportSession] = field(default_factory=dict)
+    """The latest session of each operator, by organisation and operator."""
+    suspended_operators: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
 
     def create(
@@ -44,8 +55,16 @@ class InMemoryOrganizations:
     def get(self, tenant_id: str) -> Organization | None:
         return self.organizations.get(tenant_id)
 
-    def acting(self, tenant_id: str, user_id: str) -> Acting:
-        return Acting(self.organizations.get(tenant_id), self.members.get((tenant_id, user_id)))
+    def acting(
+        self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
+    ) -> Acting:
+        in_good_standing = operator and user_id not in self.suspended_operators
+        return Acting(
+            self.organizations.get(tenant_id),
+            self.members.get((tenant_id, user_id)),
+            self.support.get((tenant_id, user_id)) if in_good_standing else None,
+            self.members.get((tenant_id, other)) if other else None,
+        )
 
     def save(self, before: Organization, after: Organization, event: Event) -> None:
         stored = self.organizations.get(before.tenant_id)
@@ -89,10 +108,120 @@ class InMemoryOrganizations:
 
     def standing(self, caller: Caller) -> Standing:
         """As the `Access` port."""
-        found = self.acting(caller.organization_id, caller.user_id)
-        if found.organization is None or found.member is None:
-            raise NotAMemberError("not a member")
-        return found.member.standing_in(found.organization)
+        acting = self.acting(caller.organization_id, caller.user_id, operator=caller.is_operator)
+        return acting.found(START, Unmetered())[1]
+
+
+@dataclass
+class InMemoryMembers:
+    """Members of `organizations`, which counts their seats and owners."""
+
+    organizations: InMemoryOrganizations = field(default_factory=InMemoryOrganizations)
+    versions: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Of the profiles that the copies were made of."""
+    pages: int = 0
+
+    def save(self, *changes: MemberChange) -> None:
+        events = [event for change in changes for event in change.events]
+        if events[0] in self.organizations.events:
+            return
+        for change in changes:
+            current = self.organizations.members.get(_place(change.before))
+            if current is None or current.entity_version != change.before.entity_version:
+                raise ConflictError(change.before.user_id)
+        tenant_id = changes[0].before.tenant_id
+        stored = self.organizations.organizations[tenant_id]
+        seats = sum(c.after.is_current - c.before.is_current for c in changes)
+        owners = sum(c.after.leads - c.before.leads for c in changes)
+        if owners < 0 and stored.owners + owners < 1:
+            raise LastOwnerError(tenant_id)
+        moved = {
+            "used_users": stored.used_users + seats,
+            "owners": stored.owners + owners,
+        }
+        self.organizations.organizations[tenant_id] = stored.model_copy(update=moved)
+        for change in changes:
+            # What was shown meanwhile is no version, and stays.
+            current = self.organizations.members[_place(change.after)]
+            names = Member.model_fields
+            was, now = (dict(each) for each in (change.before, change.after))
+            differing = {name: now[name] for name in names if was[name] != now[name]}
+            after = current.model_copy(update=differing)
+            self.organizations.members[_place(change.after)] = after
+            if not change.after.is_current:
+                self.versions.pop(_place(change.after), None)
+        self.organizations.events += events
+
+    def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[Member], bool]:
+        self.pages += 1
+        own = [m for (tenant, _), m in self.organizations.members.items() if tenant == tenant_id]
+        left = sorted((m for m in own if m.user_id > (after or "")), key=lambda m: m.user_id)
+        return left[:limit], len(left) > limit
+
+    def tenants_of(self, user_id: str) -> Iterator[str]:
+        yield from sorted(t for t, user in self.organizations.members if user == user_id)
+
+    def show(self, tenant_id: str, user_id: str, card: Card) -> bool:
+        where = tenant_id, user_id
+        member = self.organizations.members.get(where)
+        if member is None or member.status is MemberStatus.REMOVED:
+            return False
+        if self.versions.get(where, 0) >= card.entity_version:
+            return False
+        shown = {"name": card.name, "email": card.email}
+        self.organizations.members[where] = member.model_copy(update=shown)
+        self.versions[where] = card.entity_version
+        return True
+
+
+@dataclass
+class InMemorySupport:
+    """Support sessions in `organizations`."""
+
+    organizations: InMemoryOrganizations = field(default_factory=InMemoryOrganizations)
+    sessions: dict[tuple[str, str], SupportSession] = field(default_factory=dict)
+
+    def open(
+        self,
+        session: SupportSession,
+        opened: Event,
+        last: SupportSession | None,
+        expired: Event | None,
+    ) -> None:
+        if opened in self.organizations.events:
+            return
+        self._replace(last, session)
+        self.organizations.events.append(opened)
+        if last and expired:
+            closed = last.closed(expired.occurred_at)
+            self.sessions[closed.tenant_id, closed.session_id] = closed
+            self.organizations.events.append(expired)
+
+    def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
+        if event in self.organizations.events:
+            return
+        self._replace(before, after)
+        self.organizations.events.append(event)
+
+    def page(
+        self, tenant_id: str, before: str | None, limit: int
+    ) -> tuple[list[SupportSession], bool]:
+        own = [s for (tenant, _), s in self.sessions.items() if tenant == tenant_id]
+        left = [s for s in own if before is None or s.session_id < before]
+        newest = sorted(left, key=lambda s: s.session_id, reverse=True)
+        return newest[:limit], len(left) > limit
+
+    def _replace(self, before: SupportSession | None, after: SupportSession) -> None:
+        where = after.tenant_id, after.operator_id
+        if self.organizations.support.get(where) != before:
+            raise ConflictError(after.session_id)
+        # What says who acts now is no version of the session's.
+        self.organizations.support[where] = after.model_copy(update={"entity_version": 1})
+        self.sessions[after.tenant_id, after.session_id] = after
+
+
+def _place(member: Member) -> tuple[str, str]:
+    return member.tenant_id, member.user_id
 
 
 @dataclass

@@ -158,7 +158,7 @@ def test_a_change_moves_the_counters_by_what_it_changes(
 ) -> None:
     before, after = member("bob", role, status), member("bob", after_role, after_status)
 
-    count = seats.moved(before, after)
+    count = seats.moved((before, after))
 
     steps = {step.attribute: step.by for step in count.steps} if count else {}
     held = [each.status in ("ACTIVE", "SUSPENDED") for each in (before, after)]
@@ -168,13 +168,22 @@ def test_a_change_moves_the_counters_by_what_it_changes(
     assert count is None or 0 not in steps.values()
 
 
+def test_an_owner_in_the_place_of_another_moves_no_counter() -> None:
+    changes = (
+        (member("ada", Role.OWNER), member("ada", Role.ADMIN)),
+        (member("bob"), member("bob", Role.OWNER)),
+    )
+
+    assert seats.moved(*changes) is None
+
+
 def test_the_last_owner_stays(table: InMemoryTable) -> None:
     for after in (
         member("ada", Role.ADMIN),
         member("ada", Role.OWNER, MemberStatus.SUSPENDED),
         member("ada", Role.OWNER, MemberStatus.REMOVED),
     ):
-        count = seats.moved(member("ada", Role.OWNER), after)
+        count = seats.moved((member("ada", Role.OWNER), after))
         assert count is not None
         assert refused(table, count) == (0,)
     assert counted(table) == (1, 1)

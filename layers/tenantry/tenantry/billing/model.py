@@ -41,8 +41,8 @@ from tenantry.tenancy.roles import ADMINS, OWNERS, Permission
 # permissions
 
 BILLING_READ: Final = Permission("billing:read", ADMINS, writes=False, to_pay=True)
-BILLING_MANAGE: Final = Permission("billing:manage", OWNERS, to_pay=True)
-BILLING_PAY: Final = Permission("billing:pay", OWNERS, writes=False, to_pay=True)
+BILLING_MANAGE: Final = Permission("billing:manage", OWNERS, to_pay=True, support=False)
+BILLING_PAY: Final = Permission("billing:pay", OWNERS, writes=False, to_pay=True, support=False)
 """Said to change nothing, since an organisation that is suspended must be able to pay."""
 
 # times

@@ -197,6 +197,17 @@ class OperatorStanding:
 
 
 @dataclass(frozen=True)
+class Cards:
+    """What other contexts show of a person to those they work with: name, e-mail, as of when."""
+
+    profiles: ProfileRepository
+
+    def card(self, user_id: str) -> Profile | None:
+        """The profile as it stands, strongly consistent."""
+        return self.profiles.get(user_id)
+
+
+@dataclass(frozen=True)
 class ArrivalService:
     """Makes profiles, notes sign-ins and says what tokens carry. Cognito may ask again."""
 

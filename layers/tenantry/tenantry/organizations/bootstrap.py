@@ -9,14 +9,19 @@ from tenantry.organizations.dynamodb import (
     DynamoDBAccess,
     DynamoDBCallStore,
     DynamoDBDomainRepository,
+    DynamoDBMemberRepository,
     DynamoDBOrganizationRepository,
+    DynamoDBSupportRepository,
     OrganizationItems,
 )
+from tenantry.organizations.members import MemberCopies, MemberService
 from tenantry.organizations.service import OrganizationService
+from tenantry.organizations.support import SupportService
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import new_id, now
 from tenantry.runtime.observability import logger
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.catalogue import permissions
 from tenantry.tenancy.metering import CallMeter
 
 
@@ -28,7 +33,7 @@ def meter(table: Table) -> CallMeter:
 
 @cache
 def access() -> DynamoDBAccess:
-    return DynamoDBAccess(platform_table(), meter(platform_table()))
+    return DynamoDBAccess(platform_table(), meter(platform_table()), now)
 
 
 @cache
@@ -51,6 +56,35 @@ def organization_service(table: Table | None = None) -> OrganizationService:
         report=_report,
         meter=meter(table),
     )
+
+
+@cache
+def member_service() -> MemberService:
+    return MemberService(
+        organizations=DynamoDBOrganizationRepository(platform_table()),
+        members=DynamoDBMemberRepository(platform_table()),
+        catalogue=permissions,
+        stamp=stamp(),
+        meter=meter(platform_table()),
+    )
+
+
+@cache
+def support_service() -> SupportService:
+    return SupportService(
+        organizations=DynamoDBOrganizationRepository(platform_table()),
+        sessions=DynamoDBSupportRepository(platform_table()),
+        operators=_Operators(),
+        stamp=stamp(),
+        meter=meter(platform_table()),
+    )
+
+
+@cache
+def member_copies() -> MemberCopies:
+    from tenantry.identity.bootstrap.cards import cards  # only its consumer needs people
+
+    return MemberCopies(profiles=cards(), members=DynamoDBMemberRepository(platform_table()))
 
 
 class _Operators:

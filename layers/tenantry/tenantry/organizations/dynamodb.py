@@ -2,14 +2,16 @@
 
 ORG#<id>       ORGANIZATION       the organisation, its counters and settings
 ORG#<id>       MEMBER#<user_id>   GSI1: USER#<user_id> / ORG#<id>
+ORG#<id>       SUPPORT#<session>  a support session, kept for good
+ORG#<id>       OPERATOR#<user_id> that operator's latest session, to be read with the member
 ORG#<id>       DOMAIN#<domain>    the claim of an e-mail domain
 SLUG#<slug>    SLUG               whose slug it is
 DOMAIN#<domain> CLAIM             who has proven the domain (HELD, RELEASED)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,13 +20,20 @@ from tenantry.errors import (
     ConflictError,
     CorruptDataError,
     DomainTakenError,
+    LastOwnerError,
     LimitExceededError,
     SlugTakenError,
 )
 from tenantry.messaging.event import Event
-from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
-from tenantry.organizations.repository import Acting
-from tenantry.organizations.seats import COUNTERS, member_item, reserve
+from tenantry.organizations.model import (
+    DomainClaim,
+    Member,
+    Membership,
+    Organization,
+    SupportSession,
+)
+from tenantry.organizations.repository import Acting, Card, MemberChange
+from tenantry.organizations.seats import COUNTERS, member_item, moved, reserve
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
     Key,
@@ -33,16 +42,20 @@ from tenantry.persistence.keys import (
     organization_key,
     organization_pk,
     part,
+    profile_key,
     user_pk,
 )
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Assign, Change, Count, Create, Write
+from tenantry.persistence.writes import Assign, Change, Copy, Count, Create, Write
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Batch, Meter
 
 RELEASED_KEPT = timedelta(days=90)
 _TRIES = 3
+_AT_ONCE = 100
+_SHOWN_AS_OF = "profile_version"
+"""The version of the profile that a member's copies were made of."""
 
 
 class DynamoDBOrganizationRepository:
@@ -75,13 +88,27 @@ class DynamoDBOrganizationRepository:
         item = self._table.get(organization_key(tenant_id))
         return _organization(item) if item else None
 
-    def acting(self, tenant_id: str, user_id: str) -> Acting:
-        organization, member = self._table.get_all(
-            [organization_key(tenant_id), member_key(tenant_id, user_id)]
-        )
+    def acting(
+        self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
+    ) -> Acting:
+        keys = {
+            "organization": organization_key(tenant_id),
+            "member": member_key(tenant_id, user_id),
+        }
+        if operator:
+            # Their profile is the identity context's; that it is active is all we look at.
+            keys["support"] = _operator_key(tenant_id, user_id)
+            keys["profile"] = profile_key(user_id)
+        if other:
+            keys["other"] = member_key(tenant_id, other)
+        found = self._table.get_all(list(keys.values()))
+        items = {name: item for name, item in zip(keys, found, strict=True) if item}
+        in_good_standing = items.get("profile", {}).get("status") == "ACTIVE"
         return Acting(
-            _organization(organization) if organization else None,
-            _member(member) if member else None,
+            _organization(items["organization"]) if "organization" in items else None,
+            _member(items["member"]) if "member" in items else None,
+            _session(items["support"]) if "support" in items and in_good_standing else None,
+            _member(items["other"]) if "other" in items else None,
         )
 
     def save(self, before: Organization, after: Organization, event: Event) -> None:
@@ -200,16 +227,114 @@ class DynamoDBDomainRepository:
             raise ConflictError("The claim has changed since; try again.") from failure
 
 
-class DynamoDBAccess:
-    """Standings, for every context: member and organisation in one consistent round trip."""
+class DynamoDBMemberRepository:
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    def __init__(self, table: Table, meter: Meter) -> None:
+    def save(self, *changes: MemberChange) -> None:
+        """One conditional write; a transaction where seats or owners move, or several change."""
+        writes: list[Change] = [_member_change(change) for change in changes]
+        count = moved(*((change.before, change.after) for change in changes))
+        try:
+            if count is None and len(writes) == 1:
+                self._table.write(writes[0])
+            else:
+                self._table.transact([*writes, *([count] if count else [])])
+        except ConditionFailedError as failure:
+            if count is None or failure.failures != (len(writes),):
+                raise ConflictError("The member has changed since; read them again.") from failure
+            if failure.items[len(writes)].get("owners", 0) <= 1:
+                raise LastOwnerError(
+                    "The organisation would be without an owner; make somebody else one first."
+                ) from failure
+            raise CorruptDataError("an organisation counts fewer seats than members") from failure
+
+    def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[Member], bool]:
+        page = self._table.query(
+            organization_pk(tenant_id),
+            prefix="MEMBER#",
+            limit=limit,
+            start=member_key(tenant_id, after) if after else None,
+        )
+        return [_member(item) for item in page.items], page.next_key is not None
+
+    def tenants_of(self, user_id: str) -> Iterator[str]:
+        start: Key | None = None
+        while True:
+            page = self._table.query(
+                user_pk(user_id), index="GSI1", prefix="ORG#", limit=_AT_ONCE, start=start
+            )
+            yield from (str(item["tenant_id"]) for item in page.items)
+            start = page.next_key
+            if start is None:
+                return
+
+    def show(self, tenant_id: str, user_id: str, card: Card) -> bool:
+        shown = {"name": card.name, "email": card.email}
+        where, ended = member_key(tenant_id, user_id), {"status": MemberStatus.REMOVED.value}
+        return self._table.copy(Copy(where, shown, _SHOWN_AS_OF, card.entity_version, ended))
+
+
+class DynamoDBSupportRepository:
+    """A session is two items: itself, and its operator's latest, which says who acts now."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def open(
+        self,
+        session: SupportSession,
+        opened: Event,
+        last: SupportSession | None,
+        expired: Event | None,
+    ) -> None:
+        writes: list[Write] = [
+            Create(_session_key(session), _session_item(session), (opened,)),
+            _latest(session, instead_of=last),
+        ]
+        if last and expired:
+            writes.append(_session_change(last, last.closed(expired.occurred_at), expired))
+        self._together(writes)
+
+    def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
+        self._together([_session_change(before, after, event), _latest(after, instead_of=before)])
+
+    def page(
+        self, tenant_id: str, before: str | None, limit: int
+    ) -> tuple[list[SupportSession], bool]:
+        pk = organization_pk(tenant_id)
+        page = self._table.query(
+            pk,
+            prefix="SUPPORT#",
+            limit=limit,
+            start=key(pk, f"SUPPORT#{part(before)}") if before else None,
+            newest_first=True,
+        )
+        return [_session(item) for item in page.items], page.next_key is not None
+
+    def _together(self, writes: list[Write]) -> None:
+        try:
+            self._table.transact(writes)
+        except ConditionFailedError as failure:
+            raise ConflictError("The session has changed since; try again.") from failure
+
+
+class DynamoDBAccess:
+    """Standings, for every context: member and organisation in one consistent round trip.
+
+    An operator's support session is read in the same one, for operators only.
+    """
+
+    def __init__(self, table: Table, meter: Meter, now: Callable[[], datetime]) -> None:
         self._organizations = DynamoDBOrganizationRepository(table)
         self._meter = meter
+        self._now = now
 
     def standing(self, caller: Caller) -> Standing:
-        found = self._organizations.acting(caller.organization_id, caller.user_id)
-        return found.standing(self._meter)
+        acting = self._organizations.acting(
+            caller.organization_id, caller.user_id, operator=caller.is_operator
+        )
+        return acting.found(self._now(), self._meter)[1]
 
 
 class DynamoDBCallStore:
@@ -257,6 +382,38 @@ def _claim_change(before: DomainClaim, after: DomainClaim, event: Event, **more:
     )
 
 
+def _member_change(change: MemberChange) -> Change:
+    old, new = member_item(change.before), member_item(change.after)
+    differing = {name: value for name, value in new.items() if value != old[name]}
+    if not change.after.is_current:
+        differing[_SHOWN_AS_OF] = None
+    where = member_key(change.before.tenant_id, change.before.user_id)
+    return Change(where, change.before.entity_version, differing, change.events)
+
+
+def _session_change(before: SupportSession, after: SupportSession, event: Event) -> Change:
+    ended = {"closed_at": _session_item(after)["closed_at"]}
+    return Change(_session_key(before), before.entity_version, ended, (event,))
+
+
+def _latest(session: SupportSession, *, instead_of: SupportSession | None) -> Create:
+    last = instead_of and {
+        "session_id": instead_of.session_id,
+        "closed_at": _session_item(instead_of).get("closed_at"),
+    }
+    where = _operator_key(session.tenant_id, session.operator_id)
+    item = {**_session_item(session), "entity_type": "SupportAccess"}
+    return Create(where, item, replace_if=last or {})
+
+
+def _session_key(session: SupportSession) -> Key:
+    return key(organization_pk(session.tenant_id), f"SUPPORT#{part(session.session_id)}")
+
+
+def _operator_key(tenant_id: str, user_id: str) -> Key:
+    return key(organization_pk(tenant_id), f"OPERATOR#{part(user_id)}")
+
+
 def _slug_key(slug: str) -> Key:
     return key(f"SLUG#{part(slug)}", "SLUG")
 
@@ -292,6 +449,18 @@ def _member(item: Item) -> Member:
     return _valid(Member, {**item, **renamed})
 
 
+def _session_item(session: SupportSession) -> Item:
+    return {
+        "entity_type": "SupportSession",
+        "entity_id": session.session_id,
+        **session.model_dump(mode="json", exclude_none=True, exclude={"entity_version"}),
+    }
+
+
+def _session(item: Item) -> SupportSession:
+    return _valid(SupportSession, item)
+
+
 def _claim_item(claim: DomainClaim) -> Item:
     return {
         "entity_type": "DomainClaim",
@@ -308,7 +477,7 @@ def _holder(item: Item | None) -> str | None:
     return str(item["tenant_id"]) if item and item.get("status") == "HELD" else None
 
 
-def _valid[T: (Organization, Member, DomainClaim)](model: type[T], item: Item) -> T:
+def _valid[T: (Organization, Member, DomainClaim, SupportSession)](model: type[T], item: Item) -> T:
     try:
         return model.model_validate(item)
     except ValidationError as error:

@@ -9,6 +9,8 @@ from tenantry.messaging.event import EventData
 from tenantry.tenancy.roles import Role
 
 How = Literal["founder", "domain", "invitation"]
+End = Literal["left", "removed"]
+Close = Literal["operator", "expiry"]
 
 
 class _OrganizationsEvent(EventData):
@@ -66,6 +68,89 @@ class MemberJoined(_OrganizationsEvent):
     user_id: str
     role: Role
     how: How
+
+
+class MemberRoleChanged(_OrganizationsEvent):
+    type: ClassVar[str] = "MemberRoleChanged"
+
+    organization_id: str
+    user_id: str
+    before: Role
+    after: Role
+
+
+class MemberPermissionsChanged(_OrganizationsEvent):
+    """The permissions that the member has beyond their role, before and after."""
+
+    type: ClassVar[str] = "MemberPermissionsChanged"
+
+    organization_id: str
+    user_id: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class MemberSuspended(_OrganizationsEvent):
+    type: ClassVar[str] = "MemberSuspended"
+
+    organization_id: str
+    user_id: str
+    role: Role
+
+
+class MemberReactivated(_OrganizationsEvent):
+    type: ClassVar[str] = "MemberReactivated"
+
+    organization_id: str
+    user_id: str
+    role: Role
+
+
+class MemberRemoved(_OrganizationsEvent):
+    """A membership has ended: whoever gave the member something to do takes it back.
+
+    `role` is the one they had; `removed_by` is themselves when they left.
+    """
+
+    type: ClassVar[str] = "MemberRemoved"
+
+    organization_id: str
+    user_id: str
+    role: Role
+    how: End
+    removed_by: str
+
+
+class OwnershipTransferred(_OrganizationsEvent):
+    type: ClassVar[str] = "OwnershipTransferred"
+
+    organization_id: str
+    owner_id: str
+    previous_owner_id: str
+
+
+class SupportSessionOpened(_OrganizationsEvent):
+    """An operator of the platform acts for the organisation, until `expires_at` at the latest."""
+
+    type: ClassVar[str] = "SupportSessionOpened"
+
+    organization_id: str
+    session_id: str
+    operator_id: str
+    reason: str
+    expires_at: datetime
+
+
+class SupportSessionClosed(_OrganizationsEvent):
+    """`closed_at` is when it ended: an expired one is closed when its operator opens the next."""
+
+    type: ClassVar[str] = "SupportSessionClosed"
+
+    organization_id: str
+    session_id: str
+    operator_id: str
+    closed_at: datetime
+    how: Close
 
 
 class OrganizationSuspended(_OrganizationsEvent):

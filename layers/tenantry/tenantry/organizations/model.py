@@ -24,7 +24,7 @@ from tenantry.errors import ConflictError, Excess, Fault
 from tenantry.runtime.inputs import Input, Line, Text
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.metering import StoredCalls
-from tenantry.tenancy.roles import ADMINS, EVERYONE, Permission, Role
+from tenantry.tenancy.roles import ADMINS, EVERYONE, OWNERS, Permission, Role
 
 # permissions
 
@@ -33,6 +33,14 @@ ORGANIZATION_UPDATE: Final = Permission("organization:update", ADMINS)
 SETTINGS_UPDATE: Final = Permission("organization:settings", ADMINS)
 DOMAINS_MANAGE: Final = Permission("organization:domains", ADMINS)
 USAGE_READ: Final = Permission("organization:usage", ADMINS, writes=False, to_pay=True)
+MEMBERS_READ: Final = Permission("members:read", EVERYONE, writes=False)
+MEMBERS_ROLES: Final = Permission("members:roles", ADMINS)
+MEMBERS_PERMISSIONS: Final = Permission("members:permissions", ADMINS)
+MEMBERS_SUSPEND: Final = Permission("members:suspend", ADMINS)
+MEMBERS_REMOVE: Final = Permission("members:remove", ADMINS)
+MEMBERS_LEAVE: Final = Permission("members:leave", EVERYONE, support=False)
+OWNERSHIP_TRANSFER: Final = Permission("ownership:transfer", OWNERS, grantable=False, support=False)
+SUPPORT_READ: Final = Permission("support:read", ADMINS, writes=False)
 
 # plans
 
@@ -292,6 +300,21 @@ class Organization(_Stored):
             if allowed is not None and used > allowed
         ]
 
+    def standing(self, user_id: str, role: Role, status: MemberStatus, **more: Any) -> Standing:
+        """Somebody's standing in it."""
+        return Standing(
+            tenant_id=self.tenant_id,
+            user_id=user_id,
+            role=role,
+            member_status=status,
+            organization_status=self.status,
+            plan=self.plan,
+            route_epoch=self.route_epoch,
+            route=self.route,
+            organization_created_at=self.created_at,
+            **more,
+        )
+
     def changed(self, now: datetime, **fields: Any) -> Self:
         """The next version, with `fields` set."""
         return self.model_copy(
@@ -364,17 +387,48 @@ class Member(_Stored):
         return self.model_copy(update={**fields, "entity_version": self.entity_version + 1})
 
     def standing_in(self, organization: Organization) -> Standing:
-        return Standing(
-            tenant_id=self.tenant_id,
-            user_id=self.user_id,
-            role=self.role,
-            member_status=self.status,
-            organization_status=organization.status,
-            plan=organization.plan,
+        return organization.standing(
+            self.user_id,
+            self.role,
+            self.status,
             extra_permissions=frozenset(self.extra_permissions),
-            route_epoch=organization.route_epoch,
-            route=organization.route,
-            organization_created_at=organization.created_at,
+        )
+
+
+class SupportStatus(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    EXPIRED = "EXPIRED"
+
+
+class SupportSession(_Stored):
+    """A time in which an operator of the platform acts for an organisation, as an ADMIN may."""
+
+    tenant_id: str
+    session_id: str
+    operator_id: str
+    reason: str
+    opened_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None = None
+    entity_version: int = 1
+
+    def status(self, now: datetime) -> SupportStatus:
+        """An expired session is over, whether or not anybody closed it."""
+        if self.closed_at:
+            return SupportStatus.CLOSED
+        return SupportStatus.OPEN if now < self.expires_at else SupportStatus.EXPIRED
+
+    def closed(self, now: datetime) -> Self:
+        """The next version; one that has expired ended then."""
+        ended = min(now, self.expires_at)
+        return self.model_copy(
+            update={"closed_at": ended, "entity_version": self.entity_version + 1}
+        )
+
+    def standing_in(self, organization: Organization) -> Standing:
+        return organization.standing(
+            self.operator_id, Role.ADMIN, MemberStatus.ACTIVE, support_session=self.session_id
         )
 
 
@@ -462,6 +516,18 @@ class Membership:
 @dataclass(frozen=True)
 class MembershipPage:
     items: tuple[Membership, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class MemberPage:
+    items: tuple[Member, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class SupportSessionPage:
+    items: tuple[SupportSession, ...]
     next_cursor: str | None
 
 
@@ -605,8 +671,69 @@ class DomainInput(_CamelInput):
     domain: Annotated[str, StringConstraints(max_length=253), AfterValidator(company_domain)]
 
 
-class OperatorInput(_CamelInput):
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")]
+
+
+class OrganizationInput(_CamelInput):
+    organization_id: Identifier
+
+
+class OperatorInput(OrganizationInput):
     """What an operator decides about an organisation, and why."""
 
-    organization_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")]
     reason: Line
+
+
+class MemberInput(_CamelInput):
+    """A member, and the version of them that a change is made on."""
+
+    user_id: Identifier
+    expected_version: Version | None = None
+
+
+class RoleInput(MemberInput):
+    role: Annotated[Role, Field(strict=False)]
+
+
+def _sorted_once(names: list[str]) -> list[str]:
+    return sorted(set(names))
+
+
+class PermissionsInput(MemberInput):
+    """The names of all that the member is to have beyond their role."""
+
+    permissions: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9:._-]{0,63}$")]],
+        Field(max_length=20),
+        AfterValidator(_sorted_once),
+    ]
+
+
+class MemberFilter(_CamelInput):
+    """`text` is looked for in name and e-mail, whatever its case; removed members are asked for."""
+
+    role: Annotated[Role, Field(strict=False)] | None = None
+    status: Annotated[MemberStatus, Field(strict=False)] | None = None
+    text: Line | None = None
+
+    def takes(self, member: Member) -> bool:
+        if self.role not in (None, member.role):
+            return False
+        if not (member.is_current if self.status is None else member.status is self.status):
+            return False
+        wanted = _folded(self.text or "")
+        return any(wanted in _folded(text or "") for text in (member.name, member.email))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+SUPPORT_LONGEST: Final = 240
+"""Minutes."""
+
+
+class SupportInput(OperatorInput):
+    """An organisation that an operator will act for, why, and for how many minutes at most."""
+
+    minutes: Annotated[int, Field(ge=1, le=SUPPORT_LONGEST)]

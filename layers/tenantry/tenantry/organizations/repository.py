@@ -1,11 +1,20 @@
-"""Ports: where organisations, members and domain claims are kept; DNS; who is an operator."""
+"""Ports: where organisations, members, support sessions and domain claims are kept; DNS; people."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from tenantry.errors import NotAMemberError
 from tenantry.messaging.event import Event
-from tenantry.organizations.model import DomainClaim, Member, Membership, Organization
+from tenantry.organizations.model import (
+    DomainClaim,
+    Member,
+    Membership,
+    Organization,
+    SupportSession,
+    SupportStatus,
+)
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Meter
@@ -13,24 +22,60 @@ from tenantry.tenancy.metering import Meter
 
 @dataclass(frozen=True)
 class Acting:
-    """What one read finds of a user and an organisation; either may be missing."""
+    """What one read finds of a user and an organisation; each may be missing."""
 
     organization: Organization | None
     member: Member | None
+    support: SupportSession | None = None
+    """Their latest session, when they are an operator in good standing."""
+    other: Member | None = None
+    """Another member, when one was asked for."""
 
-    def standing(self, meter: Meter) -> Standing:
-        """The member's standing, in which one API call of the organisation is counted.
+    def found(self, now: datetime, meter: Meter) -> tuple[Organization, Standing]:
+        """The organisation, and where the user stands in it; NotAMemberError when nowhere.
 
-        NotAMemberError when either is missing. Calls of those who are no active members are not
-        the organisation's.
+        An operator's open session counts only while they are no member themselves. A member's call
+        is counted as one of the organisation's; those of others, support sessions too, are not.
         """
-        if self.organization is None or self.member is None:
+        if self.organization is None:
+            raise NotAMemberError("You are not a member of this organisation.")
+        acts = self.support and self.support.status(now) is SupportStatus.OPEN
+        if self.support and acts and not (self.member and self.member.is_current):
+            return self.organization, self.support.standing_in(self.organization)
+        if self.member is None:
             raise NotAMemberError("You are not a member of this organisation.")
         standing = self.member.standing_in(self.organization)
         if standing.member_status is not MemberStatus.ACTIVE:
-            return standing
+            return self.organization, standing
         used_up = meter.counted(self.organization.stored_calls)
-        return replace(standing, calls_used_up=used_up) if used_up else standing
+        return self.organization, replace(standing, calls_used_up=used_up) if used_up else standing
+
+
+@dataclass(frozen=True)
+class MemberChange:
+    """A member's next version, with what it tells."""
+
+    before: Member
+    after: Member
+    events: tuple[Event, ...]
+
+
+class Card(Protocol):
+    """What a profile shows of a person to those they work with."""
+
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def entity_version(self) -> int: ...
+
+
+class Profiles(Protocol):
+    """The identity context, as far as members are shown by name."""
+
+    def card(self, user_id: str) -> Card | None:
+        """The person's card as it stands; None for who has no profile (yet)."""
 
 
 class Operators(Protocol):
@@ -51,8 +96,14 @@ class OrganizationRepository(Protocol):
     def get(self, tenant_id: str) -> Organization | None:
         """The organisation, strongly consistent."""
 
-    def acting(self, tenant_id: str, user_id: str) -> Acting:
-        """Organisation and member, strongly consistent, in one round trip."""
+    def acting(
+        self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
+    ) -> Acting:
+        """Organisation and member, strongly consistent, in one round trip.
+
+        With it the support session of an `operator` whose own account is active, and the `other`
+        member.
+        """
 
     def save(self, before: Organization, after: Organization, event: Event) -> None:
         """Store `after` over `before`; ConflictError unless `before` still stands there."""
@@ -71,6 +122,52 @@ class OrganizationRepository(Protocol):
 
         With them the organisation to go on after; None at the end. As of a moment ago.
         """
+
+
+class MemberRepository(Protocol):
+    def save(self, *changes: MemberChange) -> None:
+        """Store the changes with the seats and owners that they move, all or none.
+
+        ConflictError unless each `before` still stands there; LastOwnerError when the
+        organisation would be left without an active owner.
+        """
+
+    def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[Member], bool]:
+        """Up to `limit` members after the user `after`, ended ones too, and whether there are more.
+
+        Strongly consistent, one round trip, ordered by user.
+        """
+
+    def tenants_of(self, user_id: str) -> Iterable[str]:
+        """The organisations of which a user is or was a member, as of a moment ago."""
+
+    def show(self, tenant_id: str, user_id: str, card: Card) -> bool:
+        """Make a member's copy of the card current, telling nobody.
+
+        False when it is as new already, or there is no member whose it would be.
+        """
+
+
+class SupportRepository(Protocol):
+    def open(
+        self,
+        session: SupportSession,
+        opened: Event,
+        last: SupportSession | None,
+        expired: Event | None,
+    ) -> None:
+        """Store an operator's session in place of the `last` one, which `expired` ends.
+
+        ConflictError when another one has been opened since.
+        """
+
+    def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
+        """Store the session's end; ConflictError unless `before` is still open."""
+
+    def page(
+        self, tenant_id: str, before: str | None, limit: int
+    ) -> tuple[list[SupportSession], bool]:
+        """Up to `limit` sessions, newest first, before the session `before`; whether more are."""
 
 
 class DomainRepository(Protocol):

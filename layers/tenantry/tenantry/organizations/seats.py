@@ -95,13 +95,15 @@ def vouch(tenant_id: str, user_id: str, roles: Collection[Role]) -> Check:
     return Check(member_key(tenant_id, user_id), require, {"role": [r.value for r in roles]})
 
 
-def moved(before: Member, after: Member) -> Count | None:
-    """The seat and the owner that a member's change gives back or takes; None when neither.
+def moved(*changes: tuple[Member, Member]) -> Count | None:
+    """The seats and owners that members' changes (before, after) take or give back in all.
 
-    Refused when it would leave the organisation without an active owner.
+    None when they move nothing. Refused when it would leave the organisation without an active
+    owner.
     """
-    where = organization_key(before.tenant_id)
-    seats, owners = after.is_current - before.is_current, after.leads - before.leads
+    where = organization_key(changes[0][0].tenant_id)
+    seats = sum(after.is_current - before.is_current for before, after in changes)
+    owners = sum(after.leads - before.leads for before, after in changes)
     owner = Step("owners", owners, floor=1)
     if seats:
         return Count(where, "used_users", seats, also=(owner,) if owners else ())

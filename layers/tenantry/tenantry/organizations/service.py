@@ -12,7 +12,6 @@ from tenantry.errors import (
     InvalidInputError,
     LimitExceededError,
     NoOrganizationError,
-    NotAMemberError,
     NotFoundError,
     SlugTakenError,
 )
@@ -155,16 +154,18 @@ class OrganizationService:
     # reading and changing
 
     def read(self, caller: Caller) -> Organization:
-        return self._authorized(caller, ORGANIZATION_READ)
+        organization, _ = self._authorized(caller, ORGANIZATION_READ)
+        return organization
 
     def usage(self, caller: Caller) -> dict[Kind, Used]:
         """How much of each of the plan's limits is used, API calls as of a moment ago."""
-        return usage_of(self._authorized(caller, USAGE_READ), self.stamp.now())
+        organization, _ = self._authorized(caller, USAGE_READ)
+        return usage_of(organization, self.stamp.now())
 
     def update(self, caller: Caller, values: dict[str, Any]) -> Organization:
         """Change what describes the organisation; emits OrganizationUpdated when it differs."""
         given = parse(UpdateOrganizationInput, values)
-        before = self._authorized(caller, ORGANIZATION_UPDATE, given.expected_version)
+        before, cause = self._authorized(caller, ORGANIZATION_UPDATE, given.expected_version)
         fields = {name: getattr(given, name) or None for name in given.model_fields_set}
         fields.pop("expected_version", None)
         after = before.changed(self.stamp.now(), **fields)
@@ -175,7 +176,7 @@ class OrganizationService:
             before,
             after,
             OrganizationUpdated(organization_id=before.tenant_id, fields=changed),
-            caller.cause,
+            cause,
         )
         return after
 
@@ -184,7 +185,7 @@ class OrganizationService:
         given = parse(OrganizationSettingsInput, values)
         if faults := given.faults(caller.organization_id):
             raise InvalidInputError(faults)
-        before = self._authorized(caller, SETTINGS_UPDATE, given.expected_version)
+        before, cause = self._authorized(caller, SETTINGS_UPDATE, given.expected_version)
         settings = given.applied_to(before.settings)
         if settings == before.settings:
             return before
@@ -194,7 +195,7 @@ class OrganizationService:
             before,
             after,
             OrganizationSettingsUpdated(organization_id=before.tenant_id, fields=changed),
-            caller.cause,
+            cause,
         )
         return after
 
@@ -219,7 +220,8 @@ class OrganizationService:
     def claim_domain(self, caller: Caller, domain: str) -> DomainClaim:
         """Begin the proof of a domain; the same claim while it is open; emits DomainClaimed."""
         name = parse(DomainInput, {"domain": domain}).domain
-        tenant_id = self._authorized(caller, DOMAINS_MANAGE).tenant_id
+        organization, cause = self._authorized(caller, DOMAINS_MANAGE)
+        tenant_id = organization.tenant_id
         before, holder = self.domains.read(tenant_id, name)
         if holder not in (None, tenant_id):
             raise _taken()
@@ -232,7 +234,7 @@ class OrganizationService:
             else DomainClaim(tenant_id=tenant_id, domain=name, token=token, created_at=now)
         )
         data = DomainClaimed(organization_id=tenant_id, domain=name)
-        self.domains.claim(before, after, self.stamp.event(data, caller.cause))
+        self.domains.claim(before, after, self.stamp.event(data, cause))
         return after
 
     def verify_domain(self, caller: Caller, domain: str) -> DomainClaim:
@@ -241,7 +243,7 @@ class OrganizationService:
         DomainNotProvenError while the record is not there, DomainTakenError when another
         organisation was first.
         """
-        before = self._claim(caller, domain)
+        before, cause = self._claim(caller, domain)
         if before.status is DomainClaimStatus.VERIFIED:
             return before
         if before.status is DomainClaimStatus.RELEASED:
@@ -255,17 +257,17 @@ class OrganizationService:
         data = DomainVerified(
             organization_id=before.tenant_id, domain=before.domain, verified_at=now
         )
-        self.domains.prove(before, after, self.stamp.event(data, caller.cause))
+        self.domains.prove(before, after, self.stamp.event(data, cause))
         return after
 
     def release_domain(self, caller: Caller, domain: str) -> DomainClaim:
         """Give a claim up, proven or not; emits DomainReleased."""
-        before = self._claim(caller, domain)
+        before, cause = self._claim(caller, domain)
         if before.status is DomainClaimStatus.RELEASED:
             return before
         data = DomainReleased(organization_id=before.tenant_id, domain=before.domain)
         after = before.released()
-        self.domains.release(before, after, self.stamp.event(data, caller.cause))
+        self.domains.release(before, after, self.stamp.event(data, cause))
         return after
 
     # for the identity context
@@ -346,14 +348,15 @@ class OrganizationService:
 
     def _authorized(
         self, caller: Caller, permission: Permission, expected_version: int | None = None
-    ) -> Organization:
-        found = self.organizations.acting(caller.organization_id, caller.user_id)
-        found.standing(self.meter).require(permission)
-        if found.organization is None:
-            raise NotAMemberError("You are not a member of this organisation.")
-        if expected_version not in (None, found.organization.entity_version):
+    ) -> tuple[Organization, Cause]:
+        """The organisation, and the caller in their standing there as the cause of a change."""
+        organization, standing = self.organizations.acting(
+            caller.organization_id, caller.user_id, operator=caller.is_operator
+        ).found(self.stamp.now(), self.meter)
+        standing.require(permission)
+        if expected_version not in (None, organization.entity_version):
             raise _stale()
-        return found.organization
+        return organization, standing.cause(caller)
 
     def _existing(self, tenant_id: str) -> Organization:
         organization = self.organizations.get(tenant_id)
@@ -361,13 +364,13 @@ class OrganizationService:
             raise _unknown()
         return organization
 
-    def _claim(self, caller: Caller, domain: str) -> DomainClaim:
+    def _claim(self, caller: Caller, domain: str) -> tuple[DomainClaim, Cause]:
         name = parse(DomainInput, {"domain": domain}).domain
-        tenant_id = self._authorized(caller, DOMAINS_MANAGE).tenant_id
-        claim, _ = self.domains.read(tenant_id, name)
+        organization, cause = self._authorized(caller, DOMAINS_MANAGE)
+        claim, _ = self.domains.read(organization.tenant_id, name)
         if claim is None:
             raise NotFoundError("This domain is not claimed; claim it first.")
-        return claim
+        return claim, cause
 
     def _moved(
         self, before: Organization, after: Organization, data: EventData, caller: Caller

@@ -69,6 +69,13 @@ class Standing:
         )
         return Cause(actor=actor, correlation_id=caller.correlation_id, request=caller.request)
 
+    def holds(self, permission: Permission) -> bool:
+        """Whether role or extra permissions allow it; what they hold, they may give others."""
+        if self.support_session and not permission.support:
+            return False
+        given = permission.grantable and permission.name in self.extra_permissions
+        return given or self.role in permission.roles
+
     def require(self, permission: Permission) -> None:
         """Return when the member may; otherwise the error that says why not.
 
@@ -83,7 +90,9 @@ class Standing:
             raise OrganizationSuspendedError(
                 "This organisation is suspended: it can be read, not changed."
             )
-        if self.role not in permission.roles and permission.name not in self.extra_permissions:
+        if self.support_session and not permission.support:
+            raise ForbiddenError(f"A support session does not allow {permission.name}.")
+        if not self.holds(permission):
             raise ForbiddenError(f"Your role {self.role} does not allow {permission.name}.")
         if self.calls_used_up and not (permission.to_pay and self.role in OWNERS):
             raise ApiLimitExceededError(self.calls_used_up.limit, self.calls_used_up.resets_at)

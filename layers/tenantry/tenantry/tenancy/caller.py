@@ -108,9 +108,14 @@ class Caller(BaseModel):
             request=self.request,
         )
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether their token says so; whether they still are one is read where it counts."""
+        return OPERATOR_GROUP in self.groups
+
     def require_operator(self) -> None:
         """Return for an operator of the platform; ForbiddenError otherwise."""
-        if OPERATOR_GROUP not in self.groups:
+        if not self.is_operator:
             raise ForbiddenError("Only operators of the platform may do this.")
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 
 class Role(StrEnum):
+    """Declared from the most to the least that a member may do."""
+
     OWNER = "OWNER"
     ADMIN = "ADMIN"
     MANAGER = "MANAGER"
@@ -42,6 +44,10 @@ class Permission:
     roles: frozenset[Role]
     writes: bool = True
     to_pay: bool = False
+    grantable: bool = True
+    """Whether a member may be given it beyond their role."""
+    support: bool = True
+    """Whether an operator of the platform may in a support session."""
 
 
 def givers_of(role: Role) -> frozenset[Role]:

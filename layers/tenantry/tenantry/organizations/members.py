@@ -1,0 +1,321 @@
+"""Use cases on members: list them, change their rights, suspend, remove, leave, hand over."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tenantry.errors import ConflictError, Fault, ForbiddenError, InvalidInputError, NotFoundError
+from tenantry.messaging.event import Envelope, EventData
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations.events import (
+    End,
+    MemberPermissionsChanged,
+    MemberReactivated,
+    MemberRemoved,
+    MemberRoleChanged,
+    MemberSuspended,
+    OwnershipTransferred,
+)
+from tenantry.organizations.model import (
+    MEMBERS_LEAVE,
+    MEMBERS_PERMISSIONS,
+    MEMBERS_READ,
+    MEMBERS_REMOVE,
+    MEMBERS_ROLES,
+    MEMBERS_SUSPEND,
+    OWNERSHIP_TRANSFER,
+    Member,
+    MemberFilter,
+    MemberInput,
+    MemberPage,
+    PermissionsInput,
+    RoleInput,
+)
+from tenantry.organizations.repository import (
+    Acting,
+    MemberChange,
+    MemberRepository,
+    OrganizationRepository,
+    Profiles,
+)
+from tenantry.persistence import cursors
+from tenantry.runtime.inputs import parse
+from tenantry.tenancy.access import MemberStatus, Standing
+from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.metering import Meter, Unmetered
+from tenantry.tenancy.roles import Permission, Role, givers_of
+
+LOOKED_AT: Final = 1000
+"""Members that one page looks at, at most: one of few hits may be short, or empty, and go on."""
+_AT_ONCE: Final = 200
+SHOWN: Final = frozenset({"name", "email"})
+"""What members' copies hold of a profile."""
+
+
+@dataclass(frozen=True)
+class MemberService:
+    """Whoever changes a member holds at least the member's role, and all that they give.
+
+    So only an owner touches an owner, and nobody raises themselves.
+    """
+
+    organizations: OrganizationRepository
+    members: MemberRepository
+    catalogue: Callable[[], Mapping[str, Permission]]
+    """Every permission of the product, by name."""
+    stamp: Stamp
+    meter: Meter = field(default_factory=Unmetered)
+
+    def page(
+        self, caller: Caller, first: int | None, after: str | None, chosen: dict[str, Any] | None
+    ) -> MemberPage:
+        """The members of the organisation; those who were removed only when asked for.
+
+        A page looks at LOOKED_AT members at most.
+        """
+        limit = cursors.page_size(first)
+        given = parse(MemberFilter, chosen)
+        position = cursors.decode(after, "member")["member"] if after else None
+        standing = self._standing(caller, MEMBERS_READ)
+        found: list[Member] = []
+        looked, goes_on = 0, True
+        while goes_on and looked < LOOKED_AT and len(found) <= limit:
+            # Without a filter a page is one query of just what it takes.
+            size = _AT_ONCE if given.model_fields_set else limit + 1
+            batch, goes_on = self.members.page(standing.tenant_id, position, size)
+            looked += len(batch)
+            found += [member for member in batch if given.takes(member)]
+            position = batch[-1].user_id if batch else position
+        if len(found) > limit:
+            found, position, goes_on = found[:limit], found[limit - 1].user_id, True
+        cursor = cursors.encode({"member": position}) if goes_on and position else None
+        return MemberPage(tuple(found), cursor)
+
+    def update_role(
+        self, caller: Caller, user_id: str, role: str, expected_version: int | None = None
+    ) -> Member:
+        """Give a member another role; emits MemberRoleChanged."""
+        given = parse(RoleInput, _input(user_id, expected_version, role=role))
+        standing, before = self._met(caller, given, MEMBERS_ROLES)
+        if standing.role not in givers_of(given.role):
+            raise ForbiddenError(f"Your role {standing.role} does not give {given.role}.")
+        if given.role is before.role:
+            return before
+        after = before.changed(role=given.role)
+        return self._saved(before, after, _role_changed(before, after), standing.cause(caller))
+
+    def update_permissions(
+        self,
+        caller: Caller,
+        user_id: str,
+        permissions: list[str],
+        expected_version: int | None = None,
+    ) -> Member:
+        """Set what a member may beyond their role; emits MemberPermissionsChanged."""
+        values = _input(user_id, expected_version, permissions=permissions)
+        given = parse(PermissionsInput, values)
+        known = self.catalogue()
+        if faults := _unknown(given.permissions, known):
+            raise InvalidInputError(faults)
+        standing, before = self._met(caller, given, MEMBERS_PERMISSIONS)
+        wanted = tuple(given.permissions)
+        for name in set(wanted) - set(before.extra_permissions):
+            if not standing.holds(known[name]):
+                raise ForbiddenError(f"You do not hold {name}, so you cannot give it.")
+        if wanted == before.extra_permissions:
+            return before
+        after = before.changed(extra_permissions=wanted)
+        data = MemberPermissionsChanged(
+            organization_id=before.tenant_id,
+            user_id=before.user_id,
+            before=before.extra_permissions,
+            after=wanted,
+        )
+        return self._saved(before, after, data, standing.cause(caller))
+
+    def suspend(self, caller: Caller, user_id: str, expected_version: int | None = None) -> Member:
+        """Keep a member out until they are reactivated; emits MemberSuspended. They keep a seat."""
+        given = parse(MemberInput, _input(user_id, expected_version))
+        standing, before = self._met(caller, given, MEMBERS_SUSPEND)
+        if before.user_id == caller.user_id:
+            raise ConflictError("You cannot suspend yourself.")
+        if before.status is MemberStatus.SUSPENDED:
+            return before
+        after = before.changed(status=MemberStatus.SUSPENDED)
+        data = MemberSuspended(
+            organization_id=before.tenant_id, user_id=before.user_id, role=before.role
+        )
+        return self._saved(before, after, data, standing.cause(caller))
+
+    def reactivate(
+        self, caller: Caller, user_id: str, expected_version: int | None = None
+    ) -> Member:
+        """Let a suspended member in again; emits MemberReactivated."""
+        given = parse(MemberInput, _input(user_id, expected_version))
+        standing, before = self._met(caller, given, MEMBERS_SUSPEND)
+        if before.status is MemberStatus.ACTIVE:
+            return before
+        after = before.changed(status=MemberStatus.ACTIVE)
+        data = MemberReactivated(
+            organization_id=before.tenant_id, user_id=before.user_id, role=before.role
+        )
+        return self._saved(before, after, data, standing.cause(caller))
+
+    def remove(self, caller: Caller, user_id: str, expected_version: int | None = None) -> Member:
+        """End a membership and free its seat, once; emits MemberRemoved.
+
+        Refused from their next request on, in this organisation only. Removing oneself is leaving.
+        """
+        given = parse(MemberInput, _input(user_id, expected_version))
+        if given.user_id == caller.user_id:
+            return self.leave(caller, expected_version)
+        standing, before = self._met(caller, given, MEMBERS_REMOVE, ended=True)
+        if before.status is MemberStatus.REMOVED:
+            return before
+        return self._ended(before, "removed", standing.cause(caller))
+
+    def leave(self, caller: Caller, expected_version: int | None = None) -> Member:
+        """End the caller's own membership; emits MemberRemoved.
+
+        LastOwnerError for the last owner.
+        """
+        given = parse(MemberInput, _input(caller.user_id, expected_version))
+        acting = self._acting(caller)
+        _, standing = acting.found(self.stamp.now(), self.meter)
+        standing.require(MEMBERS_LEAVE)
+        before = _at_version(_current(acting.member), given)
+        return self._ended(before, "left", standing.cause(caller))
+
+    def transfer(self, caller: Caller, user_id: str) -> Member:
+        """Make an active member the owner in the caller's place, who stays as an ADMIN.
+
+        Emits OwnershipTransferred and both MemberRoleChanged.
+        """
+        given = parse(MemberInput, _input(user_id))
+        acting = self._acting(caller, given.user_id)
+        _, standing = acting.found(self.stamp.now(), self.meter)
+        standing.require(OWNERSHIP_TRANSFER)
+        before, own = _current(acting.other), _current(acting.member)
+        if before.role is Role.OWNER:
+            raise ConflictError("They are an owner already.")
+        if before.status is not MemberStatus.ACTIVE:
+            raise ConflictError("They are suspended; reactivate them first.")
+        after, left = before.changed(role=Role.OWNER), own.changed(role=Role.ADMIN)
+        cause = standing.cause(caller)
+        handed = OwnershipTransferred(
+            organization_id=own.tenant_id,
+            owner_id=after.user_id,
+            previous_owner_id=own.user_id,
+        )
+        self.members.save(
+            self._change(before, after, cause, handed, _role_changed(before, after)),
+            self._change(own, left, cause, _role_changed(own, left)),
+        )
+        return after
+
+    # inside
+
+    def _acting(self, caller: Caller, other: str | None = None) -> Acting:
+        return self.organizations.acting(
+            caller.organization_id, caller.user_id, operator=caller.is_operator, other=other
+        )
+
+    def _standing(self, caller: Caller, permission: Permission) -> Standing:
+        _, standing = self._acting(caller).found(self.stamp.now(), self.meter)
+        standing.require(permission)
+        return standing
+
+    def _met(
+        self, caller: Caller, given: MemberInput, permission: Permission, *, ended: bool = False
+    ) -> tuple[Standing, Member]:
+        """Where the caller stands, and the member they may do that to."""
+        acting = self._acting(caller, given.user_id)
+        _, standing = acting.found(self.stamp.now(), self.meter)
+        standing.require(permission)
+        before = _current(acting.other, ended=ended)
+        if standing.role not in givers_of(before.role):
+            raise ForbiddenError(f"Your role {standing.role} does not reach {before.role}.")
+        return standing, _at_version(before, given)
+
+    def _ended(self, before: Member, how: End, cause: Cause) -> Member:
+        """What they wrote stays under their name; their address is no longer kept."""
+        after = before.changed(status=MemberStatus.REMOVED, extra_permissions=(), email=None)
+        data = MemberRemoved(
+            organization_id=before.tenant_id,
+            user_id=before.user_id,
+            role=before.role,
+            how=how,
+            removed_by=cause.actor.id,
+        )
+        return self._saved(before, after, data, cause)
+
+    def _saved(self, before: Member, after: Member, data: EventData, cause: Cause) -> Member:
+        self.members.save(self._change(before, after, cause, data))
+        return after
+
+    def _change(
+        self, before: Member, after: Member, cause: Cause, *happened: EventData
+    ) -> MemberChange:
+        events = tuple(self.stamp.event(data, cause) for data in happened)
+        return MemberChange(before, after, events)
+
+
+@dataclass(frozen=True)
+class MemberCopies:
+    """Keeps what members show of profiles current, in whatever order it hears of changes."""
+
+    profiles: Profiles
+    members: MemberRepository
+
+    def refresh(self, envelope: Envelope) -> int:
+        """Look the person of a MemberJoined, UserRegistered or ProfileUpdated up, and show them so.
+
+        Answers how many copies were renewed. Where they have just come in is known by the event:
+        the list of their organisations may not tell yet.
+        """
+        fields = envelope.data.get("fields")
+        if isinstance(fields, list) and SHOWN.isdisjoint(fields):
+            return 0
+        user_id = str(envelope.data["user_id"])
+        card = self.profiles.card(user_id)
+        if card is None:
+            return 0  # their registration is yet to come, and tells
+        named = envelope.data.get("organization_id")
+        tenants = [str(named)] if named else []
+        if envelope.type != "MemberJoined":
+            tenants += self.members.tenants_of(user_id)
+        return sum(self.members.show(each, user_id, card) for each in dict.fromkeys(tenants))
+
+
+def _input(user_id: str, expected_version: int | None = None, **more: Any) -> dict[str, Any]:
+    return {"userId": user_id, "expectedVersion": expected_version, **more}
+
+
+def _unknown(names: list[str], known: Mapping[str, Permission]) -> list[Fault]:
+    grantable = {name for name, permission in known.items() if permission.grantable}
+    return [
+        Fault(field="permissions", message=f"{name} is no permission that can be given")
+        for name in names
+        if name not in grantable
+    ]
+
+
+def _current(member: Member | None, *, ended: bool = False) -> Member:
+    if member is None or not (member.is_current or ended):
+        raise NotFoundError("There is no such member.")
+    return member
+
+
+def _at_version(member: Member, given: MemberInput) -> Member:
+    if given.expected_version not in (None, member.entity_version):
+        raise ConflictError("The member has changed since; read them again.")
+    return member
+
+
+def _role_changed(before: Member, after: Member) -> MemberRoleChanged:
+    return MemberRoleChanged(
+        organization_id=before.tenant_id,
+        user_id=before.user_id,
+        before=before.role,
+        after=after.role,
+    )

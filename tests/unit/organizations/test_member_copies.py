@@ -1,0 +1,134 @@
+"""What members show of profiles: current in the end, in whatever order it is heard of."""
+
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from tenantry.messaging.event import Envelope
+from tenantry.organizations.members import MemberCopies
+from tenantry.tenancy.access import MemberStatus
+from tenantry.tenancy.roles import Role
+from tests.support.clock import START
+from tests.unit.organizations.conftest import World
+
+
+@dataclass(frozen=True)
+class StoredCard:
+    name: str | None
+    email: str
+    entity_version: int
+
+
+@dataclass
+class KnownProfiles:
+    cards: dict[str, StoredCard] = field(default_factory=dict)
+
+    def card(self, user_id: str) -> StoredCard | None:
+        return self.cards.get(user_id)
+
+
+def told(kind: str, **data: Any) -> Envelope:
+    return Envelope(
+        id=f"e-{kind}",
+        type=kind,
+        context="identity",
+        occurred_at=START,
+        actor={"id": "bob"},
+        data={"user_id": "bob", **data},
+        tenant_id=data.get("organization_id"),
+        entity_type="User",
+        entity_id="bob",
+        entity_version=1,
+    )
+
+
+@pytest.fixture
+def profiles() -> KnownProfiles:
+    return KnownProfiles({"bob": StoredCard("Bob B.", "bob@new.example", 3)})
+
+
+@pytest.fixture
+def copies(world: World, profiles: KnownProfiles) -> MemberCopies:
+    return MemberCopies(profiles, world.stored_members)
+
+
+def test_a_profile_is_shown_in_every_organisation_and_tells_nothing(
+    world: World, copies: MemberCopies
+) -> None:
+    callers = [world.joined(world.founded(f"Acme {n}", f"ada-{n}"), "bob") for n in range(3)]
+    before = len(world.told())
+
+    renewed = copies.refresh(told("ProfileUpdated", fields=["email"]))
+
+    assert renewed == 3
+    for caller in callers:
+        member = world.member(caller)
+        assert (member.name, member.email, member.entity_version) == (
+            "Bob B.",
+            "bob@new.example",
+            1,
+        )
+    assert len(world.told()) == before
+
+
+@pytest.mark.parametrize("fields", [["locale"], ["time_zone", "avatar_key"], []])
+def test_what_members_do_not_show_asks_nobody(
+    world: World, copies: MemberCopies, profiles: KnownProfiles, fields: list[str]
+) -> None:
+    bob = world.joined(world.founded(), "bob")
+    profiles.cards.clear()
+
+    assert copies.refresh(told("ProfileUpdated", fields=fields)) == 0
+    assert world.member(bob).name == "Bob"
+
+
+def test_who_has_no_profile_yet_is_shown_by_their_registration(
+    world: World, copies: MemberCopies, profiles: KnownProfiles
+) -> None:
+    bob = world.joined(world.founded(), "bob")
+    card = profiles.cards.pop("bob")
+
+    joined = told("MemberJoined", organization_id=bob.tenant_id)
+    assert copies.refresh(joined) == 0
+    profiles.cards["bob"] = card
+    assert copies.refresh(told("UserRegistered", organization_id=bob.tenant_id)) == 1
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_whatever_the_order_and_however_often_the_newest_is_shown(
+    world: World, copies: MemberCopies, profiles: KnownProfiles, order: tuple[int, ...]
+) -> None:
+    bob = world.joined(world.founded(), "bob")
+    read = [StoredCard(f"Bob {n}", f"bob-{n}@x.example", n + 1) for n in range(3)]
+
+    for number in (*order, *order):
+        # What a consumer has read may be older by the time it writes.
+        profiles.cards["bob"] = read[number]
+        copies.refresh(told("ProfileUpdated", fields=["name"]))
+
+    assert world.member(bob).name == "Bob 2"
+
+
+def test_the_address_of_who_was_removed_is_not_told_to_those_they_left(
+    world: World, copies: MemberCopies
+) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob")
+    world.members.remove(owner, "bob")
+
+    assert copies.refresh(told("ProfileUpdated", fields=["email"])) == 0
+    assert world.member(bob).email is None
+
+
+def test_who_comes_back_is_shown_again(world: World, copies: MemberCopies) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob")
+    copies.refresh(told("UserRegistered"))
+    world.members.remove(owner, "bob")
+
+    world.joined(owner, "bob", Role.VIEWER, MemberStatus.ACTIVE)
+
+    assert copies.refresh(told("MemberJoined", organization_id=owner.tenant_id)) == 1
+    assert world.member(bob).email == "bob@new.example"
