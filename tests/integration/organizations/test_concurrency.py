@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -11,14 +12,20 @@ import pytest
 
 from tenantry.errors import TenantryError
 from tenantry.messaging.stamp import Cause
-from tenantry.organizations.bootstrap import organization_service
+from tenantry.organizations.bootstrap import member_service, organization_service
+from tenantry.organizations.dynamodb import (
+    DynamoDBMemberRepository,
+    DynamoDBOrganizationRepository,
+)
 from tenantry.organizations.model import CreateOrganizationInput, PlanName
+from tenantry.organizations.repository import MemberChange
 from tenantry.organizations.seats import reserve
-from tenantry.persistence.keys import member_key, organization_key
 from tenantry.persistence.table import Table
-from tenantry.persistence.writes import Change, Count, Create
+from tenantry.persistence.writes import Create, Step
 from tenantry.runtime.identifiers import new_id
+from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.roles import Role
 from tests.integration.organizations.conftest import Api
 from tests.support.faults import Stopped, injected, stop_after
 
@@ -208,11 +215,8 @@ def _join(number: int) -> Callable[[], str | None]:
     return lambda: organization_service().join_by_domain(f"p-{number}", email, Cause())
 
 
-def _leave(api: Api, own: str, number: int) -> None:
-    """As leaving will be: the membership ends and gives its seat back, both or none."""
-    left = Change(member_key(own, f"p-{number}"), 1, {"status": "REMOVED"}, ())
-    table = Table(api.table._client, api.table.name)
-    table.transact([left, Count(organization_key(own), "used_users", -1)])
+def _leave(own: str, number: int) -> None:
+    member_service().leave(Caller(user_id=f"p-{number}", tenant_id=own))
 
 
 def _seats(api: Api) -> tuple[int, int]:
@@ -233,7 +237,7 @@ def test_of_500_who_join_in_64_threads_as_many_stay_as_there_are_seats(
     def come(number: int) -> str | None:
         joined = _join(number)()
         if joined and number % 3 == 0:
-            _leave(concurrent_api, own, number)
+            _leave(own, number)
         if number % 50 == 0:
             seen.append(_seats(concurrent_api)[1])
         return joined
@@ -266,6 +270,101 @@ def test_without_a_limit_in_the_transaction_more_would_join(
 
     assert None not in joined
     assert _seats(concurrent_api) == (65, 65)
+
+
+OWNERS = 500
+"""Pairs of owners who remove each other at once (row 9)."""
+
+
+def _pairs(api: Api, count: int) -> list[str]:
+    """Organisations of two owners, ada and bob."""
+    owned = [str(api.create(f"Acme {n}", clientMutationId=f"k-{n}")["id"]) for n in range(count)]
+    for own in owned:
+        api.join(own, "bob", Role.OWNER)
+    return owned
+
+
+def _turned_on(own: str, command: str, who: str, whom: str) -> Outcome:
+    """`who` turns on `whom`, or gives up being an owner."""
+    caller, service = Caller(user_id=who, tenant_id=own), member_service()
+    ends: dict[str, Callable[[], Any]] = {
+        "remove": lambda: service.remove(caller, whom),
+        "demote": lambda: service.update_role(caller, whom, "VIEWER"),
+        "suspend": lambda: service.suspend(caller, whom),
+        "leave": lambda: service.leave(caller),
+    }
+    return outcome(ends[command])
+
+
+def _owners(api: Api, own: str) -> tuple[int, int]:
+    """How many active owners there are, and how many the organisation counts."""
+    found = DynamoDBOrganizationRepository(api.table)
+    members = [found.acting(own, user).member for user in ("ada", "bob")]
+    organization = found.get(own)
+    assert organization is not None
+    return sum(m is not None and m.leads for m in members), organization.owners
+
+
+@pytest.mark.parametrize(
+    ("commands", "times"),
+    [
+        (("remove", "remove"), OWNERS),
+        (("remove", "leave"), 50),
+        (("demote", "demote"), 50),
+        (("suspend", "remove"), 50),
+        (("leave", "leave"), 50),
+    ],
+    ids="-".join,
+)
+def test_of_two_owners_who_turn_on_each_other_at_once_one_is_left(
+    concurrent_api: Api, commands: tuple[str, str], times: int
+) -> None:
+    told: Counter[tuple[str, ...]] = Counter()
+    with ThreadPoolExecutor(16) as pool:
+        for own in _pairs(concurrent_api, times):
+            barrier = Barrier(2)
+
+            def turn(
+                command: str, who: str, whom: str, own: str = own, at: Barrier = barrier
+            ) -> Outcome:
+                at.wait()
+                return _turned_on(own, command, who, whom)
+
+            first = pool.submit(turn, commands[0], "ada", "bob")
+            second = pool.submit(turn, commands[1], "bob", "ada")
+            told[tuple(sorted(each.result().code for each in (first, second)))] += 1
+            assert _owners(concurrent_api, own) == (1, 1)
+
+    assert sum(told.values()) == times
+    # Whoever comes second is the last owner, has changed meanwhile, or is no owner any more.
+    refusals = {"LAST_OWNER", "CONFLICT", "NOT_A_MEMBER", "FORBIDDEN", "NOT_FOUND"}
+    assert all("OK" in each and set(each) & refusals for each in told), told
+
+
+def test_without_a_floor_in_the_transaction_nobody_would_be_left(
+    concurrent_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above: both have read before either has written."""
+
+    def both_removed(name: str) -> tuple[str, int]:
+        own = str(concurrent_api.create(name)["id"])
+        concurrent_api.join(own, "bob", Role.OWNER)
+        found = DynamoDBOrganizationRepository(concurrent_api.table).acting(own, "ada", other="bob")
+        repository = DynamoDBMemberRepository(concurrent_api.table)
+        told = []
+        for member in (found.member, found.other):
+            assert member is not None
+            removed = member.changed(status=MemberStatus.REMOVED)
+            change = MemberChange(member, removed, ())
+            told.append(outcome(partial(repository.save, change)).code)
+        return told[1], _owners(concurrent_api, own)[0]
+
+    assert both_removed("Acme") == ("LAST_OWNER", 1)
+    monkeypatch.setattr(
+        "tenantry.organizations.seats.Step", lambda attribute, by, **_: Step(attribute, by)
+    )
+
+    assert both_removed("Ajax") == ("OK", 0)
 
 
 def _provers(api: Api) -> list[Callable[[], Outcome]]:

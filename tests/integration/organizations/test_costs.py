@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tenantry.organizations.bootstrap import organization_service
+from tenantry.tenancy.roles import Role
 from tests.integration.organizations.conftest import Api
 from tests.support.capacity import Cost, measured
 
@@ -94,3 +95,80 @@ def test_a_standing_is_one_round_trip(organizations_api: Api, own: dict[str, Any
 
     assert cost.operations == ["BatchGetItem"]
     assert cost.read_units == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("updateUserRole", {"role": "ADMIN"}),
+        ("updateMemberPermissions", {"permissions": ["activity:read"]}),
+        ("suspendMember", {}),
+    ],
+)
+def test_changing_a_member_is_one_read_and_one_write(
+    organizations_api: Api, own: dict[str, Any], name: str, arguments: dict[str, Any]
+) -> None:
+    organizations_api.join(own["organization"], "bob")
+
+    cost = cost_of(organizations_api, name, {"userId": "bob", **arguments}, **own)
+
+    assert cost.operations == ["BatchGetItem", "UpdateItem"]
+    # Caller, organisation and member; the index carries role and status.
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("removeUser", {"userId": "bob"}),
+        ("updateUserRole", {"userId": "bob", "role": "OWNER"}),
+        ("suspendMember", {"userId": "cat"}),
+    ],
+)
+def test_what_moves_a_seat_or_an_owner_is_one_transaction_of_two_items(
+    organizations_api: Api, own: dict[str, Any], name: str, arguments: dict[str, Any]
+) -> None:
+    organizations_api.join(own["organization"], "bob")
+    organizations_api.join(own["organization"], "cat", Role.OWNER)
+
+    cost = cost_of(organizations_api, name, arguments, **own)
+
+    assert cost.operations == ["BatchGetItem", "TransactWriteItems"]
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (3, 4, 1)
+
+
+def test_leaving_and_handing_over(organizations_api: Api, own: dict[str, Any]) -> None:
+    organizations_api.join(own["organization"], "bob")
+
+    handed = cost_of(organizations_api, "transferOwnership", {"userId": "bob"}, **own)
+    left = cost_of(organizations_api, "leaveOrganization", **own)
+
+    assert handed.operations == left.operations == ["BatchGetItem", "TransactWriteItems"]
+    # The new owner's item carries two events, and so begins a second KB.
+    assert (handed.read_units, handed.write_units, handed.index_write_units) == (3, 6, 2)
+    assert (left.read_units, left.write_units, left.index_write_units) == (2, 4, 1)
+
+
+def test_a_page_of_members_is_two_round_trips(organizations_api: Api, own: dict[str, Any]) -> None:
+    for number in range(24):
+        organizations_api.join(own["organization"], f"m-{number}")
+
+    cost = cost_of(organizations_api, "members", {"first": 25}, **own)
+
+    assert cost.operations == ["BatchGetItem", "Query"]
+    assert cost.read_units <= 8
+
+
+def test_a_support_session_is_opened_and_closed_by_two_items_each(
+    organizations_api: Api, own: dict[str, Any]
+) -> None:
+    operator = {"user": "root", "groups": ["SuperAdmin"]}
+    where = {"organizationId": own["organization"]}
+
+    opening = {**where, "reason": "ticket 42", "minutes": 30}
+    opened = cost_of(organizations_api, "openSupportSession", opening, **operator)
+    closed = cost_of(organizations_api, "closeSupportSession", where, **operator)
+
+    for cost in (opened, closed):
+        assert cost.operations == ["GetItem", "BatchGetItem", "TransactWriteItems"]
+        assert (cost.read_units, cost.write_units, cost.index_write_units) == (5, 4, 0)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tenantry.tenancy.access import MemberStatus
+from tenantry.tenancy.roles import Role
 from tests.integration.organizations.conftest import Api
 from tests.support.faults import (
     Stopped,
@@ -17,6 +19,8 @@ from tests.support.faults import (
 from tests.support.invocations import forget
 
 DOMAIN = {"domain": "acme.example"}
+BOB = {"userId": "bob"}
+SESSION = {"reason": "ticket 42", "minutes": 30}
 OPERATOR: dict[str, Any] = {"user": "root", "groups": ["SuperAdmin"]}
 
 
@@ -44,8 +48,17 @@ def _suspended(api: Api) -> None:
     api.data("suspendOrganization", {"organizationId": _own(api), "reason": "r"}, **OPERATOR)
 
 
-def _ask(name: str, arguments: dict[str, Any]) -> Callable[[Api, str], Any]:
-    return lambda api, own: api.ask(name, arguments, organization=own)
+def _with(role: Role, status: MemberStatus = MemberStatus.ACTIVE) -> Callable[[Api], Any]:
+    """Bob is there too."""
+    return lambda api: api.join(_own(api), "bob", role, status)
+
+
+def _in_session(api: Api) -> None:
+    api.data("openSupportSession", {"organizationId": _own(api), **SESSION}, **OPERATOR)
+
+
+def _ask(name: str, arguments: dict[str, Any], **who: Any) -> Callable[[Api, str], Any]:
+    return lambda api, own: api.ask(name, arguments, organization=own, **who)
 
 
 def _operate(name: str) -> Callable[[Api, str], Any]:
@@ -65,7 +78,38 @@ COMMANDS: dict[str, tuple[Callable[[Api], Any], Callable[[Api, str], Any]]] = {
     "claim": (_own, _ask("claimDomain", DOMAIN)),
     "verify": (_proof, _ask("verifyDomain", DOMAIN)),
     "release": (_proven, _ask("releaseDomain", DOMAIN)),
+    "role": (_with(Role.MEMBER), _ask("updateUserRole", {**BOB, "role": "ADMIN"})),
+    "owner": (_with(Role.MEMBER), _ask("updateUserRole", {**BOB, "role": "OWNER"})),
+    "permissions": (
+        _with(Role.MEMBER),
+        _ask("updateMemberPermissions", {**BOB, "permissions": ["activity:read"]}),
+    ),
+    "suspend member": (_with(Role.OWNER), _ask("suspendMember", BOB)),
+    "reactivate member": (
+        _with(Role.OWNER, MemberStatus.SUSPENDED),
+        _ask("reactivateMember", BOB),
+    ),
+    "remove": (_with(Role.OWNER), _ask("removeUser", BOB)),
+    "leave": (_with(Role.OWNER), _ask("leaveOrganization", {}, user="bob")),
+    "transfer": (_with(Role.MEMBER), _ask("transferOwnership", BOB)),
+    "open session": (
+        _own,
+        lambda api, own: api.ask(
+            "openSupportSession", {"organizationId": own, **SESSION}, **OPERATOR
+        ),
+    ),
+    "close session": (
+        _in_session,
+        lambda api, own: api.ask("closeSupportSession", {"organizationId": own}, **OPERATOR),
+    ),
 }
+
+DONE_ALREADY = {
+    "leave": "NOT_A_MEMBER",
+    "transfer": "FORBIDDEN",
+    "open session": "CONFLICT",
+}
+"""What a repetition may be told when the first try was done though its answer never came."""
 
 
 def prepared(api: Api, command: str) -> tuple[str, Callable[[], Any]]:
@@ -84,6 +128,8 @@ def state(api: Api) -> Any:
 
 def _comparable(item: dict[str, Any]) -> Any:
     left_out = {"created_at", "updated_at", "verified_at", "token", "event_ids", "purge_at"}
+    if item["entity_type"]["S"].startswith("Support"):
+        left_out |= {"SK", "entity_id", "session_id", "opened_at", "expires_at", "closed_at"}
     plain = {name: value for name, value in item.items() if name not in left_out}
     if "events" in plain:
         plain["events"] = [event["M"]["type"]["S"] for event in item["events"]["L"]]
@@ -150,7 +196,9 @@ def test_a_command_stopped_anywhere_is_finished_by_its_repetition(
             run()
         forget()
 
-        assert "error" not in run()
+        answer = run()
+        told = answer.get("error", {}).get("code")
+        assert told is None or told == DONE_ALREADY.get(command), answer
         assert state(organizations_api) == expected
         _empty(organizations_api)
 
