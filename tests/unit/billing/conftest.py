@@ -61,7 +61,7 @@ class World:
         made = self.organizations.create(Caller(user_id="ada"), {"name": "Acme"})
         self.tenant_id = made.tenant_id
         self.billing = BillingService(
-            DynamoDBAccess(self.table, Unmetered()), self.ledger, provider
+            DynamoDBAccess(self.table, Unmetered(), self.clock), self.ledger, provider
         )
         self.sweeper = SweepService(self.ledger, provider)
         # Each hearing is of a new event, unless a test says otherwise.
