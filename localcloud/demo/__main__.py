@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from localcloud.demo.audit import audit
 from localcloud.demo.foundation import foundation
 from localcloud.demo.stage import stage
 from localcloud.demo.story import Story, tell
 from localcloud.errors import LocalCloudError
 
-CHAPTERS = {"foundation": foundation}
+CHAPTERS = {"foundation": foundation, "audit": audit}
 
 
 _INTERRUPTED = 130

@@ -110,7 +110,7 @@ class Reporting:
             made_at=now,
             made_by=names.get(job.requested_by.id, job.requested_by.id),
             sections=(
-                _access(staff),
+                _access(staff, names),
                 *(
                     Section(
                         title,
@@ -169,19 +169,19 @@ def as_csv(document: Document) -> bytes:
     return BYTE_ORDER_MARK.encode() + csv_lines(lines)
 
 
-def _access(staff: Staff) -> Section:
+def _access(staff: Staff, names: Mapping[str, str]) -> Section:
     order = ("OWNER", "ADMIN", "MANAGER", "MEMBER", "VIEWER")
     people = sorted(
         staff.people,
         key=lambda p: (order.index(p.role) if p.role in order else len(order), p.since),
     )
-    rows = tuple(_person(person) for person in people)
+    rows = tuple(_person(person, names) for person in people)
     return Section("Who has access", _PEOPLE_COLUMNS, rows, "As of now.", staff.is_cut)
 
 
-def _person(person: Person) -> tuple[str, ...]:
+def _person(person: Person, names: Mapping[str, str]) -> tuple[str, ...]:
     return (
-        person.name or person.user_id,
+        names.get(person.user_id, person.user_id),
         person.email or "",
         person.role,
         person.status,

@@ -79,12 +79,11 @@ def tenant_stores(*, writes_results: bool) -> TenantStores:
 
 
 def _connect(credentials: dict[str, str]) -> TenantClients:
-    session = boto3.session.Session(
-        aws_access_key_id=credentials["aws_access_key_id"],
-        aws_secret_access_key=credentials["aws_secret_access_key"],
-        aws_session_token=credentials["aws_session_token"],
-    )
+    named = {
+        name: credentials[name]
+        for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    }
     return TenantClients(
-        session.client("dynamodb", config=CONFIG),
-        session.client("s3", config=CONFIG.merge(Config(**S3_SETTINGS))),
+        boto3.client("dynamodb", config=CONFIG, **named),
+        boto3.client("s3", config=CONFIG.merge(Config(**S3_SETTINGS)), **named),
     )
