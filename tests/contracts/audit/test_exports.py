@@ -85,24 +85,46 @@ def test_a_job_is_read_as_it_was_stored(jobs: JobRepository, event: Callable[[Jo
         jobs.create(job(), event(job()))
 
 
-def test_a_job_moves_on_once(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
+def test_the_work_on_a_job_moves_on_once(
+    jobs: JobRepository, event: Callable[[Job], Event]
+) -> None:
     jobs.create(job(), event(job()))
     claimed = job().claimed(START)
-    jobs.save(job(), claimed, ())
+    jobs.work(job(), claimed)
+    assert jobs.get("t-1", "j-001") == claimed
 
     with pytest.raises(ConflictError):
-        jobs.save(job(), job().claimed(START), ())
+        jobs.work(job(), job().claimed(START))
 
     part = Part(number=1, etag="e")
     moved = claimed.advanced(START, position="2026-03-02T10:00:00.000000Z#e", parts=(part,))
-    jobs.save(claimed, moved, ())
+    jobs.work(claimed, moved)
     assert jobs.get("t-1", "j-001") == moved
+    with pytest.raises(ConflictError):
+        jobs.work(claimed, claimed.advanced(START))
     anew = moved.begun_anew(START)
-    jobs.save(moved, anew, ())
+    jobs.work(moved, anew)
     assert jobs.get("t-1", "j-001") == anew
-    done = anew.done(START, key="t-1/j-001/00001.csv", entries=3, size=9)
-    jobs.save(anew, done, (event(done),))
+    assert jobs.newest("t-1", 5, None) == ([anew], None)
+
+
+def test_a_job_ends_once_whatever_the_work_on_it(
+    jobs: JobRepository, event: Callable[[Job], Event]
+) -> None:
+    jobs.create(job(), event(job()))
+    claimed = job().claimed(START)
+    jobs.work(job(), claimed)
+
+    done = claimed.done(START, key="t-1/j-001/00001.csv", entries=3, size=9)
+    jobs.end(claimed, done, event(done))
     assert jobs.get("t-1", "j-001") == done
+    with pytest.raises(ConflictError):
+        jobs.end(job(), job().cancelled(START), event(done))
+
+    jobs.work(claimed, claimed.advanced(START, entries=99, key="other"))
+    found = jobs.get("t-1", "j-001")
+    assert found
+    assert (found.state, found.entries, found.key) == (JobState.DONE, 3, done.key)
 
 
 def test_jobs_are_listed_newest_first(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
@@ -125,7 +147,7 @@ def test_a_job_that_has_ended_is_purged_in_its_time(
     assert "purge_at" not in open_
 
     cancelled = job().cancelled(START)
-    jobs.save(job(), cancelled, (event(cancelled),))
+    jobs.end(job(), cancelled, event(cancelled))
 
     [ended] = items(tenant_table._client, tenant_table.name)
     assert int(ended["purge_at"]["N"]) == int((START + JOB_KEPT).timestamp())

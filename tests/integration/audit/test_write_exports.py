@@ -183,7 +183,7 @@ def test_stopped_at_any_call_the_export_ends_whole_and_is_told_once(
 ) -> None:
     """Row 12: for every call of the worker, of every slice."""
     slices(looked, part)
-    own = [*UPLOADS, "GetItem", "GetObject", "Query"]
+    own = [*UPLOADS, "BatchGetItem", "GetObject", "Query"]
     exports.request()
     exports.enqueue()
     with recorded() as calls:
@@ -315,7 +315,7 @@ def test_work_is_done_with_credentials_of_the_organisation_alone(exports: Export
     assert "t-1%2F%2A" in str(assumed.request.body)
     signers = {
         str(call.request.headers["Authorization"]).split("Credential=")[1].split("/")[0]
-        for call in calls.of("GetItem", "UpdateItem", "Query", "PutObject")
+        for call in calls.of("BatchGetItem", "UpdateItem", "Query", "PutObject")
     }
     assert len(signers) == 1
     assert "testing" not in signers
@@ -332,10 +332,10 @@ def test_what_asking_and_following_cost(exports: Exports) -> None:
 
     assert asking.operations == ["BatchGetItem", "Query", "PutItem"]
     assert (asking.read_units, asking.write_units, asking.index_write_units) == (3, 1, 0)
-    assert following.operations == ["BatchGetItem", "GetItem"]
-    assert (following.read_units, following.write_units) == (3, 0)
-    assert cancelling.operations == ["BatchGetItem", "GetItem", "UpdateItem"]
-    assert (cancelling.read_units, cancelling.write_units) == (3, 2)
+    assert following.operations == ["BatchGetItem", "BatchGetItem"]
+    assert (following.read_units, following.write_units) == (4, 0)
+    assert cancelling.operations == ["BatchGetItem", "BatchGetItem", "UpdateItem"]
+    assert (cancelling.read_units, cancelling.write_units) == (4, 2)
 
 
 def test_what_a_slice_costs(exports: Exports) -> None:
@@ -348,7 +348,6 @@ def test_what_a_slice_costs(exports: Exports) -> None:
         with measured(exports.tenant._client) as slice_:
             write_exports.handler(queue_event([body]), lambda_context())
 
-    # The job, claimed; the months' entries; the result, and the job that names it.
-    names = [name for name in slice_.operations if name != "Query"]
-    assert names == ["GetItem", "UpdateItem", "PutObject", "UpdateItem"]
+    # The job and the work on it, claimed; a month's entries; the result, and the job's end.
+    assert slice_.operations == ["BatchGetItem", "PutItem", "Query", "PutObject", "UpdateItem"]
     assert slice_.write_units == 3

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from tenantry.audit.jobs import Job
+from tenantry.audit.jobs import WORK, Job
 from tenantry.audit.model import Entry, Span
 from tenantry.audit.repository import GoneError, Staff
 from tenantry.errors import ConflictError
@@ -71,6 +72,7 @@ class InMemoryJobs:
     """Exports behind the port of DynamoDB's adapter; `told` are the events of its writes."""
 
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
+    works: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     told: list[Event] = field(default_factory=list)
 
     def create(self, job: Job, event: Event) -> None:
@@ -80,18 +82,28 @@ class InMemoryJobs:
         self.told.append(event)
 
     def get(self, tenant_id: str, job_id: str) -> Job | None:
-        return self.jobs.get((tenant_id, job_id))
+        job = self.jobs.get((tenant_id, job_id))
+        work = self.works.get((tenant_id, job_id))
+        return job.with_work(work) if job and work else job
 
     def newest(self, tenant_id: str, limit: int, below: str | None) -> tuple[list[Job], str | None]:
-        own = [job for (tenant, _), job in sorted(self.jobs.items()) if tenant == tenant_id][::-1]
-        left = [job for job in own if below is None or job.job_id < below]
-        return left[:limit], left[limit - 1].job_id if len(left) > limit else None
+        own = [job_id for tenant, job_id in sorted(self.jobs) if tenant == tenant_id][::-1]
+        left = [job_id for job_id in own if below is None or job_id < below]
+        found = [job for job_id in left[:limit] if (job := self.get(tenant_id, job_id))]
+        return found, left[limit - 1] if len(left) > limit else None
 
-    def save(self, before: Job, after: Job, events: tuple[Event, ...]) -> None:
-        if self.jobs[before.tenant_id, before.job_id].entity_version != before.entity_version:
+    def work(self, before: Job, after: Job) -> None:
+        where = before.tenant_id, before.job_id
+        if self.works.get(where, {"step": 0})["step"] != before.step:
             raise ConflictError("changed")
-        self.jobs[before.tenant_id, before.job_id] = after
-        self.told += events
+        self.works[where] = {name: getattr(after, name) for name in WORK}
+
+    def end(self, before: Job, after: Job, event: Event) -> None:
+        where = before.tenant_id, before.job_id
+        if self.jobs[where].entity_version != before.entity_version:
+            raise ConflictError("changed")
+        self.jobs[where] = after
+        self.told.append(event)
 
 
 @dataclass

@@ -31,7 +31,6 @@ from tenantry.audit.model import AUDIT_EXPORT, Entry
 from tenantry.audit.reporting import Reporting
 from tenantry.audit.repository import ActivityRepository, GoneError, JobRepository, Results
 from tenantry.errors import (
-    ConflictError,
     CorruptDataError,
     InvalidInputError,
     LimitExceededError,
@@ -45,8 +44,6 @@ from tenantry.runtime.inputs import parse
 from tenantry.tenancy.access import Access, Standing
 from tenantry.tenancy.caller import Caller
 
-CANCEL_TRIES: Final = 4
-"""A worker moves a job on about once a second."""
 AT_ONCE: Final = 1000
 """Entries of one read of the log."""
 
@@ -100,19 +97,11 @@ class ExportService:
     def cancel(self, caller: Caller, job_id: str) -> Job:
         """Give a job up, also while it is worked on; ConflictError when it has ended."""
         standing = self._standing(caller)
-        for attempt in range(CANCEL_TRIES):
-            job = self._job(standing, job_id)
-            cancelled = job.cancelled(self.stamp.now())
-            if cancelled is job:
-                break
+        job = self._job(standing, job_id)
+        cancelled = job.cancelled(self.stamp.now())
+        if cancelled is not job:
             event = self.stamp.event(AuditExportCancelled(**_told(job)), standing.cause(caller))
-            try:
-                self.jobs.save(job, cancelled, (event,))
-            except ConflictError:
-                if attempt == CANCEL_TRIES - 1:
-                    raise
-            else:
-                break
+            self.jobs.end(job, cancelled, event)
         return cancelled
 
     def _request(
@@ -194,11 +183,11 @@ class ExportWriter:
         if claimed.claim > MOST_CLAIMS or len(job.parts) >= MOST_PARTS:
             self._fail(job, "TOO_LARGE")
             return False
-        self.jobs.save(job, claimed, ())
+        self.jobs.work(job, claimed)
         try:
             return self._report(claimed) if job.kind is not JobKind.EXPORT else self._slice(claimed)
         except GoneError:
-            self.jobs.save(claimed, claimed.begun_anew(self.stamp.now()), ())
+            self.jobs.work(claimed, claimed.begun_anew(self.stamp.now()))
             return True
         except CorruptDataError as error:
             self._fail(claimed, error.code)
@@ -226,7 +215,7 @@ class ExportWriter:
             fields["tail"] = job.object_name(".tail")
             self.results.put(job, fields["tail"], written)
         after = job.advanced(self.stamp.now(), **fields, is_read=not goes_on)
-        self.jobs.save(job, after, ())
+        self.jobs.work(job, after)
         return True
 
     def _part(self, job: Job, written: bytes) -> dict[str, Any]:
@@ -288,14 +277,14 @@ class ExportWriter:
         told = AuditExported(
             **_told(done), selection=done.selection, entries=done.entries, size=done.size
         )
-        self.jobs.save(job, done, (self.stamp.event(told, done.cause),))
+        self.jobs.end(job, done, self.stamp.event(told, done.cause))
 
     def _fail(self, job: Job, code: str) -> None:
         failed = job.failed(self.stamp.now(), code)
         event = self.stamp.event(
             AuditExportFailed(**_told(job), code=code), Cause(correlation_id=job.correlation_id)
         )
-        self.jobs.save(job, failed, (event,))
+        self.jobs.end(job, failed, event)
         self._abandon(failed)
 
     def _abandon(self, job: Job) -> None:

@@ -1,5 +1,6 @@
 """Exports and reports as jobs: what is asked for, how far one is, and what may follow on what."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -71,9 +72,11 @@ class Part(BaseModel):
 
 
 class Job(BaseModel):
-    """An export or a report; `entity_version` moves with each step, so a step happens once.
+    """An export or a report.
 
-    Whoever works on a job claims it first. A claim has a number of its own, which names what it
+    `entity_version` moves with what is told of it: asked for, then ended, so that its versions
+    have no gaps in the log; `step` moves with the work on it. Whoever works on a job claims it
+    first. A claim has a number of its own, which names what it
     writes: a part, a tail, a result. A claim made later beats one that is still at work, whose
     save is then refused, and what it wrote is nobody's.
     """
@@ -98,7 +101,8 @@ class Job(BaseModel):
     entries: int = 0
     size: int = 0
     error: str | None = None
-    # the worker's own
+    # the worker's own, with percent, entries and size while it is open
+    step: int = 0
     claim: int = 0
     tries: int = 0
     position: str | None = None
@@ -154,16 +158,16 @@ class Job(BaseModel):
 
     def claimed(self, now: datetime) -> Self:
         """The job in the hands of one more worker."""
-        return self._next(now, state=JobState.RUNNING, claim=self.claim + 1, tries=self.tries + 1)
+        return self._worked(now, state=JobState.RUNNING, claim=self.claim + 1, tries=self.tries + 1)
 
     def advanced(self, now: datetime, **fields: Any) -> Self:
         """One slice further."""
-        moved = self._next(now, tries=0, **fields)
+        moved = self._worked(now, tries=0, **fields)
         return moved.model_copy(update={"percent": moved._percent})
 
     def begun_anew(self, now: datetime) -> Self:
         """Its upload is gone, so nothing has been written."""
-        return self._next(
+        return self._worked(
             now,
             percent=0,
             entries=0,
@@ -177,12 +181,10 @@ class Job(BaseModel):
         )
 
     def done(self, now: datetime, **fields: Any) -> Self:
-        return self._next(
-            now, state=JobState.DONE, percent=100, finished_at=now, tail=None, tries=0, **fields
-        )
+        return self._ended(now, state=JobState.DONE, percent=100, **fields)
 
     def failed(self, now: datetime, code: str) -> Self:
-        return self._next(now, state=JobState.FAILED, finished_at=now, error=code)
+        return self._ended(now, state=JobState.FAILED, error=code)
 
     def cancelled(self, now: datetime) -> Self:
         """The job given up; itself when it is already; ConflictError when it has ended."""
@@ -190,7 +192,13 @@ class Job(BaseModel):
             return self
         if not self.is_open:
             raise ConflictError("This export has ended already.")
-        return self._next(now, state=JobState.CANCELLED, finished_at=now)
+        return self._ended(now, state=JobState.CANCELLED)
+
+    def with_work(self, work: Mapping[str, Any]) -> Self:
+        """The job with what has been stored of the work on it; what it ended with stays."""
+        if not self.is_open:
+            return self.model_copy(update={n: v for n, v in work.items() if n not in RESULT})
+        return self.model_copy(update={**work, "state": JobState.RUNNING})
 
     @property
     def _percent(self) -> int:
@@ -202,10 +210,26 @@ class Job(BaseModel):
         reached = datetime.fromisoformat(self.position.partition("#")[0])
         return max(0, min(99, int(100 * ((reached - self.from_) / (self.to - self.from_)))))
 
-    def _next(self, now: datetime, **fields: Any) -> Self:
-        return self.model_copy(
-            update={**fields, "updated_at": now, "entity_version": self.entity_version + 1}
-        )
+    def _worked(self, now: datetime, **fields: Any) -> Self:
+        return self.model_copy(update={**fields, "updated_at": now, "step": self.step + 1})
+
+    def _ended(self, now: datetime, **fields: Any) -> Self:
+        ended = {"finished_at": now, "updated_at": now, "entity_version": self.entity_version + 1}
+        return self.model_copy(update={**fields, **ended})
+
+
+RESULT: Final = frozenset({"updated_at", "percent", "entries", "size", "key"})
+WORK: Final = RESULT | {
+    "step",
+    "claim",
+    "tries",
+    "position",
+    "is_read",
+    "tail",
+    "upload_id",
+    "parts",
+}
+"""What the work on a job moves, apart from the job itself."""
 
 
 class _Request(Input):

@@ -58,8 +58,14 @@ class JobRepository(Protocol):
         With them the job to go on below; None at the end.
         """
 
-    def save(self, before: Job, after: Job, events: tuple[Event, ...]) -> None:
-        """Store `after` over `before`; ConflictError unless `before` still stands there."""
+    def work(self, before: Job, after: Job) -> None:
+        """Store how far the work on a job is; ConflictError unless it is where `before` was.
+
+        Whether the job is still wanted is not looked at: the next one to claim it does.
+        """
+
+    def end(self, before: Job, after: Job, event: Event) -> None:
+        """Store how a job ended, once; ConflictError when it had ended otherwise."""
 
 
 class GoneError(Exception):

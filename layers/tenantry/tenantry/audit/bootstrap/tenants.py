@@ -79,11 +79,21 @@ def tenant_stores(*, writes_results: bool) -> TenantStores:
 
 
 def _connect(credentials: dict[str, str]) -> TenantClients:
-    named = {
-        name: credentials[name]
-        for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    }
+    key, secret = credentials["aws_access_key_id"], credentials["aws_secret_access_key"]
+    token = credentials["aws_session_token"]
     return TenantClients(
-        boto3.client("dynamodb", config=CONFIG, **named),
-        boto3.client("s3", config=CONFIG.merge(Config(**S3_SETTINGS)), **named),
+        dynamodb=boto3.client(
+            "dynamodb",
+            config=CONFIG,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+        ),
+        s3=boto3.client(
+            "s3",
+            config=CONFIG.merge(Config(**S3_SETTINGS)),
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+        ),
     )
