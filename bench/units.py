@@ -63,7 +63,7 @@ def _figures(tick: Tick) -> Iterator[Figure]:
     settings = {"joinByDomain": True, "allowedDomains": ["example.com"]}
     # Each is its members' and organisation's one read, then one conditional write.
     works: tuple[tuple[str, Callable[[], object], _Floor], ...] = (
-        ("createOrganization", create, _Floor(1, 0, 6)),
+        ("createOrganization", create, _Floor(1, 0, 8)),
         ("organization", lambda: service.read(caller()), _Floor(1, 2, 0)),
         (
             "updateOrganization",

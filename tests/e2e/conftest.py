@@ -36,6 +36,8 @@ def strict() -> Iterator[Stage]:
         "SignUpDeniedDomains": "rival.example",
         "Introspection": "DISABLED",
         "DnsNameserver": "127.0.0.1:53",
+        "FederatedProviders": "Google,Facebook,LoginWithAmazon,SignInWithApple,CorporateSaml,"
+        "PartnerOidc",
     }
     with deployed_cloud(forbidding) as running:
         yield on(*running)

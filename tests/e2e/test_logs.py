@@ -100,6 +100,20 @@ def canaries(product: Product, people: People, aws: Aws) -> dict[str, str]:
         "avatar": f"canary-avatar-{run}.png",
         "support address": f"support-{run}@birds.example",
         "mistaken token": f"eyJ{secrets.token_hex(16)}",
+        "industry": f"canary industry {run}",
+        "allowed domain": f"allowed-{run}.example",
+        "claimed domain": f"claimed-{run}.example",
+        "bad time zone": f"Canary/Zone-{run}",
+        "bad colour": f"#canary-colour-{run}",
+        "bad logo": f"canary-logo-{run}.png",
+        "bad filter": f"canary filter {run}",
+        "bad id": f"canary-id-{run}",
+        "comment of a query": f"canary comment {run}",
+        "unknown key of a body": f"canary-body-{run}",
+        "query of a route": f"canary-query-{run}",
+        "cookie": f"canary-cookie-{run}",
+        "invited address": f"invited-{run}@birds.example",
+        "temporary password": f"canary-Temporary-{run}-1",
     }
     refusal(
         lambda: product.sign_up(
@@ -143,6 +157,17 @@ def canaries(product: Product, people: People, aws: Aws) -> dict[str, str]:
         ConfirmationCode=found["reset code"],
         Password=NEW_PASSWORD,
     )
+    newest = product.sign_in(email, NEW_PASSWORD)
+    _remember(found, "newest", newest)
+    found["authenticator's secret"] = product.cognito.associate_software_token(
+        AccessToken=newest.access
+    )["SecretCode"]
+    aws("cognito-idp").admin_create_user(
+        UserPoolId=product.outputs["UserPoolId"],
+        Username=found["invited address"],
+        TemporaryPassword=found["temporary password"],
+        UserAttributes=[{"Name": "email", "Value": found["invited address"]}],
+    )
     _through_the_apis(product, people, found, tokens)
     return found
 
@@ -155,11 +180,12 @@ def _remember(found: dict[str, str], which: str, tokens: Tokens) -> None:
 
 
 def _through_the_apis(
-    product: Product, people: People, found: Mapping[str, str], tokens: Tokens
+    product: Product, people: People, found: dict[str, str], tokens: Tokens
 ) -> None:
     """Fields that take text, with what is right and what is wrong."""
     session = requests.Session()
     session.headers["user-agent"] = found["user agent"]
+    session.headers["cookie"] = f"session={found['cookie']}"
     curious = Product(product.outputs, session)
     update = "mutation($i: UpdateProfileInput!) { updateProfile(input: $i) { id } }"
     create = "mutation($i: CreateOrganizationInput!) { createOrganization(input: $i) { id } }"
@@ -182,6 +208,25 @@ def _through_the_apis(
         body={"name": f"{found['company']} III"},
         headers={"idempotency-key": f"{found['idempotency key']}-2"},
     )
+    proof = curious.graphql(
+        "mutation($d: String!) { claimDomain(domain: $d) { recordValue } }",
+        tokens,
+        d=found["claimed domain"],
+    )
+    found["proof of a domain"] = proof["claimDomain"]["recordValue"]
+    curious.graphql(change, tokens, i={"industry": found["industry"]})
+    curious.graphql(settings, tokens, i={"allowedDomains": [found["allowed domain"]]})
+    curious.graphql(f"query {{ me {{ id }} }} # {found['comment of a query']}", tokens)
+    assert (
+        curious.rest(
+            "POST",
+            "/api/organizations",
+            tokens,
+            body={"name": "x", found["unknown key of a body"]: 1},
+        ).status_code
+        == 400
+    )
+    curious.rest("GET", f"/health?q={found['query of a route']}")
     page = "query($after: String) { activity(after: $after) { items { id } } }"
     for wrong in (
         lambda: curious.graphql(update, tokens, i={"locale": found["bad locale"]}),
@@ -191,6 +236,21 @@ def _through_the_apis(
         lambda: curious.graphql(page, tokens, after=found["bad cursor"]),
         lambda: curious.graphql(page, tokens, organization=found["bad slug"]),
         lambda: curious.graphql(page, Tokens(found["mistaken token"], "", "")),
+        lambda: curious.graphql(update, tokens, i={"timeZone": found["bad time zone"]}),
+        lambda: curious.graphql(
+            settings, tokens, i={"branding": {"primaryColor": found["bad colour"]}}
+        ),
+        lambda: curious.graphql(settings, tokens, i={"branding": {"logoKey": found["bad logo"]}}),
+        lambda: curious.graphql(
+            "query($t: String) { activity(filter: {type: $t}) { items { id } } }",
+            tokens,
+            t=found["bad filter"],
+        ),
+        lambda: curious.graphql(
+            "mutation($o: ID!) { switchOrganization(organizationId: $o) { role } }",
+            tokens,
+            o=found["bad id"],
+        ),
     ):
         refusal(wrong)
     someone, operator = people.join(), people.operator()
@@ -226,7 +286,9 @@ def test_there_is_something_to_look_at(canaries: Mapping[str, str], log: Log) ->
 
     Only health says nothing while all is well.
     """
-    assert len(canaries) >= 40
+    # A token's signature is looked for by itself too, and is no canary of its own.
+    distinct = {value for what, value in canaries.items() if not what.startswith("signature")}
+    assert len(distinct) >= 50
     for function in log.lines.keys() - {"health-api"}:
         assert list(log.structured(function)), f"{function} has not logged a line"
     assert log.holding(re.compile(r'"user_id":\s?"[0-9a-f-]{36}"'))

@@ -33,7 +33,11 @@ LARGEST_UNPACKED = 45 * 1024 * 1024
 _BESIDE = {"ReportsLayer": 40}
 
 # Variables that the template computes and for which not every word will do.
-_GIVEN = {"POWERTOOLS_LOG_LEVEL": "INFO", "LEGACY_DIRECTORY": "table"}
+_GIVEN = {
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+    "LEGACY_DIRECTORY": "table",
+    "ORGANIZATIONS_PER_USER": "25",
+}
 
 # They compile functions of their own, and reach the builtin where nothing else is looked up. The
 # last comes with a client of S3.

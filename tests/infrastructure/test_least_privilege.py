@@ -178,7 +178,14 @@ TENANT_DATA = {
     *of("${AuditExports.Arn}/*", "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
 }
 
-# Whom strangers drive, and what only counts calls: of the platform table, these partitions alone.
+# What arriving reads and writes: the person, their wishes, their organisations.
+_ARRIVAL = {
+    (f"dynamodb:{action}", f"{key}#*")
+    for action in ("BatchGetItem", "GetItem", "PutItem", "UpdateItem")
+    for key in ("USER", "SIGNUP", "MIGRATION", "ORG", "SLUG", "DOMAIN")
+}
+
+# Cognito's triggers, and what only counts calls: of the platform table, these partitions alone.
 KEYS = {
     ("audit", "ApiFunction"): {("dynamodb:BatchGetItem", "*"), ("dynamodb:UpdateItem", "ORG#*")},
     ("audit", "WriteExportsFunction"): {
@@ -211,6 +218,9 @@ KEYS = {
         ("dynamodb:GetItem", "MIGRATION#*"),
     },
     ("identity", "PreAuthenticationFunction"): {("dynamodb:GetItem", "USER#*")},
+    ("identity", "PostConfirmationFunction"): _ARRIVAL,
+    ("identity", "PostAuthenticationFunction"): _ARRIVAL,
+    ("identity", "PreTokenGenerationFunction"): _ARRIVAL,
     ("deadletters", "ApiFunction"): {
         (f"dynamodb:{action}", key)
         for action in ("GetItem", "PutItem")

@@ -26,7 +26,7 @@ def effects() -> list[str]:
 
 @pytest.fixture
 def once(ministack: MiniStack, ministack_platform_table: Table, clock: FakeClock) -> Once:
-    markers = DynamoDBMarkers(ministack.client("dynamodb"), ministack_platform_table.name)
+    markers = DynamoDBMarkers(Table(ministack.client("dynamodb"), ministack_platform_table.name))
     return Once(markers, "notifier", LEASE, clock)
 
 

@@ -55,9 +55,12 @@ def member(tenant_id: str = "t-1", user_id: str = "u-1", **more: Any) -> Member:
 
 
 def create(
-    repository: OrganizationRepository, made: Organization, user_id: str = "u-1"
+    repository: OrganizationRepository,
+    made: Organization,
+    user_id: str = "u-1",
+    at_most: int = 100,
 ) -> Organization:
-    return repository.create(made, member(made.tenant_id, user_id), event(), event())
+    return repository.create(made, member(made.tenant_id, user_id), event(), event(), at_most)
 
 
 def test_what_was_created_is_read_whole(organizations: OrganizationRepository) -> None:
@@ -68,6 +71,28 @@ def test_what_was_created_is_read_whole(organizations: OrganizationRepository) -
 
     assert organizations.get("t-1") == made
     assert organizations.acting("t-1", "u-1") == Acting(made, member())
+
+
+def test_a_user_founds_so_many_and_no_more(organizations: OrganizationRepository) -> None:
+    for number in range(3):
+        create(organizations, organization(f"t-{number}", f"acme-{number}"), at_most=3)
+
+    with pytest.raises(LimitExceededError):
+        create(organizations, organization("t-4", "acme-4"), at_most=3)
+
+    assert organizations.get("t-4") is None
+    again = organization("t-1", "acme-1")
+    assert create(organizations, again, at_most=3).tenant_id == "t-1"
+    create(organizations, organization("t-5", "acme-5"), "u-2", at_most=3)
+
+
+def test_a_founding_that_is_refused_is_not_counted(organizations: OrganizationRepository) -> None:
+    create(organizations, organization("t-1", "acme"), at_most=2)
+    for number in (2, 3):
+        with pytest.raises(SlugTakenError):
+            create(organizations, organization(f"t-{number}", "acme"), at_most=2)
+
+    create(organizations, organization("t-4", "other"), at_most=2)
 
 
 def test_what_is_missing_is_none(organizations: OrganizationRepository) -> None:
@@ -222,7 +247,7 @@ def test_ended_memberships_are_left_out(organizations: OrganizationRepository) -
     for number in range(1, 5):
         made = organization(f"t-{number}", f"acme-{number}")
         status = MemberStatus.ACTIVE if number == 4 else MemberStatus.REMOVED
-        organizations.create(made, member(made.tenant_id, status=status), event(), event())
+        organizations.create(made, member(made.tenant_id, status=status), event(), event(), 100)
 
     items, after = organizations.memberships("u-1", 2, None)
 

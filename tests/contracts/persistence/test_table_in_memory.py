@@ -65,11 +65,14 @@ steps = st.builds(
     st.sampled_from([0, 1]),
 )
 counts = st.builds(
-    lambda key, by, limit, floor, also: Count(key, "used", by, limit, floor=floor, also=also),
+    lambda key, by, limit, floor, makes, also: Count(
+        key, "used", by, limit, floor=floor, makes={"note": "made"} if makes else {}, also=also
+    ),
     keys,
     st.sampled_from([1, 2, -1]),
     st.sampled_from([None, 1, 3]),
     st.sampled_from([0, 1]),
+    st.booleans(),
     st.tuples(steps) | st.just(()),
 )
 checks = st.builds(lambda key, status: Check(key, {"status": status}), keys, statuses) | st.builds(

@@ -39,7 +39,7 @@ from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
 from tests.support.clock import FakeClock, FakeIds
 from tests.support.fakes.identity import FakeUserDirectory
-from tests.support.fakes.organizations import FakeDns
+from tests.support.fakes.organizations import FakeDns, InMemoryCalls
 from tests.support.fakes.table import InMemoryTable, Place
 from tests.support.invocations import wire
 
@@ -74,6 +74,7 @@ class World:
     """The services as they are wired, on tables whose contents can be set back."""
 
     platform: InMemoryTable = field(default_factory=InMemoryTable, repr=False)
+    calls: InMemoryCalls = field(default_factory=InMemoryCalls, repr=False)
     audit: InMemoryTable = field(default_factory=lambda: InMemoryTable("audit"), repr=False)
     dns: FakeDns = field(default_factory=FakeDns, repr=False)
     pool: FakeUserDirectory = field(default_factory=FakeUserDirectory)
@@ -158,7 +159,7 @@ class World:
             MemberJoined(organization_id=own, user_id="x", role=Role.MEMBER, how="founder"), Cause()
         )
         repository = DynamoDBOrganizationRepository(self.platform)
-        repository.create(organization, _member(tenant, tenant, 0, now), joined, joined)
+        repository.create(organization, _member(tenant, tenant, 0, now), joined, joined, 1)
         guests = [(tenant, 1), (tenant, 2), (tenant, 3), ((tenant - 1) % TENANTS, 3)]
         for home, number in guests:
             repository.join(_member(tenant, home, number, now), organization, joined)
@@ -176,7 +177,7 @@ class World:
             if name == domain(tenant):
                 domains.prove(claim, claim.verified(now), joined.model_copy(update={"id": "p"}))
         log = DynamoDBAuditLog(self.audit)
-        for number in range(ITEMS - 15):
+        for number in range(ITEMS - 16):
             log.add(Entry.of(event_of(tenant, number)))
 
 
@@ -227,6 +228,8 @@ def world() -> Iterator[World]:
         patch.setattr("tenantry.audit.bootstrap.activity.sessions", lambda: no_session)
         patch.setattr("tenantry.audit.bootstrap.activity.now", lambda: NOW)
         patch.setattr("tenantry.organizations.bootstrap.DnspythonResolver", lambda _: made.dns)
+        # Calls are counted whether or not they are refused; here every other write is looked at.
+        patch.setattr("tenantry.organizations.bootstrap.DynamoDBCallStore", lambda _: made.calls)
         patch.setattr(
             "tenantry.identity.bootstrap.people.CognitoUserDirectory", lambda _: made.pool
         )

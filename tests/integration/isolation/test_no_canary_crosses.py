@@ -154,6 +154,7 @@ QUESTIONS: dict[str, Question] = {
     "joinable": lambda w, a: w.organizations.joinable(a.tenant, f"x@{domain(a.borrowed)}"),
     "standing_of": lambda w, a: w.organizations.standing_of(a.user, a.tenant),
     "memberships": lambda w, a: w.organizations.memberships(a.user, 1, _cursors(w, a)),
+    "usage": lambda w, a: w.organizations.usage(a.caller),
     "activity": lambda w, a: w.activity.activity(a.caller, 50, _cursors(w, a), _filter(a)),
     "me": lambda w, a: w.people.me(a.caller),
     "update_profile": lambda w, a: w.people.update(
@@ -188,7 +189,7 @@ DECLARED: dict[type, set[str]] = {
     OrganizationService: {
         *("create", "found", "read", "update", "update_settings", "suspend", "reactivate"),
         *("claim_domain", "verify_domain", "release_domain", "join_by_domain", "joinable"),
-        *("standing_of", "memberships"),
+        *("standing_of", "memberships", "usage"),
     },
     ActivityService: {"activity"},
     RecordingService: {"record"},

@@ -33,7 +33,7 @@ def test_an_organisation_is_founded_read_and_changed(organizations_api: Api) -> 
     assert read["usage"] == {"users": 1, "projects": 0, "storage": 0}
 
 
-def test_a_new_organisation_is_three_items(organizations_api: Api) -> None:
+def test_a_new_organisation_is_three_items_and_the_founders_count(organizations_api: Api) -> None:
     made = organizations_api.create()
 
     stored = organizations_api.stored()
@@ -42,6 +42,7 @@ def test_a_new_organisation_is_three_items(organizations_api: Api) -> None:
         (f"ORG#{made['id']}", "MEMBER#ada"),
         (f"ORG#{made['id']}", "ORGANIZATION"),
         ("SLUG#acme", "SLUG"),
+        ("USER#ada", "FOUNDED"),
     ]
 
 
@@ -115,7 +116,7 @@ def test_a_write_that_does_not_compare_versions_would_undo_the_one_before(
 
     def careless(self: Table, *given: Any) -> dict[str, Any]:
         request = original(self, *given)
-        always = f"({request['ConditionExpression']}) OR attribute_exists(PK)"
+        always = f"{request['ConditionExpression']} OR attribute_exists(PK)"
         return {**request, "ConditionExpression": always}
 
     monkeypatch.setattr(Table, "_update", careless)

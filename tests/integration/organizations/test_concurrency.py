@@ -27,9 +27,9 @@ from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.integration.organizations.conftest import Api
-from tests.support.faults import Stopped, injected, stop_after
+from tests.support.faults import Stopped, injected, stop_after, stop_before
 
-KEYS = 500
+KEYS = 1000
 """In each of two tests: 1,000 keys, four at once. A key never expires: its organisation is it."""
 
 _EXPRESSIONS = ("ExpressionAttributeNames", "ExpressionAttributeValues")
@@ -102,6 +102,29 @@ def test_without_its_reservation_a_slug_would_be_given_twice(
     assert codes(at_once(works)) == {"OK": 4}
 
 
+def test_of_64_that_one_user_founds_at_once_25_come_to_be(concurrent_api: Api) -> None:
+    works = [founding("u-1", name=f"Acme {n}") for n in range(64)]
+
+    answers = at_once(works)
+
+    assert codes(answers) == {"OK": 25, "LIMIT_EXCEEDED": 39}
+    assert len(stored(concurrent_api, "ORGANIZATION")) == 25
+    assert [item["founded"]["N"] for item in stored(concurrent_api, "FOUNDED")] == ["25"]
+
+
+def test_without_the_count_one_user_would_found_them_all(
+    concurrent_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: each founding is counted elsewhere."""
+    numbers = iter(range(1000))
+    monkeypatch.setattr(
+        "tenantry.organizations.dynamodb._founded_key",
+        lambda _user: {"PK": "USER#u-1", "SK": f"FOUNDED#{next(numbers)}"},
+    )
+
+    assert codes(at_once([founding("u-1", name=f"Acme {n}") for n in range(30)])) == {"OK": 30}
+
+
 def test_of_64_at_once_with_one_name_everyone_gets_a_slug(concurrent_api: Api) -> None:
     works = [founding(f"u-{n}", name="Acme") for n in range(64)]
 
@@ -168,14 +191,19 @@ def test_with_an_id_that_is_not_made_of_the_key_four_would_be_founded(
 def test_a_key_whose_first_try_crashed_is_taken_up_by_all_that_repeat_it(
     concurrent_api: Api,
 ) -> None:
-    for key in range(100):
-        again = founding(f"u-{key}", name=f"Acme {key}", clientMutationId="k")
-        with pytest.raises(Stopped), injected(stop_after(1)):
-            again()
+    """Half of them before their write, half after it; a key never expires, so that is all."""
+    again = [founding(f"u-{key}", name=f"Acme {key}", clientMutationId="k") for key in range(KEYS)]
+    for key, first in enumerate(again):
+        with pytest.raises(Stopped), injected((stop_before, stop_after)[key % 2](1)):
+            first()
+    assert len(stored(concurrent_api, "ORGANIZATION")) == KEYS // 2
 
-        assert codes(at_once([again] * 4)) == {"OK": 4}
+    answers = at_once([lambda: [each() for each in again]] * 4)
 
-    assert len(stored(concurrent_api, "ORGANIZATION")) == 100
+    for same in zip(*answers, strict=True):
+        assert codes(same) == {"OK": 4}
+        assert len({answer.answer.tenant_id for answer in same}) == 1
+    assert len(stored(concurrent_api, "ORGANIZATION")) == KEYS
 
 
 def test_signing_up_three_times_at_once_founds_once(concurrent_api: Api) -> None:
@@ -184,7 +212,8 @@ def test_signing_up_three_times_at_once_founds_once(concurrent_api: Api) -> None
     founded = at_once([lambda: service.found("ada", "Acme", Cause())] * 3)
 
     assert len(set(founded)) == 1
-    assert len(stored(concurrent_api, "")) == 3
+    # The organisation, its owner, its slug, and the founder's count.
+    assert len(stored(concurrent_api, "")) == 4
 
 
 def _joinable(api: Api) -> str:

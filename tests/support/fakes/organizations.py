@@ -1,5 +1,6 @@
 """Organisations in memory, behind the same ports as DynamoDB's adapters."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -37,15 +38,24 @@ class InMemoryOrganizations:
     """The latest session of each operator, by organisation and operator."""
     suspended_operators: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
+    founded: Counter[str] = field(default_factory=Counter)
 
     def create(
-        self, organization: Organization, owner: Member, created: Event, joined: Event
+        self,
+        organization: Organization,
+        owner: Member,
+        created: Event,
+        joined: Event,
+        at_most: int,
     ) -> Organization:
         tenant_id = organization.tenant_id
         if stored := self.organizations.get(tenant_id):
             return stored
+        if self.founded[owner.user_id] >= at_most:
+            raise LimitExceededError(owner.user_id)
         if organization.slug in self.slugs:
             raise SlugTakenError(organization.slug)
+        self.founded[owner.user_id] += 1
         self.organizations[tenant_id] = organization
         self.members[tenant_id, owner.user_id] = owner
         self.slugs[organization.slug] = tenant_id

@@ -157,7 +157,8 @@ def _allowed(write: Write, stored: Item) -> bool:
             return bool(stored) and _equal(stored, require)
         case Count():
             within = all(_within(step, stored.get(step.attribute, 0)) for step in write.steps)
-            return within and bool(stored) and _equal(stored, write.require)
+            there = bool(stored) or bool(write.makes)
+            return within and there and _equal(stored, write.require)
         case Check():
             among = all(stored.get(name) in values for name, values in write.one_of.items())
             return among and bool(stored) and _equal(stored, write.require)
@@ -191,6 +192,6 @@ def _after(write: Create | Change | Count | Assign, stored: Item, ids: Sequence[
         case Count():
             moved = {s.attribute: stored.get(s.attribute, 0) + s.by for s in write.steps}
             moves = {m: stored.get(m, 0) + 1 for m in (moves_of(s.attribute) for s in write.steps)}
-            return {**stored, **moved, **moves}
+            return {**write.makes, **stored, **write.key, **moved, **moves}
         case Assign():
             return {**stored, **write.set}

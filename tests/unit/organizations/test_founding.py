@@ -5,6 +5,7 @@ import pytest
 from tenantry.errors import (
     IdempotencyMismatchError,
     InvalidInputError,
+    LimitExceededError,
     NotAMemberError,
     SlugTakenError,
 )
@@ -43,6 +44,18 @@ def test_a_slug_that_was_asked_for_and_is_taken_is_refused(world: World) -> None
 
     with pytest.raises(SlugTakenError):
         world.service.create(BOB, {"name": "Other", "slug": "acme"})
+
+
+def test_a_user_founds_25_and_no_more(world: World) -> None:
+    for number in range(25):
+        world.service.create(ADA, {"name": f"Acme {number}", "clientMutationId": f"k-{number}"})
+
+    with pytest.raises(LimitExceededError):
+        world.service.create(ADA, {"name": "One more"})
+
+    repeated = world.service.create(ADA, {"name": "Acme 7", "clientMutationId": "k-7"})
+    assert repeated.name == "Acme 7"
+    assert world.service.create(BOB, {"name": "One more"}).name == "One more"
 
 
 def test_a_repeated_request_answers_the_first_organisation(world: World) -> None:

@@ -16,7 +16,7 @@ from tenantry.billing.service import (
     SweepService,
 )
 from tenantry.billing.sqs import SqsNoticeQueue
-from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
+from tenantry.bootstrap import CONFIG, platform_table, settings, stamp
 from tenantry.errors import BillingNotConfiguredError
 from tenantry.messaging.dynamodb import DynamoDBMarkers
 from tenantry.messaging.once import Once
@@ -48,7 +48,7 @@ def notice_service() -> NoticeService:
 def settling_service() -> SettlingService:
     if not is_configured():
         raise BillingNotConfiguredError("This deployment takes no payments.")
-    markers = DynamoDBMarkers(dynamodb(), settings().required("PLATFORM_TABLE"))
+    markers = DynamoDBMarkers(platform_table())
     once = Once(markers, "billing-settle-subscriptions", _LEASE, stamp().now)
     return SettlingService(ledger(), payments, once)
 

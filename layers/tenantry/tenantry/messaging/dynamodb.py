@@ -1,7 +1,7 @@
 """Adapter: consumers' markers, `EVENT#<event_id>` / `CONSUMER#<name>`, on any table."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
 from botocore.exceptions import ClientError
 
@@ -9,15 +9,12 @@ from tenantry.errors import UnavailableError
 from tenantry.messaging.once import KEPT
 from tenantry.persistence.items import Item, from_wire, to_wire
 from tenantry.persistence.keys import Key, key, part
+from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import new_id
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
 
 
 class DynamoDBMarkers:
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client: Any = client
+    def __init__(self, table: Table) -> None:
         self._table = table
 
     def begin(self, consumer: str, event_id: str, now: datetime, lease: timedelta) -> bool:
@@ -26,8 +23,7 @@ class DynamoDBMarkers:
         worker = new_id()
         values = {":until": at + int(lease.total_seconds() * 1000), ":now": at}
         try:
-            self._client.update_item(
-                TableName=self._table,
+            self._table.update(
                 Key=to_wire(_key(consumer, event_id)),
                 UpdateExpression="SET lease_until = :until, worker = :worker, purge_at = :purge",
                 ConditionExpression="attribute_not_exists(done_at) AND "
@@ -49,8 +45,7 @@ class DynamoDBMarkers:
         return True
 
     def done(self, consumer: str, event_id: str, now: datetime) -> None:
-        self._client.update_item(
-            TableName=self._table,
+        self._table.update(
             Key=to_wire(_key(consumer, event_id)),
             UpdateExpression="SET done_at = :now, purge_at = :purge",
             ExpressionAttributeValues=to_wire(

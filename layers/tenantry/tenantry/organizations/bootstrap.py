@@ -15,6 +15,7 @@ from tenantry.organizations.dynamodb import (
     OrganizationItems,
 )
 from tenantry.organizations.members import MemberCopies, MemberService
+from tenantry.organizations.model import FOUNDED_AT_MOST
 from tenantry.organizations.service import OrganizationService
 from tenantry.organizations.support import SupportService
 from tenantry.persistence.table import Table
@@ -53,6 +54,7 @@ def organization_service(table: Table | None = None) -> OrganizationService:
         operators=_Operators(),
         stamp=stamp(),
         new_token=lambda: secrets.token_urlsafe(24),
+        founded_at_most=settings().number("ORGANIZATIONS_PER_USER", FOUNDED_AT_MOST),
         report=_report,
         meter=meter(table),
     )

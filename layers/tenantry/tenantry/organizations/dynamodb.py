@@ -6,6 +6,7 @@ ORG#<id>       SUPPORT#<session>  a support session, kept for good
 ORG#<id>       OPERATOR#<user_id> that operator's latest session, to be read with the member
 ORG#<id>       DOMAIN#<domain>    the claim of an e-mail domain
 SLUG#<slug>    SLUG               whose slug it is
+USER#<id>      FOUNDED            how many organisations the user has founded
 DOMAIN#<domain> CLAIM             who has proven the domain (HELD, RELEASED)
 """
 
@@ -63,14 +64,26 @@ class DynamoDBOrganizationRepository:
         self._table = table
 
     def create(
-        self, organization: Organization, owner: Member, created: Event, joined: Event
+        self,
+        organization: Organization,
+        owner: Member,
+        created: Event,
+        joined: Event,
+        at_most: int,
     ) -> Organization:
-        """Three items, one transaction; what stands in the way tells which case it is."""
+        """Four items, one transaction; what stands in the way tells which case it is."""
         tenant_id = organization.tenant_id
         writes = (
             Create(organization_key(tenant_id), _organization_item(organization), (created,)),
             Create(member_key(tenant_id, owner.user_id), member_item(owner), (joined,)),
             Create(_slug_key(organization.slug), {"tenant_id": tenant_id, "entity_type": "Slug"}),
+            Count(
+                _founded_key(owner.user_id),
+                "founded",
+                1,
+                limit=at_most,
+                makes={"entity_type": "Founded"},
+            ),
         )
         try:
             self._table.transact(writes)
@@ -81,6 +94,10 @@ class DynamoDBOrganizationRepository:
                 stored = self.get(tenant_id)
                 if stored:
                     return stored
+            if 3 in failure.failures:  # noqa: PLR2004 - the place of the count
+                raise LimitExceededError(
+                    f"You have founded {at_most} organisations; no more can be founded."
+                ) from failure
             raise SlugTakenError("This slug is taken; choose another one.") from failure
         return organization
 
@@ -412,6 +429,10 @@ def _session_key(session: SupportSession) -> Key:
 
 def _operator_key(tenant_id: str, user_id: str) -> Key:
     return key(organization_pk(tenant_id), f"OPERATOR#{part(user_id)}")
+
+
+def _founded_key(user_id: str) -> Key:
+    return key(user_pk(user_id), "FOUNDED")
 
 
 def _slug_key(slug: str) -> Key:

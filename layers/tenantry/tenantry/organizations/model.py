@@ -79,6 +79,8 @@ NON_PAYMENT: Final = "non-payment"
 
 # slugs
 
+FOUNDED_AT_MOST: Final = 25
+"""Organisations that one user founds, unless a deployment says otherwise."""
 SLUG_SHORTEST: Final = 3
 SLUG_LONGEST: Final = 48
 _RESERVED: Final = """

@@ -85,12 +85,18 @@ class Operators(Protocol):
 
 class OrganizationRepository(Protocol):
     def create(
-        self, organization: Organization, owner: Member, created: Event, joined: Event
+        self,
+        organization: Organization,
+        owner: Member,
+        created: Event,
+        joined: Event,
+        at_most: int,
     ) -> Organization:
-        """Store organisation, owner and slug, all or none.
+        """Store organisation, owner and slug, and count what the owner founded, all or none.
 
         Answers the organisation that stands at the id: the very one given, or the one that stood
-        there first. SlugTakenError when another organisation holds the slug.
+        there first. LimitExceededError when the owner has founded `at_most` already,
+        SlugTakenError when another organisation holds the slug.
         """
 
     def get(self, tenant_id: str) -> Organization | None:

@@ -32,6 +32,7 @@ from tenantry.organizations.events import (
 )
 from tenantry.organizations.model import (
     DOMAINS_MANAGE,
+    FOUNDED_AT_MOST,
     ORGANIZATION_READ,
     ORGANIZATION_UPDATE,
     SETTINGS_UPDATE,
@@ -78,6 +79,8 @@ class OrganizationService:
     stamp: Stamp
     new_token: Callable[[], str]
     """A secret of 128 random bits or more."""
+    founded_at_most: int = FOUNDED_AT_MOST
+    """How many organisations a user may found, ended ones included."""
     report: Callable[[str, str], None] = lambda _what, _tenant_id: None
     """Told what an operator or administrator should hear of, and of which organisation."""
     meter: Meter = field(default_factory=Unmetered)
@@ -90,7 +93,7 @@ class OrganizationService:
         With a `clientMutationId` it is done once: a repetition answers the organisation founded
         first, as it stands now and if its founder still may read it; IdempotencyMismatchError when
         the content differs. SlugTakenError for a slug that was asked for; one made of the name
-        gets a suffix.
+        gets a suffix. LimitExceededError when the caller has founded as many as a user may.
         """
         given = parse(CreateOrganizationInput, values)
         key = given.client_mutation_id
@@ -145,6 +148,7 @@ class OrganizationService:
                     owner,
                     self.stamp.event(created, cause),
                     self.stamp.event(joined(tenant_id, user_id, Role.OWNER, "founder"), cause),
+                    self.founded_at_most,
                 )
             except SlugTakenError:
                 continue

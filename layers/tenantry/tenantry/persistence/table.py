@@ -260,6 +260,10 @@ class Table:
                 raise
             raise ConditionFailedError(failed, stored) from error
 
+    def update(self, **request: Any) -> None:
+        """An UpdateItem of the caller's own making; its ClientError when it is refused."""
+        self._retried(self._client.update_item, TableName=self.name, **request)
+
     # inside
 
     def _request(self, write: Write, ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
@@ -310,7 +314,11 @@ class Table:
 
     def _count(self, write: Count) -> dict[str, Any]:
         expressions = _Expressions()
-        conditions, assignments = ["attribute_exists(PK)"], []
+        conditions = [] if write.makes else ["attribute_exists(PK)"]
+        assignments = [
+            f"{name} = if_not_exists({name}, {expressions.value(value)})"
+            for name, value in ((expressions.name(n), v) for n, v in write.makes.items())
+        ]
         for step in write.steps:
             counter, by = expressions.name(step.attribute), expressions.value(step.by)
             zero = expressions.value(0)
@@ -352,7 +360,7 @@ class Table:
             "TableName": self.name,
             "Key": to_wire(key),
             "UpdateExpression": update,
-            "ConditionExpression": condition,
+            **({"ConditionExpression": condition} if condition else {}),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expressions.parameters(),
         }

@@ -49,9 +49,9 @@ class Count:
     """Moves a counter without a new version; belongs into the transaction of what it counts.
 
     Refused when the result would pass `limit` or fall under `floor`, when an attribute of
-    `require` has another value, or when there is no item. A counter that is not there yet stands
-    at zero. Each move is counted too, at `moves_of(attribute)`: whoever counts the rows themselves
-    sees whether the counter moved meanwhile, even when it moved there and back.
+    `require` has another value, or when there is no item and nothing it `makes`. A counter that is
+    not there yet stands at zero. Each move is counted too, at `moves_of(attribute)`: whoever counts
+    the rows themselves sees whether the counter moved meanwhile, even when it moved there and back.
     """
 
     key: Key
@@ -60,6 +60,8 @@ class Count:
     limit: int | None = None
     require: Mapping[str, Any] = field(default_factory=dict)
     floor: int = 0
+    makes: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of the item when it is not there yet: its first count makes it."""
     also: tuple[Step, ...] = ()
     """Further counters of the item: a transaction takes one write of each item."""
 

@@ -26,6 +26,10 @@ class Settings:
     def text(self, name: str, default: str = "") -> str:
         return self.values.get(name, "") or default
 
+    def number(self, name: str, default: int) -> int:
+        """A whole number; ValueError for anything else."""
+        return int(self.values.get(name, "") or default)
+
     def flag(self, name: str) -> bool:
         return self.values.get(name, "").lower() == "true"
 
