@@ -15,6 +15,7 @@ from tenantry.errors import (
 )
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import (
+    FOUNDED_AT_MOST,
     DomainClaim,
     Member,
     Membership,
@@ -46,7 +47,7 @@ class InMemoryOrganizations:
         owner: Member,
         created: Event,
         joined: Event,
-        at_most: int,
+        at_most: int = FOUNDED_AT_MOST,
     ) -> Organization:
         tenant_id = organization.tenant_id
         if stored := self.organizations.get(tenant_id):

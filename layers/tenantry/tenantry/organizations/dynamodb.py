@@ -27,6 +27,7 @@ from tenantry.errors import (
 )
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import (
+    FOUNDED_AT_MOST,
     DomainClaim,
     Member,
     Membership,
@@ -69,7 +70,7 @@ class DynamoDBOrganizationRepository:
         owner: Member,
         created: Event,
         joined: Event,
-        at_most: int,
+        at_most: int = FOUNDED_AT_MOST,
     ) -> Organization:
         """Four items, one transaction; what stands in the way tells which case it is."""
         tenant_id = organization.tenant_id

@@ -8,6 +8,7 @@ from typing import Protocol
 from tenantry.errors import NotAMemberError
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import (
+    FOUNDED_AT_MOST,
     DomainClaim,
     Member,
     Membership,
@@ -90,7 +91,7 @@ class OrganizationRepository(Protocol):
         owner: Member,
         created: Event,
         joined: Event,
-        at_most: int,
+        at_most: int = FOUNDED_AT_MOST,
     ) -> Organization:
         """Store organisation, owner and slug, and count what the owner founded, all or none.
 
