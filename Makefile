@@ -47,9 +47,9 @@ endif
 # One worker starts what a file of tests shares, such as a local cloud.
 parallel := -n 2 --dist loadfile
 
-recipes := functions/context.mk layers/dependencies.mk
+recipes := functions/context.mk layers/dependencies.mk $(wildcard stacks/*)
 sources = template.yaml openapi.yaml schema.graphql samconfig.toml $(recipes) \
-	$(shell find functions layers appsync -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
+	$(shell find functions layers appsync statemachines stacks -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
 
 # --- the person's targets ------------------------------------------------------------------------
 
@@ -161,12 +161,16 @@ check-imports:
 		> .cache/imports.log || { cat .cache/imports.log; exit 1; }
 	@echo "ok  import rules"
 
-check-templates: .cache/validated/linted $(patsubst %,.cache/validated/%,$(templates))
+check-templates: .cache/validated/linted .cache/validated/state-machines $(patsubst %,.cache/validated/%,$(templates))
 	@echo "ok  templates"
 
 # Each takes seconds, so it is done once a change.
 .cache/validated/linted: $(templates) $(dev)/installed
 	@cfn-lint $(templates)
+	@mkdir -p $(@D) && touch $@
+
+.cache/validated/state-machines: $(wildcard statemachines/*) tools/state_machines.py $(dev)/installed
+	@python -m tools.state_machines
 	@mkdir -p $(@D) && touch $@
 
 .cache/validated/%.yaml: %.yaml $(sam)/installed

@@ -6,6 +6,8 @@
 # compile each module again at every cold start. Its first import, that of the package `functions`, has Python look up
 # what layers/tenantry/precomputed.py holds.
 
+# A context that ships more than code says how in `extra`, before it includes this file.
+
 context := $(notdir $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
 unexport PYTHONPYCACHEPREFIX
 target := $(ARTIFACTS_DIR)/functions/$(context)
@@ -14,5 +16,6 @@ build-%:
 	@mkdir -p "$(target)"
 	@find . -name '*.py' -not -path './.*' | sort | tar -cf - -T - | tar -xf - -C "$(target)"
 	@printf 'import precomputed\n\nprecomputed.install()\n' > "$(ARTIFACTS_DIR)/functions/__init__.py"
+	@$(or $(extra),:)
 	@PYTHONHASHSEED=0 python3.13 -m compileall -q --invalidation-mode unchecked-hash \
 		-s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"

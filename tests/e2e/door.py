@@ -18,6 +18,7 @@ ROLES = ("OWNER", "ADMIN", "MANAGER", "MEMBER", "VIEWER")
 ANYBODY = "whoever is signed in"
 OPERATORS = "operators of the platform"
 ANONYMOUS = "anonymous"
+OWNERS_AND_OPERATORS = "owners of the organisation, and operators of the platform"
 
 
 @dataclass(frozen=True)

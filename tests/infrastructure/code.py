@@ -23,6 +23,7 @@ _TABLE_METHODS = {
     "query": "dynamodb:Query",
     "put": "dynamodb:PutItem",
     "add": "dynamodb:PutItem",
+    "delete": "dynamodb:DeleteItem",
     "copy": "dynamodb:UpdateItem",
 }
 _WRITES = {
@@ -57,6 +58,18 @@ _OPERATIONS = {
     "get_secret_value": "secretsmanager:GetSecretValue",
     "get_secret": "secretsmanager:GetSecretValue",
     "SecretsProvider": "secretsmanager:GetSecretValue",
+    "create_stack": "cloudformation:CreateStack",
+    "describe_stacks": "cloudformation:DescribeStacks",
+    "describe_stack_events": "cloudformation:DescribeStackEvents",
+    "delete_stack": "cloudformation:DeleteStack",
+    "update_table": "dynamodb:UpdateTable",
+    "list_object_versions": "s3:ListBucketVersions",
+    "delete_objects": "s3:DeleteObjectVersion",
+    "put_parameter": "ssm:PutParameter",
+    "delete_parameter": "ssm:DeleteParameter",
+    "start_execution": "states:StartExecution",
+    "describe_execution": "states:DescribeExecution",
+    "stop_execution": "states:StopExecution",
 }
 
 

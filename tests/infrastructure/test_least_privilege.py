@@ -11,6 +11,11 @@ PLATFORM = "table/${PlatformTable}"
 MEMBERSHIPS = f"{PLATFORM}/index/GSI1"
 DUE = f"{PLATFORM}/index/GSI2"
 AUDIT = "table/${AuditTable}"
+OWN_TABLES = "table/${Prefix}-account-*"
+OWN_BUCKETS = "${Prefix}-account-*"
+STACKS = "stack/${Prefix}-account-*/*"
+TREE = "parameter/${Prefix}/accounts/*"
+EXECUTIONS = "execution:${Prefix}-provision-account:*"
 BUS = "event-bus/${EventBus}"
 
 
@@ -22,6 +27,13 @@ def items(resource: str, *actions: str) -> set[tuple[str, str]]:
     return of(resource, *(f"dynamodb:{action}" for action in actions))
 
 
+LEDGER = items(PLATFORM, "BatchGetItem", "UpdateItem")
+LINE = {
+    *LEDGER,
+    *items(PLATFORM, "PutItem"),
+    *items(f"{PLATFORM}/index/GSI2", "Query"),
+    *of("ProvisionMachine", "states:StartExecution"),
+}
 ARRIVAL = items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem")
 
 # context, function: everything that it may do, beyond its own logs and traces
@@ -31,6 +43,7 @@ EXPECTED = {
         *of("PublisherFailures.Arn", "sqs:SendMessage"),
         *items("PlatformStreamArn", "DescribeStream", "GetRecords", "GetShardIterator"),
         *items("TenantStreamArn", "DescribeStream", "GetRecords", "GetShardIterator"),
+        *items(f"{OWN_TABLES}/stream/*", "DescribeStream", "GetRecords", "GetShardIterator"),
         *items("*", "ListStreams"),
         *of("${FailuresBucket}/*", "s3:PutObject"),
         *of("${FailuresBucket}", "s3:ListBucket"),
@@ -152,6 +165,68 @@ EXPECTED = {
         *of("SweepSubscriptionsDeadLetters.Arn", "sqs:SendMessage"),
         *of("StripeSecretArn", "secretsmanager:GetSecretValue"),
     },
+    ("accounts", "ApiFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(MEMBERSHIPS, "Query"),
+    },
+    ("accounts", "ValidateFunction"): LEDGER | items(PLATFORM, "GetItem"),
+    ("accounts", "ReserveFunction"): LEDGER | items(PLATFORM, "GetItem"),
+    ("accounts", "AdoptSharedFunction"): LEDGER,
+    ("accounts", "CreateStackFunction"): {
+        *LEDGER,
+        *of(STACKS, "cloudformation:CreateStack"),
+        *of("ProvisionerRole.Arn", "iam:PassRole"),
+    },
+    ("accounts", "AwaitStackFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "PutItem"),
+        *of(STACKS, "cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"),
+    },
+    ("accounts", "ConfigureFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem"),
+        *of(TREE, "ssm:PutParameter"),
+    },
+    ("accounts", "SeedFunction"): LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
+    ("accounts", "VerifyFunction"): LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
+    ("accounts", "ActivateFunction"): LEDGER | items(PLATFORM, "GetItem"),
+    ("accounts", "AnnounceFunction"): LEDGER | of(TREE, "ssm:PutParameter"),
+    ("accounts", "CompensateFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem", "PutItem"),
+        *of(STACKS, "cloudformation:DeleteStack", "cloudformation:DescribeStacks"),
+        *of("ProvisionerRole.Arn", "iam:PassRole"),
+        *items(OWN_TABLES, "DescribeTable", "UpdateTable"),
+        *of(OWN_BUCKETS, "s3:ListBucketVersions"),
+        *of(f"{OWN_BUCKETS}/*", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+        *of(TREE, "ssm:DeleteParameter", "ssm:PutParameter"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+    },
+    ("accounts", "StartOperationsFunction"): {
+        *LINE,
+        *of(
+            "StartOperationsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
+    ("accounts", "SettleOperationsFunction"): {
+        *LEDGER,
+        *of("ProvisionMachine", "states:StartExecution"),
+        *of(EXECUTIONS, "states:DescribeExecution", "states:StopExecution"),
+        *of(
+            "SettleOperationsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
+    ("accounts", "ReconcileFunction"): {
+        *LINE,
+        *of("ReconcileDeadLetters.Arn", "sqs:SendMessage"),
+        *of(EXECUTIONS, "states:DescribeExecution", "states:StopExecution"),
+    },
     ("health", "ApiFunction"): {
         *items(PLATFORM, "DescribeTable"),
         *of(BUS, "events:DescribeEventBus"),
@@ -171,6 +246,34 @@ TENANT_DATA = {
             "PutItem",
             "Query",
             "UpdateItem",
+        )
+    ),
+    *(
+        pair
+        for place in (OWN_TABLES, f"{OWN_TABLES}/index/*")
+        for pair in items(
+            place,
+            "BatchGetItem",
+            "BatchWriteItem",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        )
+    ),
+    *(
+        pair
+        for place in ("${TenantRaw.Arn}/*", "${TenantProcessed.Arn}/*", f"{OWN_BUCKETS}/*")
+        for pair in of(
+            place,
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:PutObjectTagging",
         )
     ),
     *items("AuditTable.Arn", "BatchGetItem", "GetItem", "Query"),
@@ -292,6 +395,8 @@ def test_a_role_may_do_nothing_that_its_code_does_not_call(name: tuple[str, str]
     assert code.module_path(module), f"{module} does not exist"
 
     called = code.actions(module)
+    if called & {"cloudformation:CreateStack", "cloudformation:DeleteStack"}:
+        called |= {"iam:PassRole"}  # of the role that CloudFormation works with
     if name == ("identity", "UserMigrationFunction"):
         # Powertools' circuit breaker and its secrets make their calls themselves.
         called |= {"dynamodb:GetItem", "dynamodb:UpdateItem"}
@@ -340,12 +445,15 @@ def test_handlers_of_tenant_data_reach_it_by_no_other_way() -> None:
             }, name
 
 
+FOR_THIS_ACCOUNT = ("appsync.amazonaws.com", "cloudformation.amazonaws.com", "states.amazonaws.com")
+
+
 def test_roles_are_assumed_by_services_of_this_account_only() -> None:
     for template in ALL:
         for logical_id, role in template.properties("AWS::IAM::Role"):
             for trust in role["AssumeRolePolicyDocument"]["Statement"]:
                 service = trust["Principal"].get("Service")
-                if service == "appsync.amazonaws.com":
+                if service in FOR_THIS_ACCOUNT:
                     assert "aws:SourceAccount" in str(trust["Condition"]), logical_id
                 else:
                     assert service in (None, "lambda.amazonaws.com", "apigateway.amazonaws.com")

@@ -18,6 +18,31 @@ EVERYTHING = {
     ("xray:PutTraceSegments", "*"): "X-Ray has no resources for it",
     ("dynamodb:ListStreams", "*"): "lists the streams of all tables",
     ("sqs:ListQueues", "*"): "lists the queues of the account",
+    **{
+        (f"logs:{action}", "*"): "deliveries of a state machine's logs have no resources"
+        for action in (
+            "CreateLogDelivery",
+            "DeleteLogDelivery",
+            "DescribeLogGroups",
+            "DescribeResourcePolicies",
+            "GetLogDelivery",
+            "ListLogDeliveries",
+            "PutResourcePolicy",
+            "UpdateLogDelivery",
+        )
+    },
+    **{
+        (f"kms:{action}", "*"): "a key that is to be made has no name; a tag on the request has"
+        for action in ("CreateKey", "TagResource")
+    },
+    **{
+        (f"lambda:{action}EventSourceMapping", "*"): "narrowed by lambda:FunctionArn, as AWS has it"
+        for action in ("Create", "Delete", "Update")
+    },
+    **{
+        (f"application-autoscaling:{action}", "*"): "looking has no resources"
+        for action in ("DescribeScalableTargets", "DescribeScalingPolicies")
+    },
 }
 MANAGED = {
     "ApiGatewayAccountRole": "the account's role for API Gateway's logs, as AWS documents it"

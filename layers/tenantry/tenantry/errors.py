@@ -13,6 +13,10 @@ TenantryError
 │   ├── DomainTakenError
 │   ├── LicenseOverlapError
 │   ├── LastOwnerError
+│   ├── AccountExistsError     the organisation has an account already
+│   ├── PlanChangedError       the world is not as it was when the plan was made
+│   ├── UnknownRouteError      its data lies where this part of the product does not reach
+│   ├── OrganizationMovingError  its data is being moved or set up
 │   └── IdempotencyMismatchError
 ├── LimitExceededError         the plan's limit is reached
 │   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
@@ -20,6 +24,13 @@ TenantryError
 ├── BillingNotConfiguredError  this deployment takes no payments
 ├── PaymentDeclinedError       the payment was not taken, and nothing has changed
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
+├── ProvisioningError          a step of provisioning failed; the ledger says which
+│   ├── StackFailedError       CloudFormation could not make what the account needs
+│   ├── ProbeFailedError       what was written to the new place did not come back
+│   ├── OperationCancelledError  someone asked for it to be given up
+│   ├── OperationCommittedError  it is in use already and only goes forward
+│   └── OperationSupersededError another run is at work on it, or it has ended
+├── StreamSilentError          what was written has not come through the stream yet
 ├── UnavailableError           something the request needs does not answer; try again
 └── CorruptDataError           stored or delivered data breaks its own schema
 """
@@ -134,6 +145,38 @@ class LastOwnerError(ConflictError):
     code = "LAST_OWNER"
 
 
+class AccountExistsError(ConflictError):
+    """The organisation has an account already; it has one at most."""
+
+    code = "ACCOUNT_EXISTS"
+
+
+class PlanChangedError(ConflictError):
+    """The world is not as it was when the plan was made; make a new one."""
+
+    code = "PLAN_CHANGED"
+
+
+class OrganizationMovingError(ConflictError):
+    """The organisation's data is being moved, set up or taken down; try again later."""
+
+    code = "ORGANIZATION_MOVING"
+
+    def __init__(self, message: str, retry_after: int = 30) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"retryAfter": self.retry_after}
+
+
+class UnknownRouteError(ConflictError):
+    """The organisation's data lies where this part of the product does not reach."""
+
+    code = "UNKNOWN_ROUTE"
+
+
 class IdempotencyMismatchError(ConflictError):
     """The same idempotency key came with another request."""
 
@@ -209,6 +252,50 @@ class DomainNotProvenError(TenantryError):
     """The DNS record that proves a domain is not there yet."""
 
     code = "DOMAIN_NOT_PROVEN"
+    status = 409
+
+
+class ProvisioningError(TenantryError):
+    """A step of provisioning failed; the operation's ledger says which."""
+
+    code = "PROVISIONING_FAILED"
+    status = 409
+
+
+class StackFailedError(ProvisioningError):
+    """CloudFormation could not make what the account needs."""
+
+    code = "STACK_FAILED"
+
+
+class ProbeFailedError(ProvisioningError):
+    """What was written to the new place did not come back."""
+
+    code = "PROBE_FAILED"
+
+
+class OperationCancelledError(ProvisioningError):
+    """Someone asked for the operation to be given up."""
+
+    code = "CANCELLED"
+
+
+class OperationCommittedError(ProvisioningError):
+    """What the operation made is in use already; it only goes forward."""
+
+    code = "COMMITTED"
+
+
+class OperationSupersededError(ProvisioningError):
+    """Another run is at work on the operation, or it has ended."""
+
+    code = "SUPERSEDED"
+
+
+class StreamSilentError(TenantryError):
+    """What was written has not come through the table's stream yet."""
+
+    code = "STREAM_SILENT"
     status = 409
 
 

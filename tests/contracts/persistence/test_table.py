@@ -29,6 +29,15 @@ def test_a_taken_key_refuses_a_second_creation(platform_table: Table, stamp: Sta
     assert refused.value.items[0]["title"] == "first"
 
 
+def test_what_is_deleted_is_gone_and_may_be_gone_already(
+    platform_table: Table, stamp: Stamp
+) -> None:
+    platform_table.write(made(stamp))
+    platform_table.delete(thing_key())
+    platform_table.delete(thing_key())
+    assert platform_table.get(thing_key()) is None
+
+
 def test_an_ended_item_may_be_replaced_when_the_writer_says_so(
     platform_table: Table, stamp: Stamp
 ) -> None:

@@ -134,6 +134,7 @@ works: st.SearchStrategy[Work] = st.one_of(
     st.builds(lambda copy: lambda table: table.copy(copy), copies),
     st.builds(lambda key: lambda table: table.put({**key, "put": 1, "gone": None}), keys),
     st.builds(lambda key: lambda table: table.add({**key, "added": 1}), keys),
+    st.builds(lambda key: lambda table: table.delete(key), keys),
     st.builds(lambda key: lambda table: _seen(table.get(key)), keys),
     st.builds(
         lambda found: lambda table: [_seen(item) for item in table.get_all(found)],

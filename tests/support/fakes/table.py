@@ -96,6 +96,10 @@ class InMemoryTable(Table):
             self._keep(dict(item))
             return True
 
+    def delete(self, key: Key) -> None:
+        with self._lock:
+            self.items.pop(_place(key), None)
+
     def write(self, write: Create | Change) -> None:
         self._all([write])
 

@@ -30,6 +30,17 @@ CODES: dict[str, tuple[str, int]] = {
     "SlugTakenError": ("SLUG_TAKEN", 409),
     "DomainTakenError": ("DOMAIN_TAKEN", 409),
     "LicenseOverlapError": ("LICENSE_OVERLAP", 409),
+    "AccountExistsError": ("ACCOUNT_EXISTS", 409),
+    "PlanChangedError": ("PLAN_CHANGED", 409),
+    "OrganizationMovingError": ("ORGANIZATION_MOVING", 409),
+    "UnknownRouteError": ("UNKNOWN_ROUTE", 409),
+    "ProvisioningError": ("PROVISIONING_FAILED", 409),
+    "StackFailedError": ("STACK_FAILED", 409),
+    "ProbeFailedError": ("PROBE_FAILED", 409),
+    "OperationCancelledError": ("CANCELLED", 409),
+    "OperationCommittedError": ("COMMITTED", 409),
+    "OperationSupersededError": ("SUPERSEDED", 409),
+    "StreamSilentError": ("STREAM_SILENT", 409),
     "IdempotencyMismatchError": ("IDEMPOTENCY_MISMATCH", 409),
     "LimitExceededError": ("LIMIT_EXCEEDED", 409),
     "ApiLimitExceededError": ("API_LIMIT_EXCEEDED", 429),
@@ -59,6 +70,7 @@ def _made(name: str) -> TenantryError:
 def _details(name: str) -> dict[str, Any]:
     details: dict[str, dict[str, Any]] = {
         "InvalidInputError": {"faults": FAULTS},
+        "OrganizationMovingError": {"retryAfter": 30},
         "ApiLimitExceededError": {"limit": 9, "resetsAt": "2026-04-01T00:00:00+00:00"},
     }
     return details.get(name, {})

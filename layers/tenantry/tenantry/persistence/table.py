@@ -190,6 +190,10 @@ class Table:
             return False
         return True
 
+    def delete(self, key: Key) -> None:
+        """Remove an item, or find it gone: only what nobody was ever told of ends like this."""
+        self._retried(self._client.delete_item, TableName=self.name, Key=to_wire(key))
+
     def write(self, write: Create | Change) -> None:
         """One conditional write; ConditionFailedError when it is refused."""
         ids = _ids(write)

@@ -34,6 +34,7 @@ WRITE = (
 )
 READ_OBJECTS = ("s3:GetObject",)
 WRITE_OBJECTS = ("s3:PutObject", "s3:AbortMultipartUpload")
+KEEP_OBJECTS = ("s3:PutObjectTagging", "s3:DeleteObject", "s3:DeleteObjectVersion")
 
 
 _KEY_OF_THE_TABLES = {
@@ -66,6 +67,8 @@ class DataScope:
     bucket_arns: tuple[str, ...] = ()
     """Buckets whose objects are named `<tenant_id>/...`."""
     writes_objects: bool = False
+    keeps_objects: bool = False
+    """Whether it tags and deletes them too."""
     read_only_table_arns: tuple[str, ...] = ()
 
     def policy(self, tenant_id: str) -> str:
@@ -80,7 +83,11 @@ class DataScope:
         if self.bucket_arns:
             objects = {
                 "Effect": "Allow",
-                "Action": [*READ_OBJECTS, *(WRITE_OBJECTS if self.writes_objects else ())],
+                "Action": [
+                    *READ_OBJECTS,
+                    *(WRITE_OBJECTS if self.writes_objects else ()),
+                    *(KEEP_OBJECTS if self.keeps_objects else ()),
+                ],
                 "Resource": [f"{bucket}/{part(tenant_id)}/*" for bucket in self.bucket_arns],
             }
             statements += [objects, _KEY_OF_THE_BUCKETS]
@@ -118,31 +125,34 @@ class TenantSessions:
     now: Callable[[], datetime]
     connect: Callable[[dict[str, str]], Any]
     """Makes a client, or the clients that are needed together, of a session's credentials."""
-    _clients: "OrderedDict[str, _Cached]" = field(default_factory=OrderedDict)
+    _clients: "OrderedDict[tuple[str, DataScope], _Cached]" = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def client(self, tenant_id: str) -> Any:
-        """What `connect` makes: it reaches the data of `tenant_id` only."""
-        now = self.now()
+    def client(self, tenant_id: str, scope: DataScope | None = None) -> Any:
+        """What `connect` makes: it reaches the data of `tenant_id` only, in `scope` or the usual.
+
+        A tenant whose data moves has another scope, and so another client.
+        """
+        now, key = self.now(), (tenant_id, scope or self.scope)
         with self._lock:
-            cached = self._clients.get(tenant_id)
+            cached = self._clients.get(key)
             if cached and cached.until > now:
-                self._clients.move_to_end(tenant_id)
+                self._clients.move_to_end(key)
                 return cached.client
-        made = self._assume(tenant_id)
+        made = self._assume(*key)
         with self._lock:
-            self._clients[tenant_id] = made
-            self._clients.move_to_end(tenant_id)
+            self._clients[key] = made
+            self._clients.move_to_end(key)
             while len(self._clients) > BOUND:
                 self._clients.popitem(last=False)
         return made.client
 
-    def _assume(self, tenant_id: str) -> _Cached:
+    def _assume(self, tenant_id: str, scope: DataScope) -> _Cached:
         session = self.sts.assume_role(
             RoleArn=self.role_arn,
             RoleSessionName=f"tenant-{tenant_id.replace(':', '-')}"[:64],
             DurationSeconds=int(LIFETIME.total_seconds()),
-            Policy=self.scope.policy(tenant_id),
+            Policy=scope.policy(tenant_id),
         )["Credentials"]
         client = self.connect(
             {

@@ -1,0 +1,10 @@
+"""A public account lives in what is there already."""
+
+from tenantry.accounts.bootstrap.steps import provisioning
+from tenantry.accounts.provisioning import Progress, Task
+from tenantry.runtime.stepfunctions import task
+
+
+@task(Task)
+def handler(given: Task) -> Progress:
+    return provisioning().adopt_shared(given)

@@ -1,0 +1,10 @@
+"""Undoes what was done, newest first."""
+
+from tenantry.accounts.bootstrap.undoing import undoing
+from tenantry.accounts.provisioning import Failure, Progress
+from tenantry.runtime.stepfunctions import task
+
+
+@task(Failure)
+def handler(given: Failure) -> Progress:
+    return undoing().compensate(given)

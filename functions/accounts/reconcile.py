@@ -1,0 +1,18 @@
+"""Every minute: operations that have fallen silent are settled, and the line moves up."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tenantry.accounts.bootstrap.line import line
+from tenantry.runtime.observability import MetricUnit, logger, metrics
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda
+    settled, started = line().sweep(), line().move_up()
+    metrics.add_metric("OperationsSettled", MetricUnit.Count, settled)
+    metrics.add_metric("OperationsStarted", MetricUnit.Count, started)
+    logger.info("swept", settled=settled, started=started)
+    return {"settled": settled, "started": started}

@@ -1,0 +1,81 @@
+"""Accounts and operations as the API shows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tenantry.accounts.model import Account, Operation, Outcome, Plan, StackEvent
+
+
+def account_reply(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.account_id,
+        "organizationId": account.tenant_id,
+        "name": account.name,
+        "masterAccountName": account.master_account_name,
+        "cloudType": account.cloud_type,
+        "provisioningStatus": account.status,
+        "error": account.error,
+        "tableName": account.table_name,
+        "addresses": list(account.addresses),
+        "technicalUser": account.technical_user,
+        "licenses": account.licenses,
+        "region": account.region,
+        "operationId": account.operation_id,
+        "createdAt": account.created_at.isoformat(),
+        "version": account.entity_version,
+    }
+
+
+def operation_reply(operation: Operation, events: Sequence[StackEvent] = ()) -> dict[str, Any]:
+    return {
+        "id": operation.operation_id,
+        "accountId": operation.account_id,
+        "kind": operation.kind,
+        "status": operation.status,
+        "percent": operation.percent,
+        "errorCode": operation.error_code,
+        "error": operation.error,
+        "identity": operation.identity,
+        "cancelRequested": operation.cancel_requested,
+        "steps": [
+            {
+                "name": step.name,
+                "state": step.state,
+                "attempts": step.attempts,
+                "startedAt": step.started_at.isoformat() if step.started_at else None,
+                "endedAt": step.ended_at.isoformat() if step.ended_at else None,
+                "error": step.error,
+            }
+            for step in operation.steps
+        ],
+        "events": [
+            {
+                "at": event.at.isoformat(),
+                "resource": event.resource,
+                "type": event.type,
+                "status": event.status,
+                "reason": event.reason,
+            }
+            for event in events
+        ],
+        "createdAt": operation.created_at.isoformat(),
+        "heartbeatAt": operation.heartbeat_at.isoformat(),
+        "endedAt": operation.ended_at.isoformat() if operation.ended_at else None,
+    }
+
+
+def outcome_reply(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "account": account_reply(outcome.account) if outcome.account else None,
+        "operation": operation_reply(outcome.operation) if outcome.operation else None,
+        "plan": _plan_reply(outcome.plan) if outcome.plan else None,
+    }
+
+
+def _plan_reply(plan: Plan) -> dict[str, Any]:
+    return {
+        "action": plan.action,
+        "hash": plan.hash,
+        "steps": list(plan.steps),
+        "resources": list(plan.resources),
+    }

@@ -1,0 +1,10 @@
+"""The organisation is this account's; the account is being created."""
+
+from tenantry.accounts.bootstrap.steps import provisioning
+from tenantry.accounts.provisioning import Progress, Task
+from tenantry.runtime.stepfunctions import task
+
+
+@task(Task)
+def handler(given: Task) -> Progress:
+    return provisioning().reserve(given)

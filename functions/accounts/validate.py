@@ -1,0 +1,10 @@
+"""Whether the organisation can have what it asked for."""
+
+from tenantry.accounts.bootstrap.steps import provisioning
+from tenantry.accounts.provisioning import Progress, Task
+from tenantry.runtime.stepfunctions import task
+
+
+@task(Task)
+def handler(given: Task) -> Progress:
+    return provisioning().validate(given)

@@ -1,0 +1,98 @@
+"""Steps that work on a tenant's data, with credentials that reach that tenant's place only."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import boto3
+
+from tenantry.accounts.bootstrap.steps import provisioning_with
+from tenantry.accounts.provisioning import Provisioning
+from tenantry.accounts.repository import Place
+from tenantry.accounts.tenant_data import TenantDataInPlace
+from tenantry.audit.dynamodb import DynamoDBActivityRepository
+from tenantry.audit.model import Span
+from tenantry.bootstrap import CONFIG, settings
+from tenantry.messaging.event import Event
+from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import now
+from tenantry.tenancy.sessions import DataScope, TenantSessions
+
+_EVER: Final = Span("0", "9999")
+"""The probe's id is its own; when it was written first, a later attempt knows to the millisecond
+only."""
+
+
+@dataclass(frozen=True)
+class _Clients:
+    """One tenant's session, as clients."""
+
+    dynamodb: Any
+    s3: Any
+    sts: Any
+
+    def table(self, name: str) -> Table:
+        return Table(self.dynamodb, name)
+
+
+@cache
+def working() -> Provisioning:
+    return provisioning_with(data=data())
+
+
+@cache
+def data() -> TenantDataInPlace:
+    return TenantDataInPlace(_session, _arrived)
+
+
+@cache
+def sessions() -> TenantSessions:
+    sts = boto3.client("sts", config=CONFIG)
+    return TenantSessions(
+        sts=sts,
+        role_arn=settings().required("TENANT_DATA_ROLE_ARN"),
+        scope=DataScope(()),
+        now=now,
+        connect=_connect,
+    )
+
+
+def _session(place: Place) -> _Clients:
+    sts: Any = sessions().sts
+    partition, region = sts.meta.partition, sts.meta.region_name
+    account = settings().required("PLATFORM_ACCOUNT_ID")
+    arn = f"arn:{partition}:dynamodb:{region}:{account}:table/"
+    audit = settings().text("AUDIT_TABLE")
+    scope = DataScope(
+        table_arns=(f"{arn}{place.table}",),
+        writes=True,
+        bucket_arns=tuple(f"arn:{partition}:s3:::{name}" for name in (place.raw, place.processed)),
+        writes_objects=True,
+        keeps_objects=True,
+        read_only_table_arns=(f"{arn}{audit}",) if audit else (),
+    )
+    found: _Clients = sessions().client(place.tenant_id, scope)
+    return found
+
+
+def _arrived(place: Place, event: Event) -> bool:
+    """Whether the audit log, read as the tenant, has the event."""
+    log = DynamoDBActivityRepository(
+        lambda _tenant_id: _session(place).table(settings().required("AUDIT_TABLE"))
+    )
+    found = log.narrowed(place.tenant_id, "entity_id", event.id, _EVER, 1)
+    return bool(found)
+
+
+def _connect(credentials: dict[str, str]) -> _Clients:
+    own: dict[str, Any] = {
+        "config": CONFIG,
+        "aws_access_key_id": credentials["aws_access_key_id"],
+        "aws_secret_access_key": credentials["aws_secret_access_key"],
+        "aws_session_token": credentials["aws_session_token"],
+    }
+    return _Clients(
+        dynamodb=boto3.client("dynamodb", **own),
+        s3=boto3.client("s3", **own),
+        sts=boto3.client("sts", **own),
+    )

@@ -1,0 +1,33 @@
+"""The steps of provisioning, each with the ports that it uses."""
+
+from functools import cache
+from typing import Any, cast
+
+from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.provisioning import Ledger, Provisioning, Shared
+from tenantry.bootstrap import platform_table, settings, stamp
+from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.organizations.hosting import OrganizationHosting
+
+
+@cache
+def provisioning() -> Provisioning:
+    """For steps that work on the ledger and the organisation alone."""
+    return provisioning_with()
+
+
+def provisioning_with(**ports: Any) -> Provisioning:
+    """With `stacks`, `tree` or `data` for the steps that need them."""
+    nothing: dict[str, Any] = {"stacks": None, "tree": None, "data": None}
+    return Provisioning(
+        ledger=Ledger(accounts(), stamp()),
+        stamp=stamp(),
+        prefix=settings().required("PREFIX"),
+        shared=Shared(
+            table=settings().text("TENANT_TABLE"),
+            raw=settings().text("TENANT_RAW_BUCKET"),
+            processed=settings().text("TENANT_PROCESSED_BUCKET"),
+        ),
+        hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
+        **cast("dict[str, Any]", nothing | ports),
+    )

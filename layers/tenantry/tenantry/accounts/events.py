@@ -1,0 +1,70 @@
+"""What happens to accounts. Ids and codes only: names and addresses stay where they are kept."""
+
+from typing import ClassVar
+
+from tenantry.accounts.model import CloudType
+from tenantry.messaging.event import EventData
+
+
+class _AccountsEvent(EventData):
+    context: ClassVar[str] = "accounts"
+
+
+class AccountRequested(_AccountsEvent):
+    """Asked for, or asked to be tried again; it waits for its turn."""
+
+    type: ClassVar[str] = "AccountRequested"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    cloud_type: CloudType
+
+
+class AccountCreationStarted(_AccountsEvent):
+    type: ClassVar[str] = "AccountCreationStarted"
+
+    account_id: str
+    operation_id: str
+
+
+class AccountProvisioned(_AccountsEvent):
+    """Active: the organisation's data lives there from now on."""
+
+    type: ClassVar[str] = "AccountProvisioned"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    cloud_type: CloudType
+    table_name: str
+
+
+class AccountProvisioningFailed(_AccountsEvent):
+    """Everything that was made is undone again; it can be retried."""
+
+    type: ClassVar[str] = "AccountProvisioningFailed"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    code: str
+
+
+class AccountCancelled(_AccountsEvent):
+    """Given up before it was active: the organisation may ask for another one."""
+
+    type: ClassVar[str] = "AccountCancelled"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+
+
+class AccountProbed(_AccountsEvent):
+    """Written into the new account's own table: that it arrives shows that its stream works."""
+
+    type: ClassVar[str] = "AccountProbed"
+
+    account_id: str
+    operation_id: str

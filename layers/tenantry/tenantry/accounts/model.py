@@ -1,0 +1,560 @@
+"""Accounts: where an organisation's data lives, and the ledger of the operations that change it.
+
+An operation is a list of steps. A step is written down before it is done and after, so whoever
+finds the ledger knows what may be there. What was done is undone newest first, until the operation
+is committed: from then on the organisation may write into what was made, and it only goes forward.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from tenantry.errors import ConflictError
+from tenantry.runtime.inputs import Input, Line
+from tenantry.tenancy.roles import OWNERS, Permission
+
+# permissions
+
+ACCOUNT_READ: Final = Permission("account:read", OWNERS, writes=False)
+ACCOUNT_MANAGE: Final = Permission("account:manage", OWNERS)
+
+# times
+
+STALE_AFTER: Final = timedelta(minutes=5)
+"""Without a heartbeat for this long an operation is looked after: no task takes longer."""
+GIVEN_UP_AFTER: Final = timedelta(minutes=30)
+"""An execution that runs but says nothing for this long is stopped."""
+MOST_RESUMES: Final = 3
+"""How often an operation is taken up again by itself; then it is undone."""
+MOST_AT_ONCE: Final = 10
+"""Operations that run at a time; others wait in the order in which they came."""
+
+
+class CloudType(StrEnum):
+    PUBLIC = "public"
+    PRIVATE = "private"
+    DEDICATED = "dedicated"
+
+
+class ProvisioningStatus(StrEnum):
+    PENDING = "pending"
+    CREATING = "creating"
+    ACTIVE = "active"
+    FAILED = "failed"
+    DELETING = "deleting"
+    DELETED = "deleted"
+
+
+_NEXT: Final = {
+    ProvisioningStatus.PENDING: {"creating", "failed", "deleted"},
+    ProvisioningStatus.CREATING: {"active", "failed", "deleted"},
+    ProvisioningStatus.ACTIVE: {"deleting"},
+    ProvisioningStatus.FAILED: {"pending", "deleted", "deleting"},
+    ProvisioningStatus.DELETING: {"deleted", "failed", "active"},
+    ProvisioningStatus.DELETED: set[str](),
+}
+
+
+class Kind(StrEnum):
+    PROVISION = "PROVISION"
+    TEARDOWN = "TEARDOWN"
+    MOVE = "MOVE"
+
+
+class StepName(StrEnum):
+    VALIDATE = "VALIDATE"
+    RESERVE = "RESERVE"
+    CREATE = "CREATE"
+    CONFIGURE = "CONFIGURE"
+    SEED = "SEED"
+    VERIFY = "VERIFY"
+    ACTIVATE = "ACTIVATE"
+    ANNOUNCE = "ANNOUNCE"
+
+
+@dataclass(frozen=True)
+class Course:
+    """The steps of a kind of operation: which leave something to undo, and which one commits."""
+
+    steps: tuple[StepName, ...]
+    undone: frozenset[StepName]
+    commits: StepName
+
+
+COURSES: Final = {
+    Kind.PROVISION: Course(
+        steps=tuple(StepName),
+        undone=frozenset(
+            {
+                StepName.RESERVE,
+                StepName.CREATE,
+                StepName.CONFIGURE,
+                StepName.SEED,
+                StepName.VERIFY,
+            }
+        ),
+        commits=StepName.ACTIVATE,
+    ),
+}
+"""Teardown and move bring their own."""
+
+
+class StepState(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    UNDOING = "UNDOING"
+    UNDONE = "UNDONE"
+
+
+class OperationStatus(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPENSATING = "COMPENSATING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+OPEN: Final = frozenset({OperationStatus.RUNNING, OperationStatus.COMPENSATING})
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+# accounts
+
+
+class Options(_Stored):
+    """`capacity` is the table's way of billing; `parameters` writes a public account's SSM tree."""
+
+    capacity: str = "on-demand"
+    parameters: bool = False
+
+
+class Account(_Stored):
+    """An organisation's hosting. One that is not deleted is the organisation's only one."""
+
+    account_id: str
+    tenant_id: str
+    name: str
+    master_account_name: str
+    cloud_type: CloudType
+    status: ProvisioningStatus = ProvisioningStatus.PENDING
+    error: str | None = None
+    """Why provisioning failed: a stable code, and words for people."""
+    table_name: str | None = None
+    addresses: tuple[str, ...] = ()
+    technical_user: str | None = None
+    licenses: int | None = None
+    region: str
+    options: Options = Options()
+    operation_id: str
+    """The operation that was begun last."""
+    fingerprint: str
+    """Of the request, to tell a repetition from another one."""
+    requested_by: str
+    created_at: datetime
+    updated_at: datetime
+    entity_version: int = 1
+
+    @property
+    def has_own_tree(self) -> bool:
+        """Whether other systems find it in the SSM tree."""
+        return self.cloud_type is not CloudType.PUBLIC or self.options.parameters
+
+    def moved(self, status: ProvisioningStatus, now: datetime, **fields: Any) -> Self:
+        """The next version, in `status`; ConflictError where no way leads there."""
+        if status.value not in _NEXT[self.status]:
+            raise ConflictError(f"An account that is {self.status} cannot become {status}.")
+        return self.model_copy(
+            update={
+                **fields,
+                "status": status,
+                "updated_at": now,
+                "entity_version": self.entity_version + 1,
+            }
+        )
+
+
+# operations
+
+
+class Step(_Stored):
+    """One step as it stands; `error` is the code of its latest failure."""
+
+    name: StepName
+    state: StepState = StepState.PENDING
+    attempts: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+
+
+class Operation(_Stored):
+    """A run of steps on an account, and where it stands.
+
+    `run` counts its executions: what an older one still does is refused. A step that is left in
+    RUNNING may have had its effect, so it is undone like one that is DONE.
+    """
+
+    operation_id: str
+    account_id: str
+    tenant_id: str
+    kind: Kind = Kind.PROVISION
+    cloud_type: CloudType
+    status: OperationStatus = OperationStatus.PENDING
+    steps: tuple[Step, ...]
+    run: int = 0
+    resumes: int = 0
+    cancel_requested: bool = False
+    error_code: str | None = None
+    error: str | None = None
+    identity: str | None = None
+    """Who the tenant's session was, as STS told when the account was verified."""
+    correlation_id: str | None = None
+    requested_by: str
+    created_at: datetime
+    heartbeat_at: datetime
+    ended_at: datetime | None = None
+    entity_version: int = 1
+
+    # reading
+
+    @property
+    def course(self) -> Course:
+        return COURSES[self.kind]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an execution is, or should be, at work on it."""
+        return self.status in OPEN
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in (OperationStatus.SUCCEEDED, OperationStatus.CANCELLED)
+
+    @property
+    def is_committed(self) -> bool:
+        return self.step(self.course.commits).state is StepState.DONE
+
+    @property
+    def percent(self) -> int:
+        """How much of it is done, 0 to 100."""
+        done = sum(step.state is StepState.DONE for step in self.steps)
+        return 100 * done // len(self.steps)
+
+    @property
+    def next_step(self) -> StepName | None:
+        """The first step that is not done."""
+        return next((s.name for s in self.steps if s.state is not StepState.DONE), None)
+
+    @property
+    def next_undo(self) -> StepName | None:
+        """The newest step that may have left something behind."""
+        left = (StepState.RUNNING, StepState.DONE, StepState.FAILED, StepState.UNDOING)
+        return next(
+            (
+                step.name
+                for step in reversed(self.steps)
+                if step.name in self.course.undone and step.state in left
+            ),
+            None,
+        )
+
+    @property
+    def execution_name(self) -> str:
+        """The same for the same run, so that a run is started once."""
+        return f"{self.operation_id}-{self.run}"
+
+    def step(self, name: StepName) -> Step:
+        return next(step for step in self.steps if step.name is name)
+
+    # moving
+
+    def begun(self, now: datetime) -> Self:
+        """Taken from the queue: its first or next run starts."""
+        self._only(OperationStatus.PENDING)
+        return self._next(now, status=OperationStatus.RUNNING, run=self.run + 1)
+
+    def taken_up(self, now: datetime) -> Self:
+        """Another run of what an execution left; goes on in the direction it had."""
+        self._only(*OPEN)
+        return self._next(now, run=self.run + 1, resumes=self.resumes + 1)
+
+    def beaten(self, now: datetime) -> Self:
+        """Alive."""
+        self._only(*OPEN)
+        return self._next(now)
+
+    def step_begun(self, name: StepName, now: datetime) -> Self:
+        """About to be done, maybe again; only when every step before it is done."""
+        self._only(OperationStatus.RUNNING)
+        if self.next_step is not name:
+            raise ConflictError(f"{name} is not the step that is next.")
+        step = self.step(name)
+        return self._with(
+            now,
+            step.model_copy(
+                update={
+                    "state": StepState.RUNNING,
+                    "attempts": step.attempts + 1,
+                    "started_at": step.started_at or now,
+                    "ended_at": None,
+                }
+            ),
+        )
+
+    def step_done(self, name: StepName, now: datetime, **fields: Any) -> Self:
+        self._only(OperationStatus.RUNNING)
+        step = self._in(name, StepState.RUNNING)
+        done = {"state": StepState.DONE, "ended_at": now, "error": None}
+        return self._with(now, step.model_copy(update=done), **fields)
+
+    def compensating(self, code: str, words: str, now: datetime) -> Self:
+        """Turned round: the step that runs has failed, and what was done is undone."""
+        self._only(OperationStatus.RUNNING)
+        if self.is_committed:
+            raise ConflictError("What was activated is in use; it is not undone.")
+        failed = {"state": StepState.FAILED, "error": code, "ended_at": now}
+        steps = tuple(
+            step.model_copy(update=failed) if step.state is StepState.RUNNING else step
+            for step in self.steps
+        )
+        return self._next(
+            now,
+            status=OperationStatus.COMPENSATING,
+            steps=steps,
+            error_code=code,
+            error=words,
+            resumes=0,
+        )
+
+    def undoing(self, name: StepName, now: datetime) -> Self:
+        self._only(OperationStatus.COMPENSATING)
+        if self.next_undo is not name:
+            raise ConflictError(f"{name} is not the step that is undone next.")
+        return self._with(
+            now, self.step(name).model_copy(update={"state": StepState.UNDOING, "ended_at": None})
+        )
+
+    def undone(self, name: StepName, now: datetime) -> Self:
+        self._only(OperationStatus.COMPENSATING)
+        step = self._in(name, StepState.UNDOING)
+        return self._with(now, step.model_copy(update={"state": StepState.UNDONE, "ended_at": now}))
+
+    def succeeded(self, now: datetime) -> Self:
+        self._only(OperationStatus.RUNNING)
+        if self.next_step is not None:
+            raise ConflictError(f"{self.next_step} is not done.")
+        return self._next(
+            now, status=OperationStatus.SUCCEEDED, ended_at=now, error=None, error_code=None
+        )
+
+    def compensated(self, now: datetime) -> Self:
+        """Nothing is left of it: failed, or cancelled where that was asked for."""
+        self._only(OperationStatus.COMPENSATING)
+        if self.next_undo is not None:
+            raise ConflictError(f"{self.next_undo} is not undone.")
+        ended = OperationStatus.CANCELLED if self.cancel_requested else OperationStatus.FAILED
+        return self._next(now, status=ended, ended_at=now)
+
+    def retried(self, now: datetime) -> Self:
+        """In the queue again, to go on with the first step that is not done."""
+        self._only(OperationStatus.FAILED)
+        anew = {"state": StepState.PENDING, "started_at": None, "ended_at": None}
+        steps = tuple(
+            step if step.state is StepState.DONE else step.model_copy(update=anew)
+            for step in self.steps
+        )
+        return self._next(
+            now, status=OperationStatus.PENDING, steps=steps, resumes=0, ended_at=None
+        )
+
+    def cancelled(self, now: datetime) -> Self:
+        """Ended where nothing runs; otherwise marked, and turned round at its next step."""
+        if self.status in (OperationStatus.PENDING, OperationStatus.FAILED):
+            return self._next(now, status=OperationStatus.CANCELLED, ended_at=now)
+        self._only(*OPEN)
+        if self.is_committed:
+            raise ConflictError("The account is active already; nothing is left to cancel.")
+        return self._next(self.heartbeat_at, cancel_requested=True)
+
+    # inside
+
+    def _only(self, *statuses: OperationStatus) -> None:
+        if self.status not in statuses:
+            raise ConflictError(f"The operation is {self.status}.")
+
+    def _in(self, name: StepName, state: StepState) -> Step:
+        step = self.step(name)
+        if step.state is not state:
+            raise ConflictError(f"{name} is {step.state}.")
+        return step
+
+    def _with(self, now: datetime, changed: Step, **fields: Any) -> Self:
+        steps = tuple(changed if step.name is changed.name else step for step in self.steps)
+        return self._next(now, steps=steps, **fields)
+
+    def _next(self, now: datetime, **fields: Any) -> Self:
+        return self.model_copy(
+            update={**fields, "heartbeat_at": now, "entity_version": self.entity_version + 1}
+        )
+
+
+def planned(kind: Kind) -> tuple[Step, ...]:
+    """The steps of a new operation."""
+    return tuple(Step(name=name) for name in COURSES[kind].steps)
+
+
+class StackEvent(_Stored):
+    """What CloudFormation told of one resource, as it is kept in the ledger."""
+
+    event_id: str
+    at: datetime
+    resource: str
+    type: str
+    status: str
+    reason: str | None = None
+
+
+# names of what an account has for itself
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the resources of an account are called; the provisioner may make no others.
+
+    Made of 64 bits of the account's id, so that the longest, a bucket's, stays within 63
+    characters.
+    """
+
+    prefix: str
+    account_id: str
+
+    @property
+    def own(self) -> str:
+        digest = hashlib.sha256(self.account_id.encode()).hexdigest()[:16]
+        return f"{self.prefix}-account-{digest}"
+
+    @property
+    def stack(self) -> str:
+        return self.own
+
+    @property
+    def table(self) -> str:
+        return self.own
+
+    @property
+    def raw(self) -> str:
+        return f"{self.own}-raw"
+
+    @property
+    def processed(self) -> str:
+        return f"{self.own}-processed"
+
+    @property
+    def tree(self) -> str:
+        """Where its parameters are."""
+        return f"/{self.prefix}/accounts/{self.account_id}"
+
+
+# what would happen
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command would do; `hash` names it, and another world has another hash."""
+
+    action: str
+    account_id: str | None
+    steps: tuple[str, ...]
+    resources: tuple[str, ...]
+    basis: tuple[str, ...] = ()
+    """What it was decided on, such as versions."""
+
+    @property
+    def hash(self) -> str:
+        content = [self.action, *self.steps, *self.resources, *self.basis]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command answers: the account and its operation, or on a dry run the plan."""
+
+    account: Account | None = None
+    operation: Operation | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    items: tuple[Account, ...]
+    next_cursor: str | None
+
+
+# what comes in
+
+
+class _CamelInput(Input):
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
+
+
+_IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$"
+Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER)]
+IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+
+
+def _unique(values: list[str]) -> list[str]:
+    if len(set(values)) != len(values):
+        raise ValueError("names one twice")
+    return values
+
+
+class OptionsInput(_CamelInput):
+    capacity: Annotated[str, StringConstraints(pattern=r"^(on-demand|provisioned)$")] = "on-demand"
+    parameters: bool = False
+
+
+class RequestAccountInput(_CamelInput):
+    """`organizationId` is for operators; an owner acts on their own organisation."""
+
+    organization_id: Identifier | None = None
+    name: Line
+    master_account_name: Line
+    cloud_type: Annotated[CloudType, Field(strict=False)]
+    addresses: Annotated[list[Line], Field(max_length=10), AfterValidator(_unique)] = Field(
+        default_factory=list
+    )
+    technical_user: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None
+    ) = None
+    licenses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    options: OptionsInput = OptionsInput()
+    client_mutation_id: IdempotencyKey | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same content, whatever its idempotency key."""
+        left_out = {"client_mutation_id", "organization_id"}
+        content = self.model_dump(mode="json", exclude=left_out, exclude_none=True)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class AccountInput(_CamelInput):
+    account_id: Identifier
+
+
+class OperationInput(AccountInput):
+    operation_id: Identifier

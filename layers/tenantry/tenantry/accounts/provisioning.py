@@ -1,0 +1,564 @@
+"""The steps of provisioning, each re-runnable: the bodies of the state machine's tasks.
+
+A task reads the ledger, writes down that its step begins, does it, and writes down that it is
+done. Whoever comes again finds DONE and does nothing, or RUNNING and recognises what is there
+already. A task of an older run finds another run's number and leaves everything alone.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from tenantry.accounts.events import (
+    AccountCancelled,
+    AccountCreationStarted,
+    AccountProbed,
+    AccountProvisioned,
+    AccountProvisioningFailed,
+)
+from tenantry.accounts.model import (
+    Account,
+    CloudType,
+    Names,
+    Operation,
+    OperationStatus,
+    ProvisioningStatus,
+    StepName,
+    StepState,
+)
+from tenantry.accounts.repository import (
+    AccountRepository,
+    Advance,
+    Hosting,
+    ParameterTree,
+    Place,
+    Stacks,
+    TenantData,
+)
+from tenantry.errors import (
+    ConflictError,
+    NotFoundError,
+    OperationCancelledError,
+    OperationCommittedError,
+    OperationSupersededError,
+    OrganizationSuspendedError,
+    StackFailedError,
+    StreamSilentError,
+    UnavailableError,
+)
+from tenantry.messaging.event import SYSTEM, Event, EventData
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations.hosting import Hosted
+from tenantry.persistence.writes import Write
+from tenantry.runtime.identifiers import derived_id
+from tenantry.tenancy.access import OrganizationStatus
+
+_TRIES: Final = 5
+_FIRST_WAIT: Final = 2
+_LONGEST_WAIT: Final = 30
+_LONGEST_CAUSE: Final = 300
+
+
+class Task(BaseModel):
+    """What every task is given."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tenant_id: str
+    account_id: str
+    operation_id: str
+    run: int
+    correlation_id: str | None = None
+
+
+class Failure(Task):
+    """What went wrong, as the state machine caught it."""
+
+    error: str = "States.TaskFailed"
+    cause: str = ""
+
+
+class Progress(BaseModel):
+    """Whether it is done; if not, how many seconds to wait before looking again."""
+
+    done: bool = True
+    wait: int = 0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The table and buckets of those who have none of their own."""
+
+    table: str
+    raw: str
+    processed: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Reads where an operation stands, and writes down where it goes."""
+
+    accounts: AccountRepository
+    stamp: Stamp
+
+    def open(self, given: Task) -> tuple[Account, Operation]:
+        """Account and operation; OperationSupersededError unless this run is the one at work."""
+        account, operation = self.accounts.read(given.account_id, given.operation_id)
+        if account is None or operation is None:
+            raise NotFoundError("There is no such operation.")
+        if not operation.is_open or operation.run != given.run:
+            raise OperationSupersededError("This run is no longer at work on the operation.")
+        return account, operation
+
+    def run(
+        self,
+        given: Task,
+        name: StepName,
+        work: Callable[[Account, Operation], "Done | None"],
+    ) -> Progress:
+        """Do a step unless it is done; `work` answers what to write down with it."""
+        account, operation = self.begin(given, name)
+        if operation.step(name).state is StepState.DONE:
+            return Progress()
+        done = work(account, operation) or Done()
+        self.finish(given, name, done)
+        return Progress()
+
+    def begin(self, given: Task, name: StepName) -> tuple[Account, Operation]:
+        """The step as it stands once it is written down that it is about to be done."""
+
+        def begun(operation: Operation) -> Operation:
+            if operation.step(name).state is StepState.DONE:
+                return operation
+            if operation.status is OperationStatus.COMPENSATING:
+                raise OperationSupersededError("The operation is being undone.")
+            if operation.cancel_requested and not operation.is_committed:
+                raise OperationCancelledError("It was asked to give the operation up.")
+            return operation.step_begun(name, self.stamp.now())
+
+        return self.moved(given, begun)
+
+    def finish(self, given: Task, name: StepName, done: "Done") -> None:
+        """Write down that a step is done, together with what goes with it."""
+        for _ in range(_TRIES):
+            account, operation = self.open(given)
+            if operation.step(name).state is StepState.DONE:
+                return
+            after = operation.step_done(name, self.stamp.now(), **done.fields)
+            if done.ends:
+                after = after.succeeded(self.stamp.now()).model_copy(
+                    update={"entity_version": operation.entity_version + 1}
+                )
+            moved = done.account(account) if done.account else None
+            if moved is not None and moved[0] is account:
+                moved = None
+            try:
+                self.accounts.advance(
+                    Advance(
+                        (operation, after),
+                        (account, moved[0]) if moved else None,
+                        moved[1] if moved else None,
+                        slots=-1 if done.ends else 0,
+                        also=done.also() if done.also else (),
+                    )
+                )
+            except ConflictError:
+                continue
+            return
+        raise UnavailableError("The operation changes all the time; try again.")
+
+    def beat(self, given: Task) -> tuple[Account, Operation]:
+        """Say that the operation is alive."""
+        return self.moved(given, lambda operation: operation.beaten(self.stamp.now()))
+
+    def moved(
+        self, given: Task, change: Callable[[Operation], Operation]
+    ) -> tuple[Account, Operation]:
+        for _ in range(_TRIES):
+            account, operation = self.open(given)
+            after = change(operation)
+            if after is operation:
+                return account, operation
+            try:
+                self.accounts.advance(Advance((operation, after)))
+            except ConflictError:
+                continue
+            return account, after
+        raise UnavailableError("The operation changes all the time; try again.")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What is written down with the end of a step."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    account: Callable[[Account], tuple[Account, Event | None]] | None = None
+    """The account's next version and its event; the account itself where it stays."""
+    also: Callable[[], tuple[Write, ...]] | None = None
+    """What goes into the same transaction; asked anew when that is refused."""
+    ends: bool = False
+
+
+@dataclass(frozen=True)
+class Provisioning:
+    """`places_of` and the ports are what a task needs; a task's wiring leaves the others out."""
+
+    ledger: Ledger
+    stamp: Stamp
+    prefix: str
+    shared: Shared
+    hosting: Hosting
+    stacks: Stacks
+    tree: ParameterTree
+    data: TenantData
+
+    # forward
+
+    def validate(self, given: Task) -> Progress:
+        """Whether the organisation can have what it asked for, as things are now."""
+
+        def work(account: Account, _operation: Operation) -> None:
+            hosted = self._hosted(account)
+            if hosted.status is not OrganizationStatus.ACTIVE:
+                raise OrganizationSuspendedError("The organisation takes no changes now.")
+            if account.cloud_type is CloudType.DEDICATED:
+                raise ConflictError("Dedicated accounts are not offered here.")
+            elsewhere = hosted.route.get("account") not in (None, account.account_id)
+            if elsewhere or (account.cloud_type is CloudType.PRIVATE and hosted.holds_data):
+                raise ConflictError(
+                    "The organisation has data elsewhere: it is moved, not set up anew."
+                )
+
+        return self.ledger.run(given, StepName.VALIDATE, work)
+
+    def reserve(self, given: Task) -> Progress:
+        """The organisation is this account's, and the account is being created."""
+
+        def work(account: Account, operation: Operation) -> Done:
+            holder = self.ledger.accounts.of(account.tenant_id)
+            if holder is None or holder.account_id != account.account_id:
+                raise ConflictError("The organisation has another account.")
+            return Done(account=lambda found: self._creating(found, operation))
+
+        return self.ledger.run(given, StepName.RESERVE, work)
+
+    def adopt_shared(self, given: Task) -> Progress:
+        """A public account is created in what is there already."""
+        return self.ledger.run(given, StepName.CREATE, lambda _account, _operation: None)
+
+    def create_stack(self, given: Task) -> Progress:
+        """Ask for the stack of a private account; a later task sees it through."""
+        account, operation = self.ledger.begin(given, StepName.CREATE)
+        if operation.step(StepName.CREATE).state is StepState.DONE:
+            return Progress()
+        self.stacks.create(account, token=f"{operation.operation_id}-{operation.run}")
+        return Progress(done=False, wait=_FIRST_WAIT)
+
+    def await_stack(self, given: Task) -> Progress:
+        """See how the stack is; StackFailedError with CloudFormation's reason.
+
+        What CloudFormation told is kept in the ledger as it happens.
+        """
+        account, operation = self.ledger.open(given)
+        if operation.step(StepName.CREATE).state is StepState.DONE:
+            return Progress()
+        if operation.cancel_requested:
+            raise OperationCancelledError("It was asked to give the operation up.")
+        found = self.stacks.find(account)
+        events = self.stacks.events(account)
+        self.ledger.accounts.note(operation, events)
+        if found is None:
+            raise StackFailedError("The stack is gone.")
+        if found.is_being_made:
+            self.ledger.beat(given)
+            began = operation.step(StepName.CREATE).started_at or operation.heartbeat_at
+            age = (self.stamp.now() - began).total_seconds()
+            wait = min(_LONGEST_WAIT, max(_FIRST_WAIT, round(age / 4)))
+            return Progress(done=False, wait=wait)
+        if not found.is_ready:
+            told = [event for event in events if event.status.endswith("_FAILED") and event.reason]
+            why = f"{told[0].resource}: {told[0].reason}" if told else found.reason or found.status
+            raise StackFailedError(why[:_LONGEST_CAUSE])
+        self.ledger.finish(given, StepName.CREATE, Done())
+        return Progress()
+
+    def configure(self, given: Task) -> Progress:
+        """Point the organisation to its place, where nobody writes yet, and tell others of it."""
+
+        def work(account: Account, _operation: Operation) -> Done:
+            route = self._route(account)
+            if account.has_own_tree:
+                self.tree.write(account, self._values(account, "creating"))
+
+            def routed() -> tuple[Write, ...]:
+                hosted = self._hosted(account)
+                if hosted.route == route:
+                    return ()
+                return (self.hosting.routed(hosted, route),)
+
+            return Done(also=routed)
+
+        return self.ledger.run(given, StepName.CONFIGURE, work)
+
+    def seed(self, given: Task) -> Progress:
+        """Write what every tenant begins with, under the tenant's own session."""
+
+        def work(account: Account, _operation: Operation) -> None:
+            self.data.seed(self._place(account), account, self.stamp.now())
+
+        return self.ledger.run(given, StepName.SEED, work)
+
+    def verify(self, given: Task) -> Progress:
+        """Write, read, put and get under the tenant's session, and see it come by the stream.
+
+        StreamSilentError until it has come: the task is tried again.
+        """
+
+        def work(account: Account, operation: Operation) -> Done:
+            place = self._place(account)
+            probe = self._event(
+                AccountProbed(account_id=account.account_id, operation_id=operation.operation_id),
+                operation,
+                "probe",
+                str(operation.run),
+            ).model_copy(
+                # The same probe each time: its place in the audit log follows from its time.
+                update={"occurred_at": operation.step(StepName.VERIFY).started_at}
+            )
+            self.data.probe(place, account, probe)
+            if not self.data.has_arrived(place, probe):
+                raise StreamSilentError("What was written has not come through the stream yet.")
+            return Done(fields={"identity": self.data.identity(place)})
+
+        return self.ledger.run(given, StepName.VERIFY, work)
+
+    def activate(self, given: Task) -> Progress:
+        """Open the place: from here on there is no way back, since the organisation writes."""
+
+        def work(account: Account, operation: Operation) -> Done:
+            opened = {**self._route(account), "state": "active"}
+
+            def routed() -> tuple[Write, ...]:
+                hosted = self._hosted(account)
+                if hosted.route.get("account") != account.account_id:
+                    raise ConflictError("The organisation is routed elsewhere.")
+                if hosted.route == opened:
+                    return ()
+                return (self.hosting.opened(hosted, opened),)
+
+            return Done(account=lambda found: self._active(found, operation), also=routed)
+
+        return self.ledger.run(given, StepName.ACTIVATE, work)
+
+    def announce(self, given: Task) -> Progress:
+        """Tell other systems, and end the operation."""
+
+        def work(account: Account, _operation: Operation) -> Done:
+            if account.has_own_tree:
+                self.tree.write(account, self._values(account, "active"))
+            return Done(ends=True)
+
+        return self.ledger.run(given, StepName.ANNOUNCE, work)
+
+    # backward
+
+    def compensate(self, given: Failure) -> Progress:
+        """Undo what was done, newest first; `done` when nothing is left and it has ended.
+
+        OperationCommittedError when it may not be undone any more.
+        """
+        account, operation = self.ledger.moved(given, lambda found: self._turned(found, given))
+        while (name := operation.next_undo) is not None:
+            self.ledger.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
+            if not self._undo(name, account):
+                return Progress(done=False, wait=_FIRST_WAIT)
+            account, operation = self.ledger.moved(
+                given, partial(Operation.undone, name=name, now=self.stamp.now())
+            )
+        self._end(given)
+        return Progress()
+
+    def _turned(self, operation: Operation, given: Failure) -> Operation:
+        if operation.status is OperationStatus.COMPENSATING:
+            return operation
+        if operation.is_committed:
+            raise OperationCommittedError("The account is active; its operation goes forward.")
+        code, words = _told(given)
+        return operation.compensating(code, words, self.stamp.now())
+
+    def _undo(self, name: StepName, account: Account) -> bool:
+        """Undo one step; False while it takes longer. What is gone already is fine."""
+        place = self._place(account)
+        match name:
+            case StepName.VERIFY:
+                if self._is_there(account):
+                    self.data.unprobe(place, account)
+            case StepName.SEED:
+                if self._is_there(account):
+                    self.data.unseed(place)
+            case StepName.CONFIGURE:
+                if account.has_own_tree:
+                    self.tree.remove(account)
+                self._unroute(account)
+            case StepName.CREATE:
+                if account.cloud_type is CloudType.PRIVATE:
+                    return self.stacks.remove(account)
+            case _:
+                pass  # of the reservation, the account's status is all there is: it ends with this
+        return True
+
+    def _is_there(self, account: Account) -> bool:
+        """Whether its data needs to be taken out: what lies in a stack goes with it."""
+        return account.cloud_type is CloudType.PUBLIC
+
+    def _unroute(self, account: Account) -> None:
+        """Whoever wrote by the route is kept out by the epoch; without one it is the shared table.
+
+        A write of its own: the ledger says UNDOING, and doing it twice changes nothing.
+        """
+        hosted = self._hosted(account)
+        if hosted.route.get("account") == account.account_id:
+            self.ledger.accounts.reroute(self.hosting.routed(hosted, {}))
+
+    def _end(self, given: Task) -> None:
+        for _ in range(_TRIES):
+            account, operation = self.ledger.open(given)
+            after = operation.compensated(self.stamp.now())
+            cancelled = after.status is OperationStatus.CANCELLED
+            moved, event = self._ended(account, after)
+            if account.has_own_tree and not cancelled:
+                self.tree.write(account, self._values(moved, "failed"))
+            try:
+                self.ledger.accounts.advance(
+                    Advance(
+                        (operation, after), (account, moved), event, slots=-1, releases=cancelled
+                    )
+                )
+            except ConflictError:
+                continue
+            return
+        raise UnavailableError("The operation changes all the time; try again.")
+
+    def _ended(self, account: Account, after: Operation) -> tuple[Account, Event]:
+        now = self.stamp.now()
+        if after.status is OperationStatus.CANCELLED:
+            cancelled = AccountCancelled(
+                account_id=account.account_id,
+                organization_id=account.tenant_id,
+                operation_id=after.operation_id,
+            )
+            event = self._event(cancelled, after, "cancelled", str(after.run))
+            return account.moved(ProvisioningStatus.DELETED, now), event
+        failed = AccountProvisioningFailed(
+            account_id=account.account_id,
+            organization_id=account.tenant_id,
+            operation_id=after.operation_id,
+            code=after.error_code or "PROVISIONING_FAILED",
+        )
+        event = self._event(failed, after, "failed", str(after.run))
+        words = f"{after.error_code}: {after.error}"
+        return account.moved(ProvisioningStatus.FAILED, now, error=words), event
+
+    # inside
+
+    def _hosted(self, account: Account) -> Hosted:
+        hosted = self.hosting.find(account.tenant_id)
+        if hosted is None:
+            raise NotFoundError("There is no such organisation.")
+        return hosted
+
+    def _place(self, account: Account) -> Place:
+        if account.cloud_type is CloudType.PUBLIC:
+            return Place(
+                account.tenant_id, self.shared.table, self.shared.raw, self.shared.processed
+            )
+        names = Names(self.prefix, account.account_id)
+        return Place(account.tenant_id, names.table, names.raw, names.processed)
+
+    def _route(self, account: Account) -> dict[str, str]:
+        """A public account's data stays where it is, so nobody is kept out meanwhile."""
+        if account.cloud_type is CloudType.PUBLIC:
+            return {"account": account.account_id, "kind": "public", "state": "active"}
+        place = self._place(account)
+        return {
+            "account": account.account_id,
+            "kind": account.cloud_type.value,
+            "region": account.region,
+            "table": place.table,
+            "raw": place.raw,
+            "processed": place.processed,
+            "state": "creating",
+        }
+
+    def _values(self, account: Account, status: str) -> dict[str, str]:
+        told = {"cloud-type": account.cloud_type.value, "provisioning-status": status}
+        if account.error:
+            told["provisioning-error"] = account.error
+        if account.cloud_type is CloudType.PUBLIC and status != "failed":
+            told["dynamodb/table-name"] = self.shared.table
+        return told
+
+    def _creating(self, account: Account, operation: Operation) -> tuple[Account, Event | None]:
+        if account.status is ProvisioningStatus.CREATING:
+            return account, None
+        data = AccountCreationStarted(
+            account_id=account.account_id, operation_id=operation.operation_id
+        )
+        moved = account.moved(ProvisioningStatus.CREATING, self.stamp.now(), error=None)
+        return moved, self._event(data, operation, "creating", str(operation.run))
+
+    def _active(self, account: Account, operation: Operation) -> tuple[Account, Event | None]:
+        if account.status is ProvisioningStatus.ACTIVE:
+            return account, None
+        table = self._place(account).table
+        data = AccountProvisioned(
+            account_id=account.account_id,
+            organization_id=account.tenant_id,
+            operation_id=operation.operation_id,
+            cloud_type=account.cloud_type,
+            table_name=table,
+        )
+        moved = account.moved(
+            ProvisioningStatus.ACTIVE, self.stamp.now(), table_name=table, error=None
+        )
+        return moved, self._event(data, operation, "active", str(operation.run))
+
+    def _event(self, data: EventData, operation: Operation, *parts: str) -> Event:
+        """An event of the system's, the same for the same step of the same run."""
+        cause = Cause(actor=SYSTEM, correlation_id=operation.correlation_id)
+        return self.stamp.event(data, cause, derived_id(operation.operation_id, *parts))
+
+
+def _told(given: Failure) -> tuple[str, str]:
+    """The code of what was caught, and its words for people, where it has safe ones."""
+    known = _CODES.get(given.error)
+    try:
+        words = str(json.loads(given.cause)["errorMessage"])
+    except (ValueError, LookupError, TypeError):
+        words = given.cause
+    if known is None:
+        code = "TIMED_OUT" if given.error == "States.Timeout" else "TASK_FAILED"
+        return code, "A task did not end in time." if code == "TIMED_OUT" else _FAILED
+    return known, words[:_LONGEST_CAUSE]
+
+
+_FAILED: Final = "A task failed for a reason of its own; the logs say why."
+
+
+def _codes() -> dict[str, str]:
+    from tenantry.errors import TenantryError
+
+    found: dict[str, str] = {}
+    waiting: list[type[TenantryError]] = [TenantryError]
+    while waiting:
+        kind = waiting.pop()
+        found[kind.__name__] = kind.code
+        waiting += kind.__subclasses__()
+    return found
+
+
+_CODES: Final = _codes()

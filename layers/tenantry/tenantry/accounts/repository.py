@@ -1,0 +1,184 @@
+"""Ports: the accounts and their ledger, the organisations, and what accounts are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tenantry.accounts.model import Account, Operation, StackEvent
+from tenantry.messaging.event import Event
+from tenantry.organizations.hosting import Hosted
+from tenantry.persistence.writes import Write
+from tenantry.tenancy.caller import Caller
+
+
+class Operators(Protocol):
+    def require_active(self, caller: Caller) -> None:
+        """Return for an operator who is not suspended; ForbiddenError otherwise."""
+
+
+class Hosting(Protocol):
+    """Organisations, as far as their hosting goes; their own context makes the writes."""
+
+    def find(self, tenant_id: str) -> Hosted | None:
+        """The organisation, strongly consistent."""
+
+    def routed(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
+        """Its next route, under the next epoch; refused unless `hosted` still stands."""
+
+    def opened(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
+        """Its route under the same epoch, for a state that keeps nobody's earlier write out."""
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What changes together: an operation, and with it the account, a place in the line, a route.
+
+    `slots` is +1 for an operation that starts to run and -1 for one that ends. `releases` gives
+    the organisation free for another account.
+    """
+
+    operation: tuple[Operation, Operation]
+    account: tuple[Account, Account] | None = None
+    event: Event | None = None
+    slots: int = 0
+    releases: bool = False
+    also: tuple[Write, ...] = ()
+
+
+class AccountRepository(Protocol):
+    def request(
+        self, account: Account, operation: Operation, event: Event
+    ) -> tuple[Account, Operation]:
+        """Store both and hold the organisation for them, all or none.
+
+        Answers what stands at the account's id: the very ones given, or those that came first.
+        AccountExistsError when the organisation has another account.
+        """
+
+    def get(self, account_id: str) -> Account | None: ...
+
+    def of(self, tenant_id: str) -> Account | None:
+        """The account that holds the organisation, if one does."""
+
+    def read(self, account_id: str, operation_id: str) -> tuple[Account | None, Operation | None]:
+        """Both, strongly consistent, in one round trip."""
+
+    def advance(self, step: Advance) -> None:
+        """Store all of it or none.
+
+        ConflictError when something has changed since, LimitExceededError when no place is free.
+        """
+
+    def reroute(self, write: Write) -> None:
+        """Make one write of another context; ConflictError when it is refused."""
+
+    def page(self, limit: int, after: str | None) -> tuple[list[Account], str | None]:
+        """Accounts, newest first, after the position `after`; with them the position to go on
+        from. As of a moment ago."""
+
+    def operations(self, account_id: str, limit: int) -> list[Operation]: ...
+
+    def waiting(self, limit: int) -> list[Operation]:
+        """Operations in the queue, those that wait longest first. As of a moment ago."""
+
+    def silent(self, since: datetime, limit: int) -> list[Operation]:
+        """Open operations that have not been heard of since then. As of a moment ago."""
+
+    def note(self, operation: Operation, events: Sequence[StackEvent]) -> None:
+        """Keep what CloudFormation told; the same event once."""
+
+    def noted(self, operation: Operation, limit: int) -> list[StackEvent]:
+        """What was kept, in the order in which it happened."""
+
+
+class Executions(Protocol):
+    """Runs of the state machine, each under the name of its operation's run."""
+
+    def start(self, operation: Operation) -> None:
+        """Start the operation's run, once: a run that has been started is left alone."""
+
+    def status(self, operation: Operation) -> str | None:
+        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None when it never started."""
+
+    def stop(self, operation: Operation, cause: str) -> None:
+        """Stop the run if it runs."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it stands."""
+
+    status: str
+    reason: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.status == "CREATE_COMPLETE"
+
+    @property
+    def is_being_made(self) -> bool:
+        return self.status in ("CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
+
+    @property
+    def is_going(self) -> bool:
+        return self.status in ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+
+
+class Stacks(Protocol):
+    """CloudFormation, for the stacks of accounts."""
+
+    def create(self, account: Account, token: str) -> None:
+        """Begin to make the account's stack; one that is there already is left alone."""
+
+    def find(self, account: Account) -> Stack | None:
+        """None when there is none, or it has been deleted."""
+
+    def events(self, account: Account) -> list[StackEvent]:
+        """What happened to the stack that is there, in that order."""
+
+    def remove(self, account: Account) -> bool:
+        """Go on with deleting the stack and all it made; True when nothing of it is left."""
+
+
+class ParameterTree(Protocol):
+    """What other systems read of an account."""
+
+    def write(self, account: Account, values: Mapping[str, str]) -> None:
+        """Set these values, by their path below the account's; others stay."""
+
+    def remove(self, account: Account) -> None:
+        """Remove what was written; what is not there is fine."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tenant's table and buckets."""
+
+    tenant_id: str
+    table: str
+    raw: str
+    processed: str
+
+
+class TenantData(Protocol):
+    """A tenant's data in its place, reached under the tenant's own session."""
+
+    def identity(self, place: Place) -> str:
+        """Who the session is, as STS tells."""
+
+    def seed(self, place: Place, account: Account, now: datetime) -> None:
+        """Write what every tenant begins with."""
+
+    def unseed(self, place: Place) -> None: ...
+
+    def probe(self, place: Place, account: Account, event: Event) -> None:
+        """Write and read an item that carries `event`, and put and get an object.
+
+        ProbeFailedError when something else comes back than was written.
+        """
+
+    def has_arrived(self, place: Place, event: Event) -> bool:
+        """Whether the event came through the table's stream to the audit log."""
+
+    def unprobe(self, place: Place, account: Account) -> None: ...

@@ -1,0 +1,391 @@
+"""Use cases on accounts: ask for one, look, try again, give up."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tenantry.accounts.events import AccountCancelled, AccountRequested
+from tenantry.accounts.model import (
+    ACCOUNT_MANAGE,
+    ACCOUNT_READ,
+    COURSES,
+    Account,
+    AccountInput,
+    AccountPage,
+    CloudType,
+    Kind,
+    Names,
+    Operation,
+    OperationInput,
+    OperationStatus,
+    Options,
+    Outcome,
+    Plan,
+    ProvisioningStatus,
+    RequestAccountInput,
+    StackEvent,
+    planned,
+)
+from tenantry.accounts.repository import AccountRepository, Advance, Hosting, Operators
+from tenantry.errors import (
+    AccountExistsError,
+    ConflictError,
+    IdempotencyMismatchError,
+    InvalidInputError,
+    NotFoundError,
+    OrganizationSuspendedError,
+    PlanChangedError,
+)
+from tenantry.messaging.event import Event
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations.hosting import Hosted
+from tenantry.persistence import cursors
+from tenantry.runtime.identifiers import derived_id
+from tenantry.runtime.inputs import parse
+from tenantry.tenancy.access import Access, OrganizationStatus
+from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.roles import Permission
+
+_EVENTS_SHOWN: Final = 100
+_PAST_RESERVATION: Final = frozenset(
+    {ProvisioningStatus.PENDING, ProvisioningStatus.CREATING, ProvisioningStatus.ACTIVE}
+)
+
+
+@dataclass(frozen=True)
+class _Who:
+    """For which organisation somebody acts, None for any, and as what."""
+
+    tenant_id: str | None
+    cause: Cause
+
+
+@dataclass(frozen=True)
+class AccountService:
+    accounts: AccountRepository
+    access: Access
+    hosting: Hosting
+    operators: Operators
+    stamp: Stamp
+    region: str
+    prefix: str
+
+    # commands
+
+    def request(
+        self,
+        caller: Caller,
+        values: dict[str, Any],
+        *,
+        as_operator: bool = False,
+        dry_run: bool = False,
+        plan: str | None = None,
+    ) -> Outcome:
+        """Ask for an organisation's account, in the line with others; emits AccountRequested.
+
+        With an idempotency key it is done once: a repetition answers the account as it stands,
+        IdempotencyMismatchError when the content differs. AccountExistsError when the organisation
+        has another one. With `plan` it is done only if that is still what would happen.
+        """
+        given = parse(RequestAccountInput, values)
+        if given.organization_id and not as_operator:
+            caller = caller.model_copy(update={"tenant_id": given.organization_id})
+        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
+        tenant_id = who.tenant_id or given.organization_id or caller.organization_id
+        self._check(given)
+        key = given.client_mutation_id
+        account_id = derived_id("account", tenant_id, key) if key else self.stamp.new_id()
+        if key and (found := self.accounts.get(account_id)):
+            return self._repeated(found, given)
+        hosted = self._hosted(tenant_id)
+        would = self._plan_of_request(account_id if key else None, tenant_id, given, hosted)
+        if dry_run:
+            if self.accounts.of(tenant_id):
+                raise AccountExistsError("The organisation has an account already.")
+            return Outcome(plan=would)
+        _agreed(plan, would)
+        account, operation = self._new(account_id, tenant_id, caller, given)
+        event = self._requested(account, operation, who.cause)
+        stored, its = self.accounts.request(account, operation, event)
+        if stored is not account:
+            return self._repeated(stored, given, its)
+        return Outcome(stored, its)
+
+    def retry(
+        self,
+        caller: Caller,
+        account_id: str,
+        *,
+        as_operator: bool = False,
+        dry_run: bool = False,
+        plan: str | None = None,
+    ) -> Outcome:
+        """Queue a failed operation again, from its first step that is not done.
+
+        Emits AccountRequested. One that waits or runs already is answered as it stands.
+        """
+        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
+        account, operation = self._current(who, account_id)
+        would = self._plan("retry", account, operation, _remaining(operation))
+        if dry_run:
+            return Outcome(plan=would)
+        _agreed(plan, would)
+        if operation.is_open or operation.status is OperationStatus.PENDING:
+            return Outcome(account, operation)
+        now = self.stamp.now()
+        after = operation.retried(now)
+        pending = account.moved(ProvisioningStatus.PENDING, now, error=None)
+        event = self._requested(pending, after, who.cause)
+        self.accounts.advance(Advance((operation, after), (account, pending), event))
+        return Outcome(pending, after)
+
+    def cancel(
+        self,
+        caller: Caller,
+        account_id: str,
+        *,
+        as_operator: bool = False,
+        dry_run: bool = False,
+        plan: str | None = None,
+    ) -> Outcome:
+        """Give an operation up: at once where nothing runs, else at its next step.
+
+        Emits AccountCancelled when it has ended; the organisation is then free for another
+        account. ConflictError once the account is active.
+        """
+        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
+        account, operation = self._current(who, account_id)
+        would = self._plan("cancel", account, operation, _to_undo(operation))
+        if dry_run:
+            return Outcome(plan=would)
+        _agreed(plan, would)
+        if operation.status is OperationStatus.CANCELLED or operation.cancel_requested:
+            return Outcome(account, operation)
+        now = self.stamp.now()
+        after = operation.cancelled(now)
+        if after.status is not OperationStatus.CANCELLED:
+            self.accounts.advance(Advance((operation, after)))
+            return Outcome(account, after)
+        deleted = account.moved(ProvisioningStatus.DELETED, now)
+        data = AccountCancelled(
+            account_id=account.account_id,
+            organization_id=account.tenant_id,
+            operation_id=operation.operation_id,
+        )
+        self.accounts.advance(
+            Advance(
+                (operation, after),
+                (account, deleted),
+                self.stamp.event(data, who.cause),
+                releases=True,
+            )
+        )
+        return Outcome(deleted, after)
+
+    # reading
+
+    def own(self, caller: Caller) -> Account | None:
+        """The account of the caller's organisation."""
+        who = self._who(caller, ACCOUNT_READ, as_operator=False)
+        return self.accounts.of(who.tenant_id) if who.tenant_id else None
+
+    def page(
+        self,
+        caller: Caller,
+        first: int | None,
+        after: str | None,
+        *,
+        as_operator: bool = False,
+    ) -> AccountPage:
+        """All accounts for an operator, newest first; their own for an owner."""
+        who = self._who(caller, ACCOUNT_READ, as_operator)
+        if who.tenant_id:
+            found = self.accounts.of(who.tenant_id)
+            return AccountPage((found,) if found else (), None)
+        limit = cursors.page_size(first)
+        position = cursors.decode(after, "account")["account"] if after else None
+        items, last = self.accounts.page(limit, position)
+        return AccountPage(tuple(items), cursors.encode({"account": last}) if last else None)
+
+    def read(self, caller: Caller, account_id: str, *, as_operator: bool = False) -> Account:
+        """NotFoundError for none, and for another organisation's."""
+        who = self._who(caller, ACCOUNT_READ, as_operator)
+        return self._visible(
+            who, self.accounts.get(parse(AccountInput, {"accountId": account_id}).account_id)
+        )
+
+    def operation(
+        self, caller: Caller, account_id: str, operation_id: str, *, as_operator: bool = False
+    ) -> tuple[Operation, list[StackEvent]]:
+        """The ledger of an operation, and what CloudFormation told of it."""
+        who = self._who(caller, ACCOUNT_READ, as_operator)
+        given = parse(OperationInput, {"accountId": account_id, "operationId": operation_id})
+        account, operation = self.accounts.read(given.account_id, given.operation_id)
+        self._visible(who, account)
+        if operation is None:
+            raise NotFoundError("There is no such operation.")
+        return operation, self.accounts.noted(operation, _EVENTS_SHOWN)
+
+    # inside
+
+    def _who(self, caller: Caller, permission: Permission, as_operator: bool) -> _Who:
+        if as_operator:
+            self.operators.require_active(caller)
+            return _Who(None, caller.operator_cause)
+        standing = self.access.standing(caller)
+        standing.require(permission)
+        return _Who(standing.tenant_id, standing.cause(caller))
+
+    def _visible(self, who: _Who, account: Account | None) -> Account:
+        if account is None or who.tenant_id not in (None, account.tenant_id):
+            raise NotFoundError("There is no such account.")
+        return account
+
+    def _current(self, who: _Who, account_id: str) -> tuple[Account, Operation]:
+        given = parse(AccountInput, {"accountId": account_id})
+        account = self._visible(who, self.accounts.get(given.account_id))
+        found, operation = self.accounts.read(account.account_id, account.operation_id)
+        if found is None or operation is None:
+            raise NotFoundError("There is no such account.")
+        return found, operation
+
+    def _check(self, given: RequestAccountInput) -> None:
+        faults = []
+        if given.cloud_type is CloudType.DEDICATED:
+            faults.append({"field": "cloudType", "message": "is not offered here: dedicated"})
+        if given.region not in (None, self.region):
+            faults.append({"field": "region", "message": f"must be {self.region}"})
+        if faults:
+            raise InvalidInputError(faults)  # type: ignore[arg-type]  # literal keys
+
+    def _hosted(self, tenant_id: str) -> Hosted:
+        hosted = self.hosting.find(tenant_id)
+        if hosted is None:
+            raise NotFoundError("There is no such organisation.")
+        if hosted.status is not OrganizationStatus.ACTIVE:
+            raise OrganizationSuspendedError("This organisation takes no changes now.")
+        return hosted
+
+    def _new(
+        self, account_id: str, tenant_id: str, caller: Caller, given: RequestAccountInput
+    ) -> tuple[Account, Operation]:
+        now = self.stamp.now()
+        operation_id = derived_id("operation", account_id, Kind.PROVISION)
+        account = Account(
+            account_id=account_id,
+            tenant_id=tenant_id,
+            name=given.name,
+            master_account_name=given.master_account_name,
+            cloud_type=given.cloud_type,
+            addresses=tuple(given.addresses),
+            technical_user=given.technical_user,
+            licenses=given.licenses,
+            region=given.region or self.region,
+            options=Options.model_validate(given.options.model_dump()),
+            operation_id=operation_id,
+            fingerprint=given.fingerprint,
+            requested_by=caller.user_id,
+            created_at=now,
+            updated_at=now,
+        )
+        operation = Operation(
+            operation_id=operation_id,
+            account_id=account_id,
+            tenant_id=tenant_id,
+            cloud_type=given.cloud_type,
+            steps=planned(Kind.PROVISION),
+            correlation_id=caller.correlation_id,
+            requested_by=caller.user_id,
+            created_at=now,
+            heartbeat_at=now,
+        )
+        return account, operation
+
+    def _requested(self, account: Account, operation: Operation, cause: Cause) -> Event:
+        data = AccountRequested(
+            account_id=account.account_id,
+            organization_id=account.tenant_id,
+            operation_id=operation.operation_id,
+            cloud_type=account.cloud_type,
+        )
+        return self.stamp.event(data, cause)
+
+    def _repeated(
+        self, found: Account, given: RequestAccountInput, operation: Operation | None = None
+    ) -> Outcome:
+        if found.fingerprint != given.fingerprint:
+            raise IdempotencyMismatchError(
+                "This Idempotency-Key was used with another content; choose a new one."
+            )
+        if operation is None:
+            _, operation = self.accounts.read(found.account_id, found.operation_id)
+        return Outcome(found, operation)
+
+    def _plan_of_request(
+        self,
+        account_id: str | None,
+        tenant_id: str,
+        given: RequestAccountInput,
+        hosted: Hosted,
+    ) -> Plan:
+        if given.cloud_type is CloudType.PRIVATE and hosted.holds_data:
+            raise ConflictError(
+                "The organisation has data in the shared table: it is moved, not set up anew."
+            )
+        return Plan(
+            action="provision",
+            account_id=account_id,
+            steps=tuple(COURSES[Kind.PROVISION].steps),
+            resources=self._resources(given.cloud_type, account_id),
+            basis=(tenant_id, str(hosted.route_epoch), given.fingerprint),
+        )
+
+    def _plan(
+        self, action: str, account: Account, operation: Operation, steps: tuple[str, ...]
+    ) -> Plan:
+        return Plan(
+            action=action,
+            account_id=account.account_id,
+            steps=steps,
+            resources=self._resources(account.cloud_type, account.account_id),
+            basis=(
+                str(account.entity_version),
+                operation.status,
+                str(operation.run),
+                str(operation.next_step),
+            ),
+        )
+
+    def _resources(self, cloud_type: CloudType, account_id: str | None) -> tuple[str, ...]:
+        if cloud_type is not CloudType.PRIVATE:
+            return ("the shared table", "the shared buckets")
+        names = Names(self.prefix, account_id or "<id>")
+        if account_id is None:
+            return ("a table", "two buckets", "a key", "alarms", "parameters")
+        return (
+            f"stack {names.stack}",
+            f"table {names.table}",
+            f"bucket {names.raw}",
+            f"bucket {names.processed}",
+            f"key alias/{names.own}",
+            f"parameters {names.tree}",
+        )
+
+
+def _agreed(plan: str | None, would: Plan) -> None:
+    if plan not in (None, would.hash):
+        raise PlanChangedError("This is no longer what would happen; look at the plan again.")
+
+
+def _remaining(operation: Operation) -> tuple[str, ...]:
+    done = {s.name for s in operation.steps if s.state == "DONE"}
+    return tuple(step.name for step in operation.steps if step.name not in done)
+
+
+def _to_undo(operation: Operation) -> tuple[str, ...]:
+    left = ("RUNNING", "DONE", "FAILED", "UNDOING")
+    undone = operation.course.undone
+    return tuple(
+        f"undo {step.name}"
+        for step in reversed(operation.steps)
+        if step.name in undone and step.state in left
+    )

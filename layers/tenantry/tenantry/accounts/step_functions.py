@@ -1,0 +1,77 @@
+"""Adapter: runs of the state machine, named after the operation and its run."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenantry.accounts.model import Operation, OperationStatus
+from tenantry.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions.client import SFNClient
+
+_BUSY: Final = frozenset({"ThrottlingException", "ExecutionLimitExceeded", "InternalServerError"})
+
+
+class StepFunctionsExecutions:
+    def __init__(self, client: "SFNClient", machine_arn: str) -> None:
+        self._client: Any = client
+        self._machine_arn = machine_arn
+
+    def start(self, operation: Operation) -> None:
+        try:
+            _called(
+                self._client.start_execution,
+                stateMachineArn=self._machine_arn,
+                name=operation.execution_name,
+                input=json.dumps(execution_input(operation)),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+
+    def status(self, operation: Operation) -> str | None:
+        try:
+            found = _called(self._client.describe_execution, executionArn=self._arn(operation))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                return None
+            raise
+        return str(found["status"])
+
+    def stop(self, operation: Operation, cause: str) -> None:
+        try:
+            _called(self._client.stop_execution, executionArn=self._arn(operation), cause=cause)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+
+    def _arn(self, operation: Operation) -> str:
+        machine = self._machine_arn.replace(":stateMachine:", ":execution:")
+        return f"{machine}:{operation.execution_name}"
+
+
+def execution_input(operation: Operation) -> dict[str, Any]:
+    """The same for the same run: a start that is repeated is known by it."""
+    return {
+        "tenant_id": operation.tenant_id,
+        "account_id": operation.account_id,
+        "operation_id": operation.operation_id,
+        "run": operation.run,
+        "cloud_type": operation.cloud_type.value,
+        "undo": operation.status is OperationStatus.COMPENSATING,
+        "correlation_id": operation.correlation_id,
+    }
+
+
+def _called(call: Callable[..., Any], **request: Any) -> Any:
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _BUSY:
+            raise UnavailableError("Step Functions is busy; try again.") from error
+        raise
+    except BotoCoreError as error:
+        raise UnavailableError("Step Functions does not answer; try again.") from error

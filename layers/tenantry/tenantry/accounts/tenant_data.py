@@ -1,0 +1,128 @@
+"""Adapter: a tenant's data in its own place, under a session that reaches nothing else.
+
+ORG#<id>   DEFAULTS          what every tenant begins with
+ORG#<id>   PROBE#<event>     that the place can be written and read, and tells of its changes
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenantry.accounts.model import Account
+from tenantry.accounts.repository import Place
+from tenantry.errors import ProbeFailedError, UnavailableError
+from tenantry.messaging.event import Event
+from tenantry.persistence.keys import Key, key, organization_pk, part
+from tenantry.persistence.table import ConditionFailedError, Table
+from tenantry.persistence.writes import Create
+
+SCHEMA_VERSION: Final = 1
+_PROBE_KEPT: Final = timedelta(days=1)
+_BUSY: Final = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "Throttling"})
+
+
+class Clients(Protocol):
+    """The tenant's session, as clients."""
+
+    def table(self, name: str) -> Table: ...
+
+    @property
+    def s3(self) -> Any: ...
+
+    @property
+    def sts(self) -> Any: ...
+
+
+class TenantDataInPlace:
+    """`session` makes the tenant's clients for its place; `arrived` looks into the audit log."""
+
+    def __init__(
+        self, session: Callable[[Place], Clients], arrived: Callable[[Place, Event], bool]
+    ) -> None:
+        self._session = session
+        self._arrived = arrived
+
+    def identity(self, place: Place) -> str:
+        return str(_called(self._session(place).sts.get_caller_identity)["Arn"])
+
+    def seed(self, place: Place, account: Account, now: datetime) -> None:
+        table = self._session(place).table(place.table)
+        table.add(
+            {
+                **_defaults_key(place),
+                "entity_type": "TenantDefaults",
+                "entity_id": place.tenant_id,
+                "tenant_id": place.tenant_id,
+                "schema_version": SCHEMA_VERSION,
+                "licenses": account.licenses,
+                "created_at": now.isoformat(),
+            }
+        )
+
+    def unseed(self, place: Place) -> None:
+        self._delete(place, _defaults_key(place))
+
+    def probe(self, place: Place, account: Account, event: Event) -> None:
+        clients = self._session(place)
+        table = clients.table(place.table)
+        where = _probe_key(place, event)
+        attributes = {
+            "entity_type": "AccountProbe",
+            "entity_id": event.id,
+            "tenant_id": place.tenant_id,
+            "account_id": account.account_id,
+            "purge_at": int((event.occurred_at + _PROBE_KEPT).timestamp()),
+        }
+        with suppress(ConditionFailedError):  # an earlier attempt has written it
+            table.write(Create(where, attributes, (event,)))
+        found = table.get(where)
+        if found is None or found.get("account_id") != account.account_id:
+            raise ProbeFailedError("What was written to the table did not come back.")
+        self._probe_objects(clients.s3, place, event)
+
+    def has_arrived(self, place: Place, event: Event) -> bool:
+        return self._arrived(place, event)
+
+    def unprobe(self, place: Place, account: Account) -> None:
+        table = self._session(place).table(place.table)
+        page = table.query(organization_pk(place.tenant_id), prefix="PROBE#", limit=100)
+        for item in page.items:
+            if item.get("account_id") == account.account_id:
+                self._delete(place, key(item["PK"], item["SK"]))
+
+    def _probe_objects(self, s3: Any, place: Place, event: Event) -> None:
+        content = event.id.encode()
+        for bucket in (place.raw, place.processed):
+            where = {"Bucket": bucket, "Key": f"{part(place.tenant_id)}/probe/{event.id}"}
+            tags = f"tenant-id={place.tenant_id}&purpose=probe"
+            _called(s3.put_object, **where, Body=content, Tagging=tags)
+            got = _called(s3.get_object, **where)
+            if got["Body"].read() != content:
+                raise ProbeFailedError("What was put into the bucket did not come back.")
+            version = {"VersionId": got["VersionId"]} if got.get("VersionId") else {}
+            _called(s3.delete_object, **where, **version)
+
+    def _delete(self, place: Place, where: Key) -> None:
+        self._session(place).table(place.table).delete(where)
+
+
+def _defaults_key(place: Place) -> Key:
+    return key(organization_pk(place.tenant_id), "DEFAULTS")
+
+
+def _probe_key(place: Place, event: Event) -> Key:
+    return key(organization_pk(place.tenant_id), f"PROBE#{part(event.id)}")
+
+
+def _called(call: Callable[..., Any], **request: Any) -> Any:
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _BUSY:
+            raise UnavailableError("The tenant's bucket is busy; try again.") from error
+        raise
+    except BotoCoreError as error:
+        raise UnavailableError("The tenant's bucket does not answer; try again.") from error

@@ -1,0 +1,59 @@
+"""Where an organisation's data lives, for the context that provides it: its route and its epoch.
+
+The route has a version of its own, the epoch. It moves without a new `entity_version`, like the
+counters: who changes the organisation's name does not get in the way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tenantry.organizations.repository import OrganizationRepository
+from tenantry.persistence.keys import organization_key
+from tenantry.persistence.writes import Assign, Write
+from tenantry.tenancy.access import OrganizationStatus
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """An organisation, as far as its hosting goes."""
+
+    tenant_id: str
+    status: OrganizationStatus
+    route: dict[str, str] = field(default_factory=dict)
+    route_epoch: int = 1
+    holds_data: bool = False
+    """Whether it has projects or files already."""
+
+
+@dataclass(frozen=True)
+class OrganizationHosting:
+    organizations: OrganizationRepository
+
+    def find(self, tenant_id: str) -> Hosted | None:
+        """The organisation, strongly consistent."""
+        found = self.organizations.get(tenant_id)
+        if found is None:
+            return None
+        return Hosted(
+            tenant_id=tenant_id,
+            status=found.status,
+            route=found.route,
+            route_epoch=found.route_epoch,
+            holds_data=bool(found.used_projects or found.used_storage),
+        )
+
+    def routed(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
+        """The next route under the next epoch: whoever writes with an older one is refused."""
+        return self._amended(hosted, route, hosted.route_epoch + 1)
+
+    def opened(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
+        """The route under the same epoch."""
+        return self._amended(hosted, route, hosted.route_epoch)
+
+    @staticmethod
+    def _amended(hosted: Hosted, route: Mapping[str, str], epoch: int) -> Write:
+        return Assign(
+            organization_key(hosted.tenant_id),
+            {"route": dict(route) or None, "route_epoch": epoch},
+            require={"route_epoch": hosted.route_epoch, "route": hosted.route or None},
+        )

@@ -1,0 +1,6 @@
+"""Who may do what in accounts."""
+
+TABLE = """
+    account:manage          changes  Y - - - -
+    account:read            reads    Y - - - -
+"""

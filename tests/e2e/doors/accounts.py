@@ -1,0 +1,34 @@
+"""Who may use the doors of accounts."""
+
+from tests.e2e.door import OWNERS_AND_OPERATORS, Field
+
+REQUEST = """mutation($name: String!) {
+  requestAccount(
+    input: {name: $name, masterAccountName: $name, cloudType: public}, dryRun: true
+  ) { plan { hash } }
+}"""
+
+FIELDS = {
+    "account": Field("query { account { id } }", "OWNER"),
+    "accountOperation": Field(
+        'query { accountOperation(accountId: "MISSING", operationId: "MISSING") { id } }', "OWNER"
+    ),
+    "requestAccount": Field(REQUEST, "OWNER", writes=True),
+    "retryAccount": Field(
+        'mutation { retryAccount(accountId: "MISSING") { account { id } } }', "OWNER", writes=True
+    ),
+    "cancelAccountOperation": Field(
+        'mutation { cancelAccountOperation(accountId: "MISSING") { account { id } } }',
+        "OWNER",
+        writes=True,
+    ),
+}
+
+ROUTES = {
+    ("GET", "/accounts"): OWNERS_AND_OPERATORS,
+    ("POST", "/accounts"): OWNERS_AND_OPERATORS,
+    ("GET", "/accounts/{accountId}"): OWNERS_AND_OPERATORS,
+    ("GET", "/accounts/{accountId}/operations/{operationId}"): OWNERS_AND_OPERATORS,
+    ("POST", "/accounts/{accountId}/retry"): OWNERS_AND_OPERATORS,
+    ("POST", "/accounts/{accountId}/cancel"): OWNERS_AND_OPERATORS,
+}

@@ -1,0 +1,173 @@
+"""Accounts, their operations, and what they are made of: as tests need them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from tenantry.accounts.model import (
+    Account,
+    CloudType,
+    Kind,
+    Operation,
+    StackEvent,
+    planned,
+)
+from tenantry.accounts.repository import Place, Stack
+from tenantry.messaging.event import Event
+from tests.support.clock import START
+
+
+def account(
+    cloud_type: str = "private", account_id: str = "a-1", tenant_id: str = "acme"
+) -> Account:
+    return Account(
+        account_id=account_id,
+        tenant_id=tenant_id,
+        name="Acme's own",
+        master_account_name="Acme",
+        cloud_type=CloudType(cloud_type),
+        region="eu-central-1",
+        operation_id=f"op-{account_id}",
+        fingerprint="f",
+        requested_by="ada",
+        created_at=START,
+        updated_at=START,
+    )
+
+
+def operation(of: Account | None = None) -> Operation:
+    its = of or account()
+    return Operation(
+        operation_id=its.operation_id,
+        account_id=its.account_id,
+        tenant_id=its.tenant_id,
+        cloud_type=its.cloud_type,
+        steps=planned(Kind.PROVISION),
+        requested_by="ada",
+        created_at=START,
+        heartbeat_at=START,
+    )
+
+
+@dataclass
+class FakeStacks:
+    """Stacks that are made in `looks` looks; `fails` makes the next ones fail with this reason."""
+
+    looks: int = 2
+    fails: str | None = None
+    made: dict[str, Stack] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    gone: Callable[[Account], None] = lambda _account: None
+    _left: dict[str, int] = field(default_factory=dict)
+
+    def create(self, account: Account, token: str) -> None:
+        if account.account_id in self.made:
+            return
+        self.asked.append(token)
+        self.made[account.account_id] = Stack("CREATE_IN_PROGRESS")
+        self._left[account.account_id] = self.looks
+
+    def find(self, account: Account) -> Stack | None:
+        found = self.made.get(account.account_id)
+        if found is None:
+            return None
+        left = self._left[account.account_id] = self._left.get(account.account_id, 0) - 1
+        if left <= 0:
+            if found.is_being_made:
+                found = (
+                    Stack("CREATE_FAILED", self.fails) if self.fails else Stack("CREATE_COMPLETE")
+                )
+                self.made[account.account_id] = found
+            elif found.is_going:
+                del self.made[account.account_id]
+                self.gone(account)
+                return None
+        return found
+
+    def events(self, account: Account) -> list[StackEvent]:
+        found = self.made.get(account.account_id)
+        if found is None:
+            return []
+        return [
+            StackEvent(
+                event_id=f"e-{found.status}",
+                at=START,
+                resource="Table",
+                type="AWS::DynamoDB::Table",
+                status=found.status,
+                reason=found.reason,
+            )
+        ]
+
+    def remove(self, account: Account) -> bool:
+        found = self.find(account)
+        if found is None:
+            return True
+        if not found.is_going:
+            self.made[account.account_id] = replace(found, status="DELETE_IN_PROGRESS")
+            self._left[account.account_id] = self.looks
+        return False
+
+
+@dataclass
+class FakeTree:
+    values: dict[str, str] = field(default_factory=dict)
+
+    def write(self, account: Account, values: Mapping[str, str]) -> None:
+        self.values |= {f"{account.account_id}/{name}": value for name, value in values.items()}
+
+    def remove(self, account: Account) -> None:
+        for name in [n for n in self.values if n.startswith(f"{account.account_id}/")]:
+            del self.values[name]
+
+
+@dataclass
+class FakeTenantData:
+    """Places by their tables; events arrive after `silent` looks."""
+
+    silent: int = 1
+    items: set[tuple[str, str]] = field(default_factory=set)
+    _looks: dict[str, int] = field(default_factory=dict)
+
+    def lose(self, table: str) -> None:
+        """The table goes, and what was in it."""
+        self.items = {item for item in self.items if item[0] != table}
+
+    def identity(self, place: Place) -> str:
+        return f"arn:aws:sts::000000000000:assumed-role/TenantData/tenant-{place.tenant_id}"
+
+    def seed(self, place: Place, account: Account, now: datetime) -> None:
+        self.items.add((place.table, f"{place.tenant_id}/DEFAULTS"))
+
+    def unseed(self, place: Place) -> None:
+        self.items.discard((place.table, f"{place.tenant_id}/DEFAULTS"))
+
+    def probe(self, place: Place, account: Account, event: Event) -> None:
+        self.items.add((place.table, f"{place.tenant_id}/PROBE"))
+
+    def has_arrived(self, place: Place, event: Event) -> bool:
+        self._looks[event.id] = self._looks.get(event.id, 0) + 1
+        return self._looks[event.id] > self.silent
+
+    def unprobe(self, place: Place, account: Account) -> None:
+        self.items.discard((place.table, f"{place.tenant_id}/PROBE"))
+
+
+@dataclass
+class FakeExecutions:
+    """Executions by their names; the test says how they go."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    started: list[Operation] = field(default_factory=list)
+
+    def start(self, operation: Operation) -> None:
+        if operation.execution_name not in self.states:
+            self.states[operation.execution_name] = "RUNNING"
+            self.started.append(operation)
+
+    def status(self, operation: Operation) -> str | None:
+        return self.states.get(operation.execution_name)
+
+    def stop(self, operation: Operation, cause: str) -> None:
+        if self.states.get(operation.execution_name) == "RUNNING":
+            self.states[operation.execution_name] = "ABORTED"

@@ -1,0 +1,301 @@
+"""Provisioning as the state machine runs it: every state with everything that may go wrong there.
+
+Row 27 of what the product survives: each ends active, or with nothing left and the cause said.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tenantry.accounts.model import CloudType, Names, OperationStatus, ProvisioningStatus
+from tests.support.state_machine import TaskError
+from tests.unit.accounts.conftest import FUNCTIONS, OWNER, Fault, Stopped, World
+
+KINDS = ("public", "private")
+FORWARD = {
+    "public": [f for f in FUNCTIONS if f not in ("CreateStack", "AwaitStack", "Compensate")],
+    "private": [f for f in FUNCTIONS if f not in ("AdoptShared", "Compensate")],
+}
+# From here on the organisation may write into what was made: no way back.
+NO_WAY_BACK = {"Activate", "Announce"}
+
+
+def always(function: str, error: str) -> Fault:
+    """The function fails, and does nothing."""
+
+    def fault(name: str, call: Callable[[], Any]) -> Any:
+        if name == function:
+            raise TaskError(error)
+        return call()
+
+    return fault
+
+
+def first(function: str, times: int, error: str, *, after: bool = False) -> Fault:
+    """It fails so many times, before it did anything or after it did all."""
+    seen = itertools.count(1)
+
+    def fault(name: str, call: Callable[[], Any]) -> Any:
+        if name == function and next(seen) <= times:
+            if after:
+                call()
+            raise TaskError(error)
+        return call()
+
+    return fault
+
+
+def stopped(function: str, *, after: bool) -> Fault:
+    """Somebody stops the execution there, once."""
+    seen = itertools.count(1)
+
+    def fault(name: str, call: Callable[[], Any]) -> Any:
+        if name == function and next(seen) == 1:
+            if after:
+                call()
+            raise Stopped
+        return call()
+
+    return fault
+
+
+def is_active(world: World, account_id: str) -> None:
+    account = world.account(account_id)
+    operation = world.operation(account)
+    assert (account.status, operation.status) == (
+        ProvisioningStatus.ACTIVE,
+        OperationStatus.SUCCEEDED,
+    )
+    assert operation.percent == 100
+    assert account.error is None
+    hosted = world.hosted(account.tenant_id)
+    assert (hosted.route["account"], hosted.route["state"]) == (account_id, "active")
+    if account.cloud_type is CloudType.PRIVATE:
+        names = Names("tenantry", account_id)
+        assert account.table_name == hosted.route["table"] == names.table
+        assert world.stacks.made[account_id].is_ready
+        assert world.tree.values[f"{account_id}/provisioning-status"] == "active"
+    else:
+        assert account.table_name == "shared"
+    assert (account.table_name, f"{account.tenant_id}/DEFAULTS") in world.data.items
+    assert operation.identity
+    assert operation.identity.endswith(f"tenant-{account.tenant_id}")
+
+
+def nothing_is_left(world: World, account_id: str) -> None:
+    account = world.account(account_id)
+    operation = world.operation(account)
+    assert (account.status, operation.status) == (ProvisioningStatus.FAILED, OperationStatus.FAILED)
+    assert account.error
+    assert operation.error_code
+    assert account_id not in world.stacks.made
+    assert not world.data.items
+    assert world.hosted().route == {}
+    told = {n: v for n, v in world.tree.values.items() if v != account.error}
+    assert set(told.values()) <= {"failed", account.cloud_type.value}
+
+
+def is_settled(world: World, account_id: str) -> None:
+    """Active, or nothing is left of it; one account, and no place is taken for good."""
+    if world.account(account_id).status is ProvisioningStatus.ACTIVE:
+        is_active(world, account_id)
+    else:
+        nothing_is_left(world, account_id)
+    assert world.places_taken == 0
+    held = [i for i in world.table.items.values() if i.get("entity_type") == "AccountReservation"]
+    assert [item["account_id"] for item in held] == [account_id]
+
+
+def cases() -> list[Any]:
+    """Every state of every kind of account."""
+    return [
+        pytest.param(kind, function, id=f"{kind}-{function}")
+        for kind in KINDS
+        for function in FORWARD[kind]
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_account_becomes_active(world: World, kind: str) -> None:
+    account = world.request(kind)
+
+    assert world.goes_on() == 0
+    is_active(world, account.account_id)
+    assert {"AccountProvisioned"} <= set(world.events())
+
+
+@pytest.mark.parametrize(("kind", "function"), cases())
+def test_a_task_that_fails_for_good_is_compensated_and_a_retry_makes_it_active(
+    world: World, kind: str, function: str
+) -> None:
+    account = world.request(kind)
+    world.fault = always(function, "TaskFailedError")
+    world.goes_on(sweeps=3)
+
+    if function in NO_WAY_BACK and world.hosted().route.get("state") == "active":
+        # The organisation writes there already: it goes forward as soon as it can.
+        assert world.operation(account).is_open
+        world.fault = None
+        world.goes_on()
+        is_active(world, account.account_id)
+        return
+    is_settled(world, account.account_id)
+    nothing_is_left(world, account.account_id)
+    assert world.operation(account).error_code == "TASK_FAILED"
+    world.fault = None
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_settled(world, account.account_id)
+    is_active(world, account.account_id)
+
+
+@pytest.mark.parametrize("error", ["UnavailableError", "States.Timeout"])
+@pytest.mark.parametrize(("kind", "function"), cases())
+def test_what_passes_is_waited_out(world: World, kind: str, function: str, error: str) -> None:
+    account = world.request(kind)
+    world.fault = first(function, 4, error)
+
+    assert world.goes_on() == 0
+    is_settled(world, account.account_id)
+    is_active(world, account.account_id)
+
+
+@pytest.mark.parametrize("error", ["UnavailableError", "States.Timeout"])
+@pytest.mark.parametrize(("kind", "function"), cases())
+def test_what_does_not_pass_is_settled(world: World, kind: str, function: str, error: str) -> None:
+    account = world.request(kind)
+    world.fault = always(function, error)
+    world.goes_on(sweeps=3)
+    world.fault = None
+    world.goes_on()
+
+    is_settled(world, account.account_id)
+
+
+@pytest.mark.parametrize(("kind", "function"), cases())
+def test_a_lost_answer_changes_nothing(world: World, kind: str, function: str) -> None:
+    account = world.request(kind)
+    world.fault = first(function, 1, "Lambda.ServiceException", after=True)
+
+    assert world.goes_on() == 0
+    is_settled(world, account.account_id)
+    is_active(world, account.account_id)
+
+
+@pytest.mark.parametrize(("kind", "function"), cases())
+def test_success_that_is_told_as_failure_is_settled(world: World, kind: str, function: str) -> None:
+    account = world.request(kind)
+    world.fault = first(function, 1, "TaskFailedError", after=True)
+    world.goes_on()
+
+    is_settled(world, account.account_id)
+    if function in NO_WAY_BACK:
+        is_active(world, account.account_id)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("kind", "function"), cases())
+def test_an_execution_stopped_from_outside_is_settled_within_two_sweeps(
+    world: World, kind: str, function: str, after: bool
+) -> None:
+    account = world.request(kind)
+    world.fault = stopped(function, after=after)
+
+    assert world.goes_on() <= 2
+    is_settled(world, account.account_id)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("error", ["TaskFailedError", "UnavailableError", "States.Timeout"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_undoing_that_fails_is_taken_up_until_nothing_is_left(
+    world: World, kind: str, error: str, after: bool
+) -> None:
+    account = world.request(kind)
+    undoing = first("Compensate", 5, error, after=after)
+    world.fault = lambda name, call: (
+        undoing(name, call)
+        if name != "Verify"
+        else always("Verify", "ProbeFailedError")(name, call)
+    )
+    world.goes_on()
+
+    is_settled(world, account.account_id)
+    nothing_is_left(world, account.account_id)
+    # When the turn itself could not be written down, its cause was not either.
+    assert world.operation(account).error_code in ("PROBE_FAILED", "STOPPED")
+
+
+def test_undoing_that_never_ends_is_reported(world: World) -> None:
+    world.request("private")
+    world.stacks.fails = "no"
+    world.fault = always("Compensate", "TaskFailedError")
+    world.goes_on(sweeps=12)
+
+    assert world.reported
+
+
+def test_a_stack_that_fails_tells_why_and_is_retried_to_active(world: World) -> None:
+    account = world.request("private")
+    world.stacks.fails = "parameter already exists"
+    world.goes_on()
+
+    nothing_is_left(world, account.account_id)
+    failed = world.account(account.account_id)
+    assert failed.error == "STACK_FAILED: Table: parameter already exists"
+    _, operation = world.accounts.read(account.account_id, account.operation_id)
+    assert operation
+    assert [e.status for e in world.accounts.noted(operation, 10)]
+    world.stacks.fails = None
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_active(world, account.account_id)
+    assert len(world.stacks.asked) == 2
+
+
+def test_a_task_of_an_older_run_leaves_everything_alone(world: World) -> None:
+    account = world.request("private")
+    world.line.move_up()
+    (first_run,) = world.executions.started
+    world.executions.states[first_run.execution_name] = "TIMED_OUT"
+    world.line.ended(account.account_id, account.operation_id, 1)
+    before = world.operation(account)
+
+    assert world.execute(first_run) == "SUCCEEDED"
+    assert world.operation(account) == before
+    world.goes_on()
+    is_settled(world, account.account_id)
+
+
+def test_a_start_that_was_lost_is_made_up_for(world: World) -> None:
+    account = world.request("private")
+    world.line.move_up()
+    world.executions.started.clear()
+    world.executions.states.clear()
+
+    assert world.goes_on() <= 1
+    is_active(world, account.account_id)
+
+
+def test_without_the_run_number_an_older_run_would_work_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above on older runs."""
+    account = world.request("private")
+    world.line.move_up()
+    (first_run,) = world.executions.started
+    world.executions.states[first_run.execution_name] = "TIMED_OUT"
+    world.line.ended(account.account_id, account.operation_id, 1)
+    ledger = world.provisioning.ledger
+
+    def unguarded(given: Any) -> Any:
+        account_, operation = ledger.accounts.read(given.account_id, given.operation_id)
+        return account_, operation
+
+    monkeypatch.setattr(type(ledger), "open", lambda _self, given: unguarded(given))
+    before = world.operation(account)
+    world.execute(first_run)
+
+    assert world.operation(account) != before

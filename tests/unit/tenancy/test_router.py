@@ -1,0 +1,127 @@
+"""Where an organisation's data is, and when nobody is sent there."""
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from tenantry.errors import OrganizationMovingError, UnknownRouteError
+from tenantry.tenancy.router import TenantRouter, Whereabouts
+
+OWN = {
+    "account": "a-1",
+    "kind": "private",
+    "region": "eu-central-1",
+    "table": "tenantry-account-1",
+    "raw": "tenantry-account-1-raw",
+    "processed": "tenantry-account-1-processed",
+    "state": "active",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    route: dict[str, str] = field(default_factory=dict)
+    route_epoch: int = 3
+    tenant_id: str = "acme"
+
+
+ROUTER = TenantRouter(
+    table="shared",
+    raw="shared-raw",
+    processed="shared-processed",
+    region="eu-central-1",
+    own="tenantry-account-",
+    arn=lambda kind, name: f"arn:{kind}/{name}",
+)
+
+
+def found(route: dict[str, str], *, writes: bool = False) -> Whereabouts:
+    return ROUTER.find(Standing(route), writes=writes)
+
+
+@pytest.mark.parametrize("route", [{}, {"account": "a-1", "kind": "public", "state": "active"}])
+def test_who_has_nothing_of_their_own_shares(route: dict[str, str]) -> None:
+    place = found(route, writes=True)
+
+    assert (place.table, place.raw, place.processed) == ("shared", "shared-raw", "shared-processed")
+    assert (place.epoch, place.prefix) == (3, "acme/")
+
+
+def test_a_private_account_is_where_its_route_says() -> None:
+    place = found(OWN, writes=True)
+
+    assert (place.kind, place.table) == ("private", "tenantry-account-1")
+    assert (place.raw, place.processed) == (OWN["raw"], OWN["processed"])
+
+
+@pytest.mark.parametrize("state", ["moving", "closing"])
+def test_what_moves_is_read_and_not_written(state: str) -> None:
+    route = {**OWN, "state": state}
+
+    assert found(route).table == "tenantry-account-1"
+    with pytest.raises(OrganizationMovingError) as refused:
+        found(route, writes=True)
+    assert refused.value.details["retryAfter"] > 0
+
+
+@pytest.mark.parametrize("state", ["creating", "deleting"])
+@pytest.mark.parametrize("writes", [True, False])
+def test_what_is_not_there_yet_or_any_more_is_refused(state: str, writes: bool) -> None:
+    with pytest.raises(OrganizationMovingError):
+        found({**OWN, "state": state}, writes=writes)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "elsewhere"},
+        {"state": "lost"},
+        {"region": "us-east-1"},
+        {"table": "platform"},
+        {"table": "shared"},
+        {"raw": "another-raw"},
+        {"processed": ""},
+    ],
+)
+def test_a_route_that_leads_nowhere_here_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(UnknownRouteError):
+        found({**OWN, **wrong})
+
+
+def test_the_session_reaches_the_tenants_own_place_and_nothing_else() -> None:
+    policy = json.loads(ROUTER.scope(found(OWN), writes=True).policy("acme"))
+    by_action = {each["Action"][0]: each for each in policy["Statement"]}
+
+    items, objects = by_action["dynamodb:GetItem"], by_action["s3:GetObject"]
+    assert items["Resource"] == [
+        "arn:table/tenantry-account-1",
+        "arn:table/tenantry-account-1/index/*",
+    ]
+    keys = items["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert keys == ["ORG#acme", "ORG#acme#*"]
+    assert objects["Resource"] == [
+        "arn:bucket/tenantry-account-1-raw/acme/*",
+        "arn:bucket/tenantry-account-1-processed/acme/*",
+    ]
+
+
+def test_a_reader_gets_no_credentials_to_write() -> None:
+    policy = ROUTER.scope(found(OWN), writes=False).policy("acme")
+
+    assert not {"Put", "Delete", "Update"} & {
+        verb for verb in ("Put", "Delete", "Update") if f":{verb}" in policy
+    }
+
+
+def test_the_longest_policy_is_within_what_sts_takes() -> None:
+    router = TenantRouter(
+        *("x" * 63, "y" * 63, "z" * 63),
+        region="eu-central-1",
+        own="p",
+        arn=lambda kind, name: f"arn:aws:{kind}:eu-central-1:000000000000:{name}",
+    )
+    tenant = "0" * 36
+    place = router.find(Standing(tenant_id=tenant), writes=True)
+
+    assert len(router.scope(place, writes=True).policy(tenant)) <= 2048
