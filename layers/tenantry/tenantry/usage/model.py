@@ -116,6 +116,10 @@ class Progress(_Stored):
             return self._next(shard=self.shard, after=last)
         return self._next(shard=self.shard + 1, after=None)
 
+    def skipped(self) -> Self:
+        """On to the next shard, where this one holds nobody: not worth a version."""
+        return self.model_copy(update={"shard": self.shard + 1, "after": None})
+
     def ended(self, now: datetime) -> Self:
         return self._next(ended_at=now)
 

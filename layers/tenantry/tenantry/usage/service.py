@@ -61,7 +61,10 @@ class Sweep:
                 at = self._saved(at.begun(now))
             while at.shard < SHARDS and may_go_on():
                 page, last = self.register.page(at.shard, PAGE, at.after)
-                found += visit(page) if page else 0
+                if not page:
+                    at = at.skipped()
+                    continue
+                found += visit(page)
                 visited += len(page)
                 at = self._saved(at.visited(last))
             if at.shard == SHARDS:
