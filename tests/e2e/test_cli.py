@@ -1,6 +1,7 @@
 """The operators' command line against the deployed product, with no AWS credentials."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,6 +74,23 @@ def dead(aws: Callable[[str], Any], product: Product) -> Iterator[str]:
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"no": "event"}))
     yield name
     sqs.purge_queue(QueueUrl=url)
+
+
+def test_it_is_installed_as_the_page_says(tmp_path: Path) -> None:
+    """By uv, which takes the same words as pip and keeps what it has fetched."""
+    place = tmp_path / "venv"
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, place], check=True)
+    subprocess.run(
+        [uv, "pip", "install", "-e", "."],
+        env={**os.environ, "VIRTUAL_ENV": str(place)},
+        cwd=ROOT,
+        check=True,
+    )
+    said = subprocess.run(
+        [place / "bin" / "tenantry", "--help"], capture_output=True, text=True, check=True
+    )
+    assert {"login", "doctor", "queues"} <= set(said.stdout.split())
 
 
 def test_who_has_not_signed_in_is_told_how(cli: Cli) -> None:

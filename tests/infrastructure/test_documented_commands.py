@@ -46,7 +46,10 @@ RUN_IN = {
 }
 
 # Commands of other programs, and where they are run.
-OTHERS: dict[str, tuple[str, str]] = {}
+OTHERS: dict[str, tuple[str, str]] = {
+    "pip install -e .": ("tests/e2e/test_cli.py", '"pip", "install", "-e", "."'),
+    "tenantry --help": ("tests/e2e/test_cli.py", '"tenantry", "--help"]'),
+}
 
 
 def documented() -> Iterator[tuple[str, str]]:
