@@ -12,11 +12,12 @@ from rich.text import Text
 from localcloud.demo.audit import audit
 from localcloud.demo.foundation import foundation
 from localcloud.demo.limits import limits
+from localcloud.demo.members import members
 from localcloud.demo.stage import stage
 from localcloud.demo.story import Story, tell
 from localcloud.errors import LocalCloudError
 
-CHAPTERS = {"foundation": foundation, "limits": limits, "audit": audit}
+CHAPTERS = {"foundation": foundation, "members": members, "limits": limits, "audit": audit}
 
 
 _INTERRUPTED = 130

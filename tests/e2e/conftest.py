@@ -108,7 +108,17 @@ class People:
         """A member of an organisation with `role`; memberships are stored, tokens made after."""
         person = self.join(role.lower())
         self.store_membership(organization_id, person.user_id, role, status)
+        self.take_seat(organization_id, owner=role == "OWNER" and status == "ACTIVE")
         return Person(person.user_id, person.email, self.product.sign_in(person.email, PASSWORD))
+
+    def take_seat(self, organization_id: str, *, owner: bool = False) -> None:
+        """Count a stored member, as the commands that will end it expect."""
+        self.aws("dynamodb").update_item(
+            TableName=self.product.outputs["PlatformTable"],
+            Key={"PK": {"S": f"ORG#{organization_id}"}, "SK": {"S": "ORGANIZATION"}},
+            UpdateExpression="ADD used_users :one, owners :owner",
+            ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"N": str(int(owner))}},
+        )
 
     def store_membership(
         self, organization_id: str, user_id: str, role: str, status: str = "ACTIVE"

@@ -25,6 +25,7 @@ from tenantry.organizations.dynamodb import (
     DynamoDBOrganizationRepository,
 )
 from tenantry.organizations.events import MemberJoined
+from tenantry.organizations.members import MemberCopies, MemberService
 from tenantry.organizations.model import (
     Branding,
     DomainClaim,
@@ -34,7 +35,9 @@ from tenantry.organizations.model import (
     Settings,
 )
 from tenantry.organizations.service import OrganizationService
+from tenantry.organizations.support import SupportService
 from tenantry.persistence.items import Item
+from tenantry.tenancy.metering import Unmetered
 from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
 from tests.support.clock import FakeClock, FakeIds
@@ -89,6 +92,18 @@ class World:
     @property
     def organizations(self) -> OrganizationService:
         return organizations.organization_service()
+
+    @property
+    def members(self) -> MemberService:
+        return organizations.member_service()
+
+    @property
+    def support(self) -> SupportService:
+        return organizations.support_service()
+
+    @property
+    def copies(self) -> MemberCopies:
+        return organizations.member_copies()
 
     @property
     def activity(self) -> ActivityService:
@@ -151,6 +166,7 @@ class World:
                 feature_flags={canary(tenant, "flag"): True},
             ),
             used_users=1,
+            owners=1,
             founder_id=user_id(tenant, 0),
             created_at=now,
             updated_at=now,
@@ -227,6 +243,8 @@ def world() -> Iterator[World]:
         no_session = SimpleNamespace(client=lambda _tenant: None)
         patch.setattr("tenantry.audit.bootstrap.activity.sessions", lambda: no_session)
         patch.setattr("tenantry.audit.bootstrap.activity.now", lambda: NOW)
+        # Its writes come with calls that have nothing to do with them.
+        patch.setattr("tenantry.organizations.bootstrap.meter", lambda _table: Unmetered())
         patch.setattr("tenantry.organizations.bootstrap.DnspythonResolver", lambda _: made.dns)
         # Calls are counted whether or not they are refused; here every other write is looked at.
         patch.setattr("tenantry.organizations.bootstrap.DynamoDBCallStore", lambda _: made.calls)

@@ -31,9 +31,13 @@ from tenantry.messaging.stamp import Cause
 from tenantry.organizations.dynamodb import (
     DynamoDBAccess,
     DynamoDBDomainRepository,
+    DynamoDBMemberRepository,
     DynamoDBOrganizationRepository,
+    DynamoDBSupportRepository,
 )
+from tenantry.organizations.members import MemberCopies, MemberService
 from tenantry.organizations.service import OrganizationService
+from tenantry.organizations.support import SupportService
 from tenantry.persistence.keys import member_key, organization_pk
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
@@ -136,12 +140,18 @@ def _founding(asked: Asked) -> dict[str, Any]:
     }
 
 
+def _other(asked: Asked) -> str:
+    """A member of the tenant that ids are borrowed from."""
+    return user_id(asked.borrowed, asked.choice % 4)
+
+
 type Question = Callable[[World, Asked], Any]
 
 QUESTIONS: dict[str, Question] = {
     "create": lambda w, a: w.organizations.create(a.caller, _founding(a)),
     "found": lambda w, a: w.organizations.found(a.user, _founding(a)["name"], Cause()),
     "read": lambda w, a: w.organizations.read(a.caller),
+    "usage": lambda w, a: w.organizations.usage(a.caller),
     "update": lambda w, a: w.organizations.update(
         a.caller, {"name": canary(a.about, "name"), "description": canary(a.about, str(a.choice))}
     ),
@@ -154,7 +164,19 @@ QUESTIONS: dict[str, Question] = {
     "joinable": lambda w, a: w.organizations.joinable(a.tenant, f"x@{domain(a.borrowed)}"),
     "standing_of": lambda w, a: w.organizations.standing_of(a.user, a.tenant),
     "memberships": lambda w, a: w.organizations.memberships(a.user, 1, _cursors(w, a)),
-    "usage": lambda w, a: w.organizations.usage(a.caller),
+    "members": lambda w, a: w.members.page(a.caller, 50, _cursors(w, a), None),
+    "update_role": lambda w, a: w.members.update_role(
+        a.caller, _other(a), ("ADMIN", "MANAGER", "MEMBER")[a.choice % 3]
+    ),
+    "update_permissions": lambda w, a: w.members.update_permissions(
+        a.caller, _other(a), ["activity:read"]
+    ),
+    "suspend_member": lambda w, a: w.members.suspend(a.caller, _other(a)),
+    "reactivate_member": lambda w, a: w.members.reactivate(a.caller, _other(a)),
+    "remove_member": lambda w, a: w.members.remove(a.caller, _other(a)),
+    "leave": lambda w, a: w.members.leave(a.caller),
+    "transfer": lambda w, a: w.members.transfer(a.caller, _other(a)),
+    "sessions": lambda w, a: w.support.page(a.caller, None, _cursors(w, a)),
     "activity": lambda w, a: w.activity.activity(a.caller, 50, _cursors(w, a), _filter(a)),
     "me": lambda w, a: w.people.me(a.caller),
     "update_profile": lambda w, a: w.people.update(
@@ -173,9 +195,14 @@ QUESTIONS: dict[str, Question] = {
 }
 """What a user may be told is bounded by what they are a member of, whichever tenant they name."""
 
+MOVING = {"suspend_member", "reactivate_member", "remove_member", "leave"}
+"""What changes who is an active member."""
+
 READS: dict[str, Question] = {
     "get": lambda w, a: w.organizations.organizations.get(a.tenant),
     "acting": lambda w, a: w.organizations.organizations.acting(a.tenant, a.user),
+    "member_page": lambda w, a: w.members.members.page(a.tenant, None, 50),
+    "session_page": lambda w, a: w.support.sessions.page(a.tenant, None, 50),
     "overview": lambda w, a: w.people.profiles.overview(a.user, a.tenant).membership,
     "read_claim": lambda w, a: w.organizations.domains.read(a.tenant, a.domain)[0],
     "month": lambda w, a: w.activity.entries.month(a.tenant, f"{NOW:%Y-%m}", _span(), 50),
@@ -191,6 +218,14 @@ DECLARED: dict[type, set[str]] = {
         *("claim_domain", "verify_domain", "release_domain", "join_by_domain", "joinable"),
         *("standing_of", "memberships", "usage"),
     },
+    MemberService: {
+        *("page", "update_role", "update_permissions", "suspend", "reactivate", "remove"),
+        *("leave", "transfer"),
+    },
+    MemberCopies: {"refresh"},
+    SupportService: {"open", "close", "page"},
+    DynamoDBMemberRepository: {"save", "page", "tenants_of", "show"},
+    DynamoDBSupportRepository: {"open", "close", "page"},
     ActivityService: {"activity"},
     RecordingService: {"record"},
     ProfileService: {"me", "update", "memberships", "switch", "suspend", "reactivate"},
@@ -232,6 +267,8 @@ ACTIONS = [
     *(("read", name) for name in READS),
     *[("join", ""), ("record", ""), ("operate", "suspend"), ("operate", "reactivate")],
     *[("move", "REMOVED"), ("move", "ACTIVE")] * 2,
+    *[("ask", name) for name in sorted(MOVING)] * 2,
+    *[("support", "open"), ("support", "close"), ("support", "read"), ("show", "")],
     *(("ended", name) for name in ("read", "update", "activity", "me", "grant", "access")),
 ]
 
@@ -255,6 +292,8 @@ class Tenants(RuleBasedStateMachine):
             )
         }
         """Who is a member, with whether they still are one."""
+        self.sessions: set[int] = set()
+        """The tenants in which the operator has a support session."""
         self.steps["runs"] += 1
 
     @rule(asked=anywhere, action=st.sampled_from(ACTIONS))
@@ -274,6 +313,8 @@ class Tenants(RuleBasedStateMachine):
         seen = {person for person in PERSON.findall(told) if not self._meet(person, asked.user)}
         assert not seen, (name, asked, told)
         self._wrote_only_for(active, asked.user, name)
+        if name in MOVING:
+            self._look_who_is_there(asked.about)
 
     def _read(self, asked: Asked, name: str) -> None:
         told = self._told(f"repository {name}", lambda: READS[name](self.world, asked))
@@ -301,6 +342,45 @@ class Tenants(RuleBasedStateMachine):
             self.world.platform.put({**item, "status": status})
             self.members[asked.about, asked.user] = status == MemberStatus.ACTIVE
             self.world.forget_writes()
+
+    def _look_who_is_there(self, tenant: int) -> None:
+        """After a command of members, which the assertions before held to one tenant."""
+        for about, user in self.members:
+            item = self.world.platform.get(member_key(tenant_id(about), user))
+            if about == tenant and item:
+                self.members[about, user] = item["status"] == MemberStatus.ACTIVE
+
+    def _support(self, asked: Asked, name: str) -> None:
+        """An operator reaches those tenants in which they have a session, and no others."""
+        own = tenant_id(asked.about)
+        root = Caller(user_id=OPERATOR, tenant_id=own, groups=frozenset({OPERATOR_GROUP}))
+        ask: dict[str, Callable[[], Any]] = {
+            "open": lambda: self.world.support.open(root, own, "a reason", 30),
+            "close": lambda: self.world.support.close(root, own),
+            "read": lambda: self.world.organizations.read(root),
+        }
+        if name != "open" and asked.choice % 2 and asked.about not in self.sessions:
+            self._support(asked, "open")
+        before = self.answered[f"support {name}"]
+        told = self._told(f"support {name}", ask[name])
+        done = self.answered[f"support {name}"] > before
+        assert _canaries(told) | _ids(told) <= {asked.about}, (name, asked, told)
+        if name == "open":
+            assert done is (asked.about not in self.sessions)
+            self.sessions.add(asked.about)
+        elif name == "close":
+            self.sessions.discard(asked.about)
+        else:
+            assert done is (asked.about in self.sessions), (asked, told)
+        self._wrote_only_for({asked.about}, "", name)
+
+    def _show(self, asked: Asked, _name: str) -> None:
+        """As the consumer of profiles' changes does."""
+        data = {"user_id": asked.user, "fields": ["name"]}
+        told = event_of(asked.about, 1).model_copy(update={"data": data, "type": "ProfileUpdated"})
+        self._count("refresh", bool(self.world.copies.refresh(told)))
+        own = {tenant for tenant, user in self.members if user == asked.user}
+        self._wrote_only_for(own, asked.user, "show")
 
     def _ended(self, asked: Asked, name: str) -> None:
         """The first thing that is asked after a membership has ended."""
@@ -398,7 +478,14 @@ def test_nobody_is_told_or_changes_anything_of_another_tenant(world: World) -> N
 
     # Each question was answered, not only refused; and there were as many as promised.
     refused_to_users = {"suspend_user", "reactivate_user"}
-    expected = {*QUESTIONS, "join_by_domain", "record", *(f"repository {name}" for name in READS)}
+    acted = {"join_by_domain", "record", "support open", "support close", "support read", "refresh"}
+    expected = {
+        *QUESTIONS,
+        "join_by_domain",
+        "record",
+        *acted,
+        *(f"repository {name}" for name in READS),
+    }
     assert expected - set(+machine.answered) <= refused_to_users
     assert machine.steps["runs"] >= RUNS
     assert machine.steps["all"] >= RUNS * STEPS * 0.8

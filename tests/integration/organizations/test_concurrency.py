@@ -343,7 +343,7 @@ def _owners(api: Api, own: str) -> tuple[int, int]:
         (("suspend", "remove"), 50),
         (("leave", "leave"), 50),
     ],
-    ids="-".join,
+    ids=["remove remove", "remove leave", "demote demote", "suspend remove", "leave leave"],
 )
 def test_of_two_owners_who_turn_on_each_other_at_once_one_is_left(
     concurrent_api: Api, commands: tuple[str, str], times: int

@@ -6,6 +6,7 @@ from typing import Any, Self
 from localcloud.demo.behind import Happening, Logs
 
 PREFIX = "shop"
+RECORDER = "audit-record-events"
 STARTED = "START RequestId: 1 Version: $LATEST"
 ENDED = "END RequestId: 1"
 
@@ -49,7 +50,8 @@ def test_functions_are_told_in_the_order_of_their_time_and_counted() -> None:
 def test_events_that_were_published_and_recorded_are_told_once() -> None:
     found = happening(
         streams=[line("published", "Joined"), line("published", "Left")],
-        audit=["[1]", line("consumed", "Left"), line("consumed", "Joined")],
+        **{RECORDER: ["[1]", line("consumed", "Left"), line("consumed", "Joined")]},
+        others=[line("consumed", "Left")],
     )
 
     assert found.is_whole
@@ -59,7 +61,7 @@ def test_events_that_were_published_and_recorded_are_told_once() -> None:
 def test_an_event_that_is_not_recorded_yet_shows() -> None:
     found = happening(
         streams=[line("published", "Joined"), line("published", "Joined")],
-        audit=[line("consumed", "Joined")],
+        **{RECORDER: [line("consumed", "Joined")]},
     )
 
     assert not found.is_whole
