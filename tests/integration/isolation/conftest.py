@@ -37,7 +37,6 @@ from tenantry.organizations.model import (
 from tenantry.organizations.service import OrganizationService
 from tenantry.organizations.support import SupportService
 from tenantry.persistence.items import Item
-from tenantry.tenancy.metering import Unmetered
 from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
 from tests.support.clock import FakeClock, FakeIds
@@ -243,8 +242,6 @@ def world() -> Iterator[World]:
         no_session = SimpleNamespace(client=lambda _tenant: None)
         patch.setattr("tenantry.audit.bootstrap.activity.sessions", lambda: no_session)
         patch.setattr("tenantry.audit.bootstrap.activity.now", lambda: NOW)
-        # Its writes come with calls that have nothing to do with them.
-        patch.setattr("tenantry.organizations.bootstrap.meter", lambda _table: Unmetered())
         patch.setattr("tenantry.organizations.bootstrap.DnspythonResolver", lambda _: made.dns)
         # Calls are counted whether or not they are refused; here every other write is looked at.
         patch.setattr("tenantry.organizations.bootstrap.DynamoDBCallStore", lambda _: made.calls)
