@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tenantry_cli.api import Api, GraphqlError, Tokens
+from tenantry_cli.api import ORGANIZATION_HEADER, Api, GraphqlError, Tokens
 from tenantry_cli.errors import CliError, NotSignedInError, UnreachableError
 from tenantry_cli.profiles import Profile
 
@@ -73,11 +74,24 @@ class Session:
             raise UnreachableError(f"The GraphQL API does not answer: {error}") from None
 
     def rest(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The JSON of an answer; CliError with the problem's code and words otherwise."""
+        """The JSON of an answer; CliError with the problem's code and words otherwise.
+
+        What is None in `query` is left out.
+        """
+        asked = urlencode({name: value for name, value in (query or {}).items() if value})
+        where = f"{path}?{asked}" if asked else path
+        acted_on = {ORGANIZATION_HEADER: self.organization} if self.organization else {}
         try:
-            answer = self.api.rest(method, path, self.tokens(), body=body, headers=headers)
+            answer = self.api.rest(
+                method, where, self.tokens(), body=body, headers={**acted_on, **(headers or {})}
+            )
             said = answer.json() if answer.content else None
         except (requests.RequestException, ValueError) as error:
             raise UnreachableError(f"The REST API does not answer: {error}") from None

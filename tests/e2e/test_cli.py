@@ -128,6 +128,22 @@ def test_an_operator_sends_back_what_was_given_up(cli: Cli, operator: Person, de
     assert cli.json("queues", "redrive", dead) == []
 
 
+def test_an_owner_asks_for_an_account_and_follows_it(cli: Cli, people: People) -> None:
+    cli.login(people.owner("Accounted"))
+    words = ("accounts", "create", "Accounted", "--master", "Accounted Ltd")
+    [planned] = cli.json(*words, "--dry-run")
+    assert cli.json("accounts", "list") == []
+
+    done = cli.json(*words, "--plan", planned["hash"])
+
+    assert (done["status"], done["percent"]) == ("SUCCEEDED", 100)
+    [account] = cli.json("accounts", "list")
+    assert account["provisioningStatus"] == "active"
+    assert cli.json("accounts", "show", account["id"]) == account
+    assert "SUCCEEDED" in cli("operations", "watch", account["id"])
+    assert "CONFLICT" in cli("accounts", "cancel", account["id"], ends=1)
+
+
 def test_words_that_are_off_are_told(cli: Cli) -> None:
     cli("queues", "redrive", ends=2)
     cli("nonsense", ends=2)

@@ -1,0 +1,173 @@
+"""`tenantry accounts` and `operations`: where organisations' data lives, and what is done."""
+
+import time
+import uuid
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from tenantry_cli import context
+from tenantry_cli.context import Context
+from tenantry_cli.errors import CliError
+from tenantry_cli.session import Session
+
+app = typer.Typer(no_args_is_help=True)
+operations = typer.Typer(no_args_is_help=True)
+
+_COLUMNS = ["id", "organizationId", "name", "cloudType", "provisioningStatus", "error"]
+_DETAILS = [*_COLUMNS, "tableName", "region", "technicalUser", "operationId", "createdAt"]
+_ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
+_COLOURS = {"DONE": "green", "FAILED": "red", "RUNNING": "cyan", "UNDOING": "yellow"}
+
+Plan = Annotated[str | None, typer.Option(help="Do just what a dry run planned: its hash.")]
+DryRun = Annotated[bool, typer.Option(help="Show what would happen, and its hash.")]
+Watch = Annotated[bool, typer.Option(help="Follow the operation to its end.")]
+
+
+@app.command("list")
+def list_accounts(ctx: typer.Context) -> None:
+    """All accounts for an operator, newest first; their own for an owner."""
+    given = context.of(ctx)
+    session, found, after = given.session(), list[dict[str, Any]](), None
+    while True:
+        page = session.rest("GET", "/accounts", query={"first": 100, "after": after})
+        found += page["items"]
+        after = page["nextCursor"]
+        if after is None:
+            given.show(found, _COLUMNS)
+            return
+
+
+@app.command()
+def show(ctx: typer.Context, account: str) -> None:
+    """One account, with everything that is known of it."""
+    given = context.of(ctx)
+    found = given.session().rest("GET", f"/accounts/{account}")
+    if given.as_json:
+        given.dump(found)
+    else:
+        given.show([{"what": name, "is": found.get(name)} for name in _DETAILS], ["what", "is"])
+
+
+@app.command()
+def create(
+    ctx: typer.Context,
+    name: str,
+    master: Annotated[str, typer.Option(help="The name of the account's master account.")],
+    cloud_type: Annotated[str, typer.Option(help="public or private.")] = "public",
+    region: Annotated[str | None, typer.Option(help="The platform's own when left out.")] = None,
+    key: Annotated[str | None, typer.Option(help="Repeating it makes nothing new.")] = None,
+    watch: Watch = True,
+    dry_run: DryRun = False,
+    plan: Plan = None,
+) -> None:
+    """Ask for the account of an organisation (`--organization`, else your own)."""
+    given = context.of(ctx)
+    body: dict[str, Any] = {"name": name, "masterAccountName": master, "cloudType": cloud_type}
+    if given.organization:
+        body["organizationId"] = given.organization
+    if region:
+        body["region"] = region
+    headers = {"idempotency-key": key or str(uuid.uuid4())}
+    _do(given, "/accounts", watch, dry_run, plan, body, headers)
+
+
+@app.command()
+def retry(
+    ctx: typer.Context,
+    account: str,
+    watch: Watch = True,
+    dry_run: DryRun = False,
+    plan: Plan = None,
+) -> None:
+    """Try a failed operation again, from its first step that is not done."""
+    _do(context.of(ctx), f"/accounts/{account}/retry", watch, dry_run, plan)
+
+
+@app.command()
+def cancel(
+    ctx: typer.Context,
+    account: str,
+    watch: Watch = True,
+    dry_run: DryRun = False,
+    plan: Plan = None,
+) -> None:
+    """Give an operation up; what it made is undone."""
+    _do(context.of(ctx), f"/accounts/{account}/cancel", watch, dry_run, plan)
+
+
+@operations.command("watch")
+def watch_operation(
+    ctx: typer.Context,
+    account: str,
+    operation: Annotated[str | None, typer.Argument(help="The latest when left out.")] = None,
+) -> None:
+    """Follow an operation step by step; ends with 1 when it failed. It may be begun again."""
+    given = context.of(ctx)
+    session = given.session()
+    chosen = operation or session.rest("GET", f"/accounts/{account}")["operationId"]
+    _follow(given, session, account, chosen)
+
+
+def _do(
+    given: Context,
+    path: str,
+    watch: bool,
+    dry_run: bool,
+    plan: str | None,
+    body: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> None:
+    session = given.session()
+    query = {"dryRun": "true" if dry_run else None, "plan": plan}
+    outcome = session.rest("POST", path, body or {}, headers, query)
+    if dry_run:
+        planned = outcome["plan"]
+        given.show([planned], ["action", "steps", "resources", "hash"])
+        return
+    account, operation = outcome["account"], outcome["operation"]
+    if watch:
+        _follow(given, session, account["id"], operation["id"])
+    else:
+        given.show([account], _COLUMNS)
+
+
+def _follow(given: Context, session: Session, account: str, operation: str) -> None:
+    path = f"/accounts/{account}/operations/{operation}"
+    found = session.rest("GET", path)
+    if not given.as_json:
+        with Live(_shown(found), console=given.console, auto_refresh=False) as live:
+            while found["status"] not in _ENDED:
+                time.sleep(0.5)
+                found = session.rest("GET", path)
+                live.update(_shown(found), refresh=True)
+    else:
+        while found["status"] not in _ENDED:
+            time.sleep(0.5)
+            found = session.rest("GET", path)
+        given.dump(found)
+    if found["status"] != "SUCCEEDED":
+        raise CliError(found.get("error") or found["status"].lower(), found.get("errorCode"))
+
+
+def _shown(operation: dict[str, Any]) -> Group:
+    """A bar of the whole, a line for each step."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %")
+    )
+    bar.add_task(
+        f"{operation['kind']} {operation['status']}", total=100, completed=operation["percent"]
+    )
+    steps = Table.grid(padding=(0, 2))
+    for step in operation["steps"]:
+        state = Text(step["state"].lower(), style=_COLOURS.get(step["state"], "dim"))
+        tries = f"{step['attempts']} tries" if step["attempts"] > 1 else ""
+        steps.add_row(
+            Text(f"  {step['name']}"), state, Text(tries), Text(step["error"] or "", "red")
+        )
+    return Group(bar, steps)
