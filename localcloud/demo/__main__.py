@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from localcloud.demo.audit import audit
+from localcloud.demo.billing import billing
 from localcloud.demo.foundation import foundation
 from localcloud.demo.limits import limits
 from localcloud.demo.members import members
@@ -17,7 +18,13 @@ from localcloud.demo.stage import stage
 from localcloud.demo.story import Story, tell
 from localcloud.errors import LocalCloudError
 
-CHAPTERS = {"foundation": foundation, "members": members, "limits": limits, "audit": audit}
+CHAPTERS = {
+    "foundation": foundation,
+    "members": members,
+    "limits": limits,
+    "audit": audit,
+    "billing": billing,
+}
 
 
 _INTERRUPTED = 130
