@@ -25,6 +25,13 @@ def said(api: Api, log: StringIO) -> tuple[str, str]:
         ("claimDomain", {"domain": "canary-domain"}),
     ):
         api.ask(name, arguments, **who)
+    session = {"organizationId": own, "reason": "canary-reason", "minutes": 5}
+    operator: dict[str, Any] = {"user": "root", "groups": ["SuperAdmin"]}
+    assert "error" not in api.ask("openSupportSession", session, **operator)
+    assert "error" not in api.ask("members", {"filter": {"text": "canary-text"}}, **who)
+    for name in ("updateUserRole", "suspendMember", "removeUser"):
+        role = {"role": "CANARY"} if name == "updateUserRole" else {}
+        api.ask(name, {"userId": "canary#user", **role}, **who)
     api.post({"name": "canary-rest", "slug": "CANARY"})
     with injected(lose_answer(at=1)):
         api.ask("updateOrganization", {"input": {"name": "canary-two"}}, **who)

@@ -1,6 +1,7 @@
 """Members and support sessions: what each field and route answers, and what is stored of it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,15 +14,24 @@ from tenantry.identity.model import Profile
 from tenantry.messaging.event import Envelope
 from tenantry.organizations.bootstrap import access
 from tenantry.organizations.model import SupportStatus
+from tenantry.persistence.items import from_wire
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.integration.organizations.conftest import Api
 from tests.support.capacity import measured
 from tests.support.clock import START
-from tests.support.faults import injected, lose_answer, refused
+from tests.support.faults import (
+    Stopped,
+    injected,
+    lose_answer,
+    refused,
+    stop_after,
+    stop_before,
+)
 from tests.support.invocations import bus_event, queue_event
 from tests.support.lambda_context import lambda_context
+from tests.support.naughty_strings import LINES, NOT_LINES, as_kept
 
 OPERATOR: dict[str, Any] = {"user": "root", "groups": ["SuperAdmin"]}
 
@@ -207,6 +217,24 @@ def _expire(made: Api, own: str) -> None:
     )
 
 
+@pytest.mark.parametrize("text", [LINES, NOT_LINES], ids=["lines", "no lines"])
+def test_a_reason_and_a_search_take_every_line_and_nothing_else(
+    organizations_api: Api, own: str, text: tuple[str, ...]
+) -> None:
+    where = {"organizationId": own}
+    for reason in text[:40]:
+        opening = {**where, "reason": reason, "minutes": 1}
+        opened = organizations_api.ask("openSupportSession", opening, **OPERATOR)
+        found = organizations_api.ask("members", {"filter": {"text": reason}}, organization=own)
+        if text is LINES:
+            assert opened["data"]["reason"] == as_kept(reason), ascii(reason)
+            assert "data" in found, ascii(reason)
+            organizations_api.data("closeSupportSession", where, **OPERATOR)
+        else:
+            assert opened["error"]["code"] == "INVALID_INPUT", ascii(reason)
+            assert found["error"]["code"] == "INVALID_INPUT", ascii(reason)
+
+
 # what members show of profiles
 
 
@@ -306,6 +334,27 @@ def test_one_that_fails_comes_back_alone_and_a_lost_answer_harms_nothing(
     assert _shown(organizations_api, own) == ("Bob", "bob@acme.example")
     with injected(lose_answer(at=1)):
         assert _consume(_told("UserRegistered")) == []
+
+
+@pytest.mark.parametrize("stop", [stop_before, stop_after])
+def test_a_refresh_stopped_anywhere_is_finished_by_its_redelivery(
+    organizations_api: Api, own: str, stop: Callable[[int], Any]
+) -> None:
+    _profile(organizations_api, "bob")
+    organizations_api.create("Other", "bob")
+    told = _told("ProfileUpdated", fields=["name"])
+    with measured(organizations_api.table._client) as cost:
+        _consume(told)
+    expected = _bob(organizations_api)
+
+    for at in range(1, cost.round_trips + 1):
+        organizations_api.table.put(
+            {**from_wire(expected), "name": None, "email": None, "profile_version": None}
+        )
+        with pytest.raises(Stopped), injected(stop(at)):
+            _consume(told)
+        assert _consume(told) == []
+        assert _bob(organizations_api) == expected
 
 
 def test_who_was_removed_shows_their_name_and_no_address(organizations_api: Api, own: str) -> None:
