@@ -61,6 +61,11 @@ EXPECTED = {
             "sqs:ReceiveMessage",
         ),
     },
+    ("audit", "SweepRetentionFunction"): {
+        *items(AUDIT, "BatchGetItem", "GetItem", "PutItem", "Query"),
+        *items(PLATFORM, "GetItem"),
+        *of("SweepRetentionDeadLetters.Arn", "sqs:SendMessage"),
+    },
     ("audit", "WriteExportsFunction"): {
         *items(PLATFORM, "BatchGetItem", "GetItem", "Query"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
@@ -291,6 +296,7 @@ _ARRIVAL = {
 # Cognito's triggers, and what only counts calls: of the platform table, these partitions alone.
 KEYS = {
     ("audit", "ApiFunction"): {("dynamodb:BatchGetItem", "*"), ("dynamodb:UpdateItem", "ORG#*")},
+    ("audit", "SweepRetentionFunction"): {("dynamodb:GetItem", "ORG#*")},
     ("audit", "WriteExportsFunction"): {
         (f"dynamodb:{action}", key)
         for action in ("BatchGetItem", "GetItem", "Query")

@@ -18,7 +18,6 @@ _LONGEST_DETAIL: Final = 300
 
 ACCESS_TYPES: Final = (
     "MemberJoined",
-    "MemberLeft",
     "MemberPermissionsChanged",
     "MemberReactivated",
     "MemberRemoved",
@@ -32,7 +31,7 @@ EXPORT_TYPES: Final = (
     "AuditExportFailed",
     "AuditExportRequested",
 )
-SUPPORT_TYPES: Final = ("SupportSessionEnded", "SupportSessionStarted")
+SUPPORT_TYPES: Final = ("SupportSessionClosed", "SupportSessionOpened")
 SIGN_IN_TYPES: Final = ("SignInRefused",)
 
 EVENT_COLUMNS: Final = ("When (UTC)", "What", "By", "As", "Subject", "From", "Details")

@@ -1,0 +1,217 @@
+"""Retention: nothing ends before its plan's time, unsealed, or against a plan that has grown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tenantry.audit import retention
+from tenantry.audit.model import Entry, Span
+from tenantry.audit.retention import GRACE, RETENTION, Progress, RetentionSweep
+from tests.support.clock import FakeClock
+from tests.support.fakes.seals import InMemoryOrganizations
+from tests.unit.audit.test_activity import envelope
+
+BORN = datetime(2024, 1, 1, 12, tzinfo=UTC)
+DAYS = 400
+
+
+@dataclass
+class World:
+    """Entries of each day; `ends` are those that were given one."""
+
+    clock: FakeClock = field(default_factory=lambda: FakeClock(BORN + timedelta(days=DAYS)))
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    ends: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    through: dict[str, str] = field(default_factory=dict)
+    stored: Progress = field(default_factory=Progress)
+    plan: dict[str, str] = field(default_factory=dict)
+    sealed: dict[str, date] = field(default_factory=dict)
+    organizations: InMemoryOrganizations = field(default_factory=InMemoryOrganizations)
+
+    def add(self, tenant_id: str, plan: str, days: int = DAYS) -> None:
+        self.plan[tenant_id] = plan
+        self.sealed[tenant_id] = self.clock().date()
+        self.organizations.add(tenant_id, BORN.date())
+        self.entries[tenant_id] = [
+            Entry.of(envelope(n, BORN + timedelta(days=n), tenant_id=tenant_id))
+            for n in range(days)
+        ]
+
+    # the ports
+
+    def sealed_through(self, tenant_id: str) -> date | None:
+        return self.sealed.get(tenant_id)
+
+    def of(self, tenant_id: str) -> str | None:
+        return self.plan.get(tenant_id)
+
+    def marked_through(self, tenant_id: str) -> str | None:
+        return self.through.get(tenant_id)
+
+    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime) -> None:
+        for entry in entries:
+            self.ends[tenant_id, entry.event_id] = purge_at
+        self.through[tenant_id] = entries[-1].position
+
+    def keep(self, tenant_id: str, entries: list[Entry], through: str) -> None:
+        for entry in entries:
+            self.ends.pop((tenant_id, entry.event_id), None)
+        self.through[tenant_id] = through
+
+    def read(
+        self, tenant_id: str, month: str, span: Span, limit: int, *, newest_first: bool = False
+    ) -> list[Entry]:
+        found = [
+            entry
+            for entry in self.entries[tenant_id]
+            if entry.month == month and span.oldest <= entry.position < span.below
+        ]
+        return (found[::-1] if newest_first else found)[:limit]
+
+    def first_month(self, tenant_id: str) -> str | None:
+        return "2024-01"
+
+    def progress(self) -> Progress:
+        return self.stored
+
+    def save(self, progress: Progress) -> None:
+        self.stored = progress
+
+    # what is asked
+
+    def run(self, has_time: Callable[[], bool] = lambda: True) -> int:
+        sweep = RetentionSweep(self.organizations, self, self, self, self.clock)
+        return sweep.run(has_time)
+
+    def ended(self, tenant_id: str = "t-1") -> set[str]:
+        return {event_id for tenant, event_id in self.ends if tenant == tenant_id}
+
+    def due(self, tenant_id: str, days: int) -> set[str]:
+        return {
+            entry.event_id
+            for entry in self.entries[tenant_id]
+            if entry.occurred_at < self.clock() - timedelta(days=days)
+        }
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 7)
+
+
+# Typed here, and taken from nowhere else.
+KEPT = {"FREE": 90, "STARTER": 365, "PROFESSIONAL": 730, "ENTERPRISE": 2557, "unknown": 2557}
+
+
+@pytest.mark.parametrize("plan", KEPT)
+def test_entries_past_the_retention_of_the_plan_get_an_end_and_no_others(plan: str) -> None:
+    world = World()
+    world.add("t-1", plan)
+
+    count = world.run()
+
+    assert world.ended() == world.due("t-1", KEPT[plan])
+    assert count == len(world.ended())
+    assert set(world.ends.values()) <= {world.clock() + GRACE}
+
+
+def test_the_table_of_plans_is_the_one_that_is_sold() -> None:
+    assert {plan: kept.days for plan, kept in RETENTION.items()} == {
+        plan: days for plan, days in KEPT.items() if plan != "unknown"
+    }
+
+
+def test_what_is_not_sealed_has_no_end() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.sealed["t-1"] = (BORN + timedelta(days=49)).date()
+
+    world.run()
+    assert len(world.ended()) == 50
+
+    world.sealed["t-1"] = world.clock().date()
+    world.clock.advance(timedelta(days=1))
+    world.run()
+    assert world.ended() == world.due("t-1", 90)
+
+
+def test_where_nothing_is_sealed_nothing_ends() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    del world.sealed["t-1"]
+
+    assert world.run() == 0
+
+
+def test_a_late_entry_waits_for_the_seal_it_belongs_to() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    late = world.entries["t-1"][20]
+    world.entries["t-1"][20] = late.model_copy(update={"recorded_at": world.clock()})
+    world.sealed["t-1"] = world.clock().date() - timedelta(days=3)
+
+    world.run()
+
+    assert len(world.ended()) == 20
+
+
+def test_a_plan_that_has_grown_takes_entries_back_before_they_are_gone() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    assert world.ended() == world.due("t-1", 90)
+
+    world.plan["t-1"] = "STARTER"
+    world.clock.advance(timedelta(days=1))
+    world.run()
+    assert world.ended() == world.due("t-1", 365)
+
+    world.plan["t-1"] = "FREE"
+    world.clock.advance(timedelta(days=1))
+    world.run()
+    assert world.ended() == world.due("t-1", 90)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3, 5])
+def test_runs_of_any_length_come_to_the_same(batches: int) -> None:
+    world = World()
+    for tenant in ("t-1", "t-2", "t-3"):
+        world.add(tenant, "FREE", days=120 + 100 * int(tenant[-1]) // 2)
+
+    runs = 0
+    while not world.stored.begun_at or world.stored.is_under_way:
+        left = iter([True] * batches + [False] * 1000)
+        world.run(left.__next__)
+        runs += 1
+        assert runs < 500, "the sweep does not come to an end"
+
+    for tenant in ("t-1", "t-2", "t-3"):
+        assert world.ended(tenant) == world.due(tenant, 90)
+
+
+def test_taking_back_goes_on_where_it_was_stopped() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    world.plan["t-1"] = "STARTER"
+    world.clock.advance(timedelta(days=1))
+
+    for _ in range(60):
+        world.run(lambda: False)
+
+    assert world.ended() == world.due("t-1", 365)
+
+
+def test_a_second_round_begins_a_day_later() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    before = world.ended()
+
+    world.clock.advance(timedelta(hours=1))
+    assert world.run() == 0
+    world.clock.advance(timedelta(hours=24))
+    assert world.run() > 0
+    assert before < world.ended()
