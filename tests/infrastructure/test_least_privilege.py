@@ -87,7 +87,10 @@ EXPECTED = {
         *of("UserPoolArn", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"),
     },
     ("identity", "PostConfirmationFunction"): ARRIVAL,
-    ("identity", "PreAuthenticationFunction"): items(PLATFORM, "GetItem"),
+    ("identity", "PreAuthenticationFunction"): {
+        *items(PLATFORM, "GetItem", "UpdateItem"),
+        *items(MEMBERSHIPS, "Query"),
+    },
     ("identity", "PostAuthenticationFunction"): ARRIVAL,
     ("identity", "PreTokenGenerationFunction"): ARRIVAL | items(MEMBERSHIPS, "Query"),
     ("identity", "CustomMessageFunction"): set(),
@@ -326,7 +329,10 @@ KEYS = {
         ("dynamodb:GetItem", "ORG#*"),
         ("dynamodb:GetItem", "MIGRATION#*"),
     },
-    ("identity", "PreAuthenticationFunction"): {("dynamodb:GetItem", "USER#*")},
+    ("identity", "PreAuthenticationFunction"): {
+        ("dynamodb:GetItem", "USER#*"),
+        ("dynamodb:UpdateItem", "USER#*"),
+    },
     ("identity", "PostConfirmationFunction"): _ARRIVAL,
     ("identity", "PostAuthenticationFunction"): _ARRIVAL,
     ("identity", "PreTokenGenerationFunction"): _ARRIVAL,

@@ -6,7 +6,7 @@ from typing import Protocol
 import pytest
 
 from tenantry.errors import ConflictError
-from tenantry.identity.dynamodb import DynamoDBProfileRepository
+from tenantry.identity.dynamodb import DynamoDBHomes, DynamoDBProfileRepository
 from tenantry.identity.events import ProfileUpdated, UserRegistered
 from tenantry.identity.model import Membership, Profile, UserStatus
 from tenantry.identity.repository import ProfileRepository
@@ -17,6 +17,7 @@ from tenantry.organizations.dynamodb import (
     DynamoDBOrganizationRepository,
 )
 from tenantry.organizations.service import OrganizationService
+from tenantry.persistence.keys import member_key
 from tenantry.persistence.table import Table
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
@@ -218,3 +219,19 @@ def test_writes_whose_answers_are_lost_count_once(
     assert item
     assert item["entity_version"] == 2
     assert [event["type"] for event in item["events"]] == ["ProfileUpdated"]
+
+
+def test_a_person_belongs_to_organisations_that_they_have_not_left(platform_table: Table) -> None:
+    for number, status in enumerate(("ACTIVE", "REMOVED", "SUSPENDED")):
+        platform_table.put(
+            {
+                **member_key(f"t-{number}", "ada"),
+                "GSI1PK": "USER#ada",
+                "GSI1SK": f"ORG#t-{number}",
+                "tenant_id": f"t-{number}",
+                "status": status,
+            }
+        )
+
+    assert DynamoDBHomes(platform_table).of("ada", 10) == ("t-0", "t-2")
+    assert DynamoDBHomes(platform_table).of("bob", 10) == ()

@@ -11,7 +11,7 @@ import pytest
 from tenantry.errors import ConflictError, ForbiddenError, UnauthenticatedError, UnavailableError
 from tenantry.identity.model import Arrival, Grant, Profile, UserStatus, Wishes, groups_of
 from tenantry.identity.service import ArrivalService, Gate
-from tenantry.messaging.stamp import Cause
+from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
 from tests.support.clock import FakeClock
@@ -467,13 +467,67 @@ def test_a_suspended_person_gets_no_token_and_learns_nothing(
 
     with pytest.raises(UnauthenticatedError, match=r"^Incorrect username or password$"):
         arrivals.grant(ADA, CAUSE)
-    with pytest.raises(UnauthenticatedError, match=r"^Incorrect username or password$"):
-        Gate(profiles).pass_through("ada")
 
 
-def test_the_gate_lets_others_pass(ada: Profile, profiles: InMemoryProfileRepository) -> None:
-    Gate(profiles).pass_through("ada")
-    Gate(profiles).pass_through("nobody")
+class KnownHomes:
+    def of(self, user_id: str, limit: int) -> tuple[str, ...]:
+        return ("o-1", "o-2")
+
+
+@pytest.fixture
+def gate(profiles: InMemoryProfileRepository, stamp: Stamp) -> Gate:
+    return Gate(profiles, KnownHomes(), stamp)
+
+
+def test_a_suspended_person_is_refused_and_their_organisations_hear_of_it_once_an_hour(
+    gate: Gate, ada: Profile, profiles: InMemoryProfileRepository, clock: FakeClock
+) -> None:
+    suspended = ada.changed(status=UserStatus.SUSPENDED)
+    profiles.profiles["ada"] = suspended
+    profiles.events.clear()
+
+    def attempt() -> None:
+        with pytest.raises(UnauthenticatedError, match=r"^Incorrect username or password$"):
+            gate.pass_through("ada")
+
+    for _ in range(5):
+        attempt()
+    [told] = profiles.events
+    assert (told.type, told.actor.kind) == ("SignInRefused", "system")
+    assert told.data == {
+        "user_id": "ada",
+        "reason": "suspended",
+        "organization_ids": ["o-1", "o-2"],
+    }
+
+    clock.advance(timedelta(hours=1))
+    attempt()
+    assert len(profiles.events) == 2
+    assert profiles.profiles["ada"].entity_version == suspended.entity_version + 2
+
+
+@pytest.mark.parametrize("error", [ConflictError, UnavailableError])
+def test_a_refusal_that_cannot_be_told_stands(
+    gate: Gate,
+    ada: Profile,
+    profiles: InMemoryProfileRepository,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+) -> None:
+    profiles.profiles["ada"] = ada.changed(status=UserStatus.SUSPENDED)
+
+    def fail(*_arguments: object) -> None:
+        raise error("no")
+
+    monkeypatch.setattr(profiles, "save", fail)
+
+    with pytest.raises(UnauthenticatedError):
+        gate.pass_through("ada")
+
+
+def test_the_gate_lets_others_pass(gate: Gate, ada: Profile) -> None:
+    gate.pass_through("ada")
+    gate.pass_through("nobody")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tenantry.persistence.keys import (
     organization_key,
     part,
     profile_key,
+    user_pk,
 )
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Change, Create
@@ -75,6 +76,18 @@ class DynamoDBProfileRepository:
             self._table.write(Change(where, before.entity_version, differing, events))
         except ConditionFailedError as failure:
             raise ConflictError("The profile has changed since; read it again.") from failure
+
+
+class DynamoDBHomes:
+    """From the index of memberships, which begins with the person."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, user_id: str, limit: int) -> tuple[str, ...]:
+        page = self._table.query(user_pk(user_id), index="GSI1", prefix="ORG#", limit=limit)
+        belongs = (item for item in page.items if item.get("status") != MemberStatus.REMOVED)
+        return tuple(str(item["tenant_id"]) for item in belongs)
 
 
 class DynamoDBSignUpRepository:

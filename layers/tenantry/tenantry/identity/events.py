@@ -1,6 +1,6 @@
 """What happens to people. Ids only: no addresses, no names."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from tenantry.messaging.event import EventData
 
@@ -55,3 +55,15 @@ class UserReactivated(_IdentityEvent):
     type: ClassVar[str] = "UserReactivated"
 
     reason: str
+
+
+class SignInRefused(_IdentityEvent):
+    """A suspended person tried to sign in; of several attempts within an hour, the first.
+
+    `organization_ids` are the organisations that the person belongs to: it is told to these.
+    """
+
+    type: ClassVar[str] = "SignInRefused"
+
+    reason: Literal["suspended"]
+    organization_ids: tuple[str, ...] = ()

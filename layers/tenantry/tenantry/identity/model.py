@@ -29,6 +29,8 @@ MIGRATION_KEPT: Final = timedelta(days=30)
 SAME_SIGN_IN: Final = timedelta(seconds=10)
 """Cognito may call a trigger again and names no request: sign-ins this close count as one."""
 
+REFUSAL_TOLD_AGAIN: Final = timedelta(hours=1)
+"""Anybody who knows the address can try to sign in: more often than that, nobody is told."""
 REFUSED: Final = "Incorrect username or password"
 """Cognito's own words for a wrong password; it adds the full stop to what a trigger raises."""
 
@@ -124,6 +126,8 @@ class Profile(BaseModel):
     created_at: datetime
     updated_at: datetime
     last_login_at: datetime | None = None
+    refused_at: datetime | None = None
+    """When it was last told that the person, suspended, tried to sign in."""
     entity_version: int = 1
 
     def changed(self, **fields: Any) -> Self:

@@ -49,6 +49,11 @@ class ProfileRepository(Protocol):
         """Store `after` over `before`; ConflictError unless `before` still stands there."""
 
 
+class Homes(Protocol):
+    def of(self, user_id: str, limit: int) -> tuple[str, ...]:
+        """Up to `limit` organisations that a person belongs to, as of a moment ago."""
+
+
 class SignUpRepository(Protocol):
     def keep(self, user_name: str, wishes: Wishes, purge_at: datetime) -> None:
         """Remember the wishes of a sign-up until `purge_at`."""

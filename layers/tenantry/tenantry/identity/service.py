@@ -18,6 +18,7 @@ from tenantry.errors import (
 from tenantry.identity.events import (
     ActiveOrganizationSwitched,
     ProfileUpdated,
+    SignInRefused,
     UserMigrated,
     UserReactivated,
     UserRegistered,
@@ -27,6 +28,7 @@ from tenantry.identity.events import (
 from tenantry.identity.model import (
     DEFAULT_LOCALE,
     MIGRATION_KEPT,
+    REFUSAL_TOLD_AGAIN,
     WISHES_KEPT,
     Arrival,
     Grant,
@@ -43,6 +45,7 @@ from tenantry.identity.model import (
     usable_email,
 )
 from tenantry.identity.repository import (
+    Homes,
     Kept,
     LegacyDirectory,
     MembershipPage,
@@ -60,6 +63,8 @@ from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 
 _TRIES = 4
+MOST_HOMES = 25
+"""Organisations that are told of a refused sign-in of one of their people."""
 
 
 @dataclass(frozen=True)
@@ -174,12 +179,35 @@ class Gate:
     """Keeps suspended people out before Cognito looks at their password."""
 
     profiles: ProfileRepository
+    homes: Homes
+    stamp: Stamp
 
     def pass_through(self, user_id: str) -> None:
-        """Return unless the person is suspended; who has no profile yet is nobody's business."""
+        """Return unless the person is suspended; who has no profile yet is nobody's business.
+
+        A refusal emits SignInRefused, at most once an hour; it stands, told or not.
+        """
         profile = self.profiles.get(user_id)
+        if profile and profile.status is UserStatus.SUSPENDED:
+            self._tell(profile)
         if profile:
             profile.require_active()
+
+    def _tell(self, profile: Profile) -> None:
+        now = self.stamp.now()
+        if profile.refused_at and now - profile.refused_at < REFUSAL_TOLD_AGAIN:
+            return
+        try:
+            told = SignInRefused(
+                user_id=profile.user_id,
+                reason="suspended",
+                organization_ids=self.homes.of(profile.user_id, MOST_HOMES),
+            )
+            # Whoever tried knows the address, and may be anybody: the actor is who refused.
+            event = self.stamp.event(told, Cause())
+            self.profiles.save(profile, profile.changed(refused_at=now), (event,))
+        except (ConflictError, UnavailableError):
+            return  # another attempt was told just now, or nobody can be
 
 
 @dataclass(frozen=True)
