@@ -44,8 +44,8 @@ along is pinned too, with hashes, in the `requirements.txt` of each layer and in
 versions), and `make docs` this page.
 
 The front end that the end-to-end tests run, on Node, names `aws-amplify` (Apache-2.0) in
-`tests/e2e/amplify/package.json`. The layer `reports` carries fonts too, DejaVu Sans (Bitstream Vera's
-licence) and Droid Sans Fallback (Apache-2.0): `layers/reports/report_fonts/README.md`.
+`tests/e2e/amplify/package.json`. The layer `reports` carries fonts too, DejaVu Sans (Bitstream
+Vera's licence) and Droid Sans Fallback (Apache-2.0): `layers/reports/report_fonts/README.md`.
 """
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?(==\S+)?  # (?P<reason>.+)$")
