@@ -71,7 +71,7 @@ def call(product: Product, world: World) -> Callable[[str, Tokens | None], str]:
 def _code(product: Product, query: str, tokens: Tokens) -> str:
     """What a query is answered with, `ok` when that is data."""
     try:
-        product.graphql(query, tokens)
+        product.graphql(query, tokens, name="Doors")
     except GraphqlError as error:
         return str(error.code)
     return "ok"
@@ -175,7 +175,7 @@ def test_a_suspended_organisation_is_read_and_not_changed(
             query = field.query.replace("ORGANIZATION", at)
             if field.writes:
                 with pytest.raises(GraphqlError) as refused:
-                    product.graphql(query, owner.tokens)
+                    product.graphql(query, owner.tokens, name="Doors")
                 assert refused.value.code == "ORGANIZATION_SUSPENDED", name
             else:
                 assert _code(product, query, owner.tokens) in {"ok", *HARMLESS}, name
