@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from localcloud.demo.accounts import accounts
 from localcloud.demo.audit import audit
 from localcloud.demo.billing import billing
 from localcloud.demo.foundation import foundation
@@ -24,6 +25,7 @@ CHAPTERS = {
     "limits": limits,
     "audit": audit,
     "billing": billing,
+    "accounts": accounts,
 }
 
 

@@ -61,7 +61,10 @@ class StateMachine:
                     self.waited(float(_value(state["Seconds"], {"input": current})))
                     name = state["Next"]
                 case "Task":
-                    name, current = self._task(state, current)
+                    following, current = self._task(state, current)
+                    if following is None:
+                        return Ended("SUCCEEDED", current, tuple(self.states))
+                    name = following
                 case other:
                     raise NotImplementedError(other)
 
@@ -71,7 +74,7 @@ class StateMachine:
                 return str(choice["Next"])
         return str(state["Default"])
 
-    def _task(self, state: dict[str, Any], current: Any) -> tuple[str, Any]:
+    def _task(self, state: dict[str, Any], current: Any) -> tuple[str | None, Any]:
         arguments = _value(state["Arguments"], {"input": current})
         tries: dict[int, int] = {}
         while True:
@@ -89,7 +92,7 @@ class StateMachine:
                         return catcher["Next"], _value(output, seen) if output else told
                 raise
             seen = {"input": current, "result": {"Payload": payload}}
-            return state["Next"], _value(state["Output"], seen)
+            return state.get("Next"), _value(state["Output"], seen)
 
 
 def _next_wait(retriers: list[dict[str, Any]], name: str, tries: dict[int, int]) -> float | None:

@@ -71,6 +71,8 @@ class World:
     reported: list[str] = field(default_factory=list)
     fault: Fault | None = None
     places: int = 10
+    transitions: int = 0
+    """States that the latest execution went through."""
 
     def __post_init__(self) -> None:
         stamp = Stamp(self.clock, FakeIds())
@@ -217,7 +219,9 @@ class World:
             self._invoke,
             waited=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
         )
-        return machine.run(execution_input(operation)).status
+        ended = machine.run(execution_input(operation))
+        self.transitions = len(ended.states)
+        return ended.status
 
     def _invoke(self, function: str, payload: dict[str, Any]) -> Any:
         name = function.removesuffix("Function")

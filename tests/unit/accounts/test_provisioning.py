@@ -126,6 +126,20 @@ def test_an_account_becomes_active(world: World, kind: str) -> None:
     assert {"AccountProvisioned"} <= set(world.events())
 
 
+@pytest.mark.parametrize(("kind", "transitions"), [("public", 10), ("private", 14)])
+def test_orchestration_costs_little_beyond_the_steps(
+    world: World, kind: str, transitions: int
+) -> None:
+    """Eight steps: two states choose a way, and of a private account each look at its stack is
+    three more."""
+    world.stacks.looks = 1
+    world.data.silent = 0
+    world.request(kind)
+    world.goes_on()
+
+    assert world.transitions == transitions
+
+
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_a_task_that_fails_for_good_is_compensated_and_a_retry_makes_it_active(
     world: World, kind: str, function: str

@@ -1,0 +1,120 @@
+"""Chapter: an organisation's data gets a place, and a failure on the way leaves nothing behind."""
+
+import secrets
+import time
+from typing import Any
+
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from localcloud.client import NotInTimeError, Tokens
+from localcloud.demo.story import Story
+
+PASSWORD = "Correct-Horse-7-Battery"
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+_WITHIN = 90
+_COLORS = {
+    "PENDING": "dim",
+    "RUNNING": "yellow",
+    "DONE": "green",
+    "FAILED": "red",
+    "UNDOING": "magenta",
+    "UNDONE": "dim magenta",
+}
+
+
+def accounts(story: Story) -> None:
+    """Accounts: shared, and of one's own; a stack that fails is undone, and tried again."""
+    product, run = story.product, secrets.token_hex(3)
+
+    with story.step("Ada asks for a public account: the shared table, under her own keys") as note:
+        ada = product.join(f"ada-{run}@public.example", PASSWORD, organization_name=f"Ada {run}")
+        asked = _ask(story, ada, "public", run)
+        done = _watch(story, ada, asked)
+        assert done["status"] == "SUCCEEDED", done
+        note(f"verified as {done['identity'].rpartition('/')[2]}")
+
+    with story.step("Bob asks for a private one; a parameter of his stack is taken") as note:
+        bob = product.join(f"bob-{run}@private.example", PASSWORD, organization_name=f"Bob {run}")
+        plan = _plan(story, bob, run)
+        taken = f"{plan['resources'][-1].removeprefix('parameters ')}/s3/raw-bucket"
+        story.aws("ssm").put_parameter(Name=taken, Value="taken", Type="String")
+        asked = _ask(story, bob, "private", run)
+        failed = _watch(story, bob, asked)
+        assert failed["status"] == "FAILED", failed
+        note(f"{failed['errorCode']}: {failed['error']}")
+        own = plan["resources"][1].removeprefix("table ")
+        assert own not in story.aws("dynamodb").list_tables()["TableNames"]
+        note("its table, buckets and key are gone again")
+
+    with story.step("The parameter is freed, and a retry makes it active") as note:
+        story.aws("ssm").delete_parameter(Name=taken)
+        again = product.rest("POST", f"/accounts/{asked['account']['id']}/retry", bob)
+        assert again.status_code == 202, again.text  # noqa: PLR2004 - the status it answers
+        done = _watch(story, bob, asked)
+        assert done["status"] == "SUCCEEDED", done
+        account = product.rest("GET", f"/accounts/{asked['account']['id']}", bob).json()
+        note(f"{account['provisioningStatus']} in table {account['tableName']}")
+
+
+def _body(cloud_type: str) -> dict[str, Any]:
+    return {"name": "Own place", "masterAccountName": "Works", "cloudType": cloud_type}
+
+
+def _ask(story: Story, tokens: Tokens, cloud_type: str, key: str) -> dict[str, Any]:
+    answer = story.product.rest(
+        "POST", "/accounts", tokens, body=_body(cloud_type), headers={"idempotency-key": key}
+    )
+    assert answer.status_code == 202, answer.text  # noqa: PLR2004 - the status it answers
+    asked: dict[str, Any] = answer.json()
+    return asked
+
+
+def _plan(story: Story, tokens: Tokens, key: str) -> dict[str, Any]:
+    """What a dry run says would be made."""
+    answer = story.product.rest(
+        "POST",
+        "/accounts?dryRun=true",
+        tokens,
+        body=_body("private"),
+        headers={"idempotency-key": key},
+    )
+    plan: dict[str, Any] = answer.json()["plan"]
+    return plan
+
+
+def _watch(story: Story, tokens: Tokens, asked: dict[str, Any]) -> dict[str, Any]:
+    """Show the operation while it goes on; answers it as it ended."""
+    path = f"/accounts/{asked['account']['id']}/operations/{asked['operation']['id']}"
+    deadline = time.monotonic() + _WITHIN
+    # A step's own status line is a live display too, and there is one at a time.
+    shown = Live(console=story.console, auto_refresh=False, transient=True)
+    live = story.console.is_terminal and not story.console._live_stack
+    if live:
+        shown.start()
+    try:
+        while time.monotonic() < deadline:
+            operation: dict[str, Any] = story.product.rest("GET", path, tokens).json()
+            if live:
+                shown.update(_view(operation), refresh=True)
+            if operation["status"] in _ENDED:
+                story.console.print(_view(operation))
+                return operation
+            time.sleep(0.3)
+    finally:
+        if live:
+            shown.stop()
+    raise NotInTimeError(f"the operation did not end within {_WITHIN} s")
+
+
+def _view(operation: dict[str, Any]) -> Table:
+    view = Table.grid(padding=(0, 1))
+    percent = operation["percent"]
+    bar = "█" * (percent // 5) + "░" * (20 - percent // 5)
+    view.add_row(Text("    "), Text(f"{bar} {percent} %"), Text(operation["status"], style="bold"))
+    steps = Text()
+    for step in operation["steps"]:
+        steps.append(f"{step['name'].lower()} ", style=_COLORS[step["state"]])
+    view.add_row(Text("    "), steps, Text())
+    return view

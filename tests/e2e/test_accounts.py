@@ -1,0 +1,178 @@
+"""Accounts on the deployed system: asked for by REST, provided by the state machine, IAM on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from localcloud.client import Product, Tokens, until
+from tests.e2e.conftest import People, Person
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+def body(cloud_type: str) -> dict[str, Any]:
+    return {"name": "Own", "masterAccountName": "Works", "cloudType": cloud_type}
+
+
+def request(product: Product, tokens: Tokens, cloud_type: str, key: str = "k-1") -> Any:
+    answer = product.rest(
+        "POST", "/accounts", tokens, body=body(cloud_type), headers={"idempotency-key": key}
+    )
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def operation(product: Product, tokens: Tokens, asked: Any) -> Any:
+    path = f"/accounts/{asked['account']['id']}/operations/{asked['operation']['id']}"
+    answer = product.rest("GET", path, tokens)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ended(product: Product, tokens: Tokens, asked: Any) -> Any:
+    def look() -> Any:
+        found = operation(product, tokens, asked)
+        return found if found["status"] in ENDED else None
+
+    return until("the operation's end", look, seconds=90)
+
+
+def account(product: Product, tokens: Tokens, asked: Any) -> Any:
+    answer = product.rest("GET", f"/accounts/{asked['account']['id']}", tokens)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def parameters(aws: Callable[[str], Any], account_id: str) -> dict[str, str]:
+    tree = f"/tenantry-local/accounts/{account_id}/"
+    pages = (
+        aws("ssm").get_paginator("get_parameters_by_path").paginate(Path=tree[:-1], Recursive=True)
+    )
+    return {
+        each["Name"].removeprefix(tree): each["Value"]
+        for page in pages
+        for each in page["Parameters"]
+    }
+
+
+def stored_route(product: Product, aws: Callable[[str], Any], owner: Person) -> dict[str, str]:
+    item = aws("dynamodb").get_item(
+        TableName=product.outputs["PlatformTable"],
+        Key={"PK": {"S": f"ORG#{owner.organization_id}"}, "SK": {"S": "ORGANIZATION"}},
+    )["Item"]
+    return {name: value["S"] for name, value in item.get("route", {"M": {}})["M"].items()}
+
+
+def test_a_public_account_becomes_active(
+    product: Product, people: People, aws: Callable[[str], Any]
+) -> None:
+    owner = people.owner()
+    asked = request(product, owner.tokens, "public")
+    found = ended(product, owner.tokens, asked)
+
+    assert (found["status"], found["percent"]) == ("SUCCEEDED", 100), found
+    assert f"tenant-{owner.organization_id}" in found["identity"]
+    active = account(product, owner.tokens, asked)
+    assert active["provisioningStatus"] == "active"
+    assert active["tableName"] == product.outputs["TenantTable"]
+    assert request(product, owner.tokens, "public")["account"] == active
+    assert stored_route(product, aws, owner)["kind"] == "public"
+
+
+def test_a_private_account_fails_is_undone_and_becomes_active_by_a_retry(
+    product: Product, people: People, aws: Callable[[str], Any]
+) -> None:
+    """A parameter that the stack is to make is there already, so the stack fails."""
+    owner = people.owner()
+    plan = product.rest(
+        "POST",
+        "/accounts?dryRun=true",
+        owner.tokens,
+        body={**body("private"), "clientMutationId": "k-1"},
+    ).json()["plan"]
+    (tree,) = [each for each in plan["resources"] if each.startswith("parameters ")]
+    in_the_way = f"{tree.removeprefix('parameters ')}/s3/raw-bucket"
+    aws("ssm").put_parameter(Name=in_the_way, Value="elsewhere", Type="String")
+
+    asked = request(product, owner.tokens, "private")
+    failed = ended(product, owner.tokens, asked)
+    account_id = asked["account"]["id"]
+
+    assert (failed["status"], failed["errorCode"]) == ("FAILED", "STACK_FAILED"), failed
+    assert any(event["status"] == "CREATE_FAILED" for event in failed["events"])
+    shown = account(product, owner.tokens, asked)
+    assert shown["provisioningStatus"] == "failed"
+    assert "STACK_FAILED" in shown["error"]
+    own = plan["resources"][1].removeprefix("table ")
+    assert own not in aws("dynamodb").list_tables()["TableNames"]
+    assert not [b for b in aws("s3").list_buckets()["Buckets"] if b["Name"].startswith(own)]
+    assert stored_route(product, aws, owner) == {}
+    assert parameters(aws, account_id)["provisioning-status"] == "failed"
+
+    aws("ssm").delete_parameter(Name=in_the_way)
+    retried = product.rest("POST", f"/accounts/{account_id}/retry", owner.tokens)
+    assert retried.status_code == 202, retried.text
+    done = ended(product, owner.tokens, asked)
+
+    assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
+    active = account(product, owner.tokens, asked)
+    assert (active["provisioningStatus"], active["tableName"]) == ("active", own)
+    assert aws("dynamodb").describe_table(TableName=own)["Table"]["TableStatus"] == "ACTIVE"
+    told = parameters(aws, account_id)
+    assert (told["cloud-type"], told["provisioning-status"]) == ("private", "active")
+    assert (told["dynamodb/table-name"], told["s3/raw-bucket"]) == (own, f"{own}-raw")
+    route = stored_route(product, aws, owner)
+    assert (route["table"], route["state"]) == (own, "active")
+
+
+@pytest.fixture
+def stopped(product: Product, aws: Callable[[str], Any]) -> Callable[[Any], None]:
+    """Stops the execution of an operation that has begun."""
+
+    def stop(asked: Any) -> None:
+        states = aws("stepfunctions")
+        machine = next(
+            each["stateMachineArn"]
+            for each in states.list_state_machines()["stateMachines"]
+            if each["name"].endswith("-provision-account")
+        )
+
+        def running() -> Any:
+            found = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
+            names = {e["name"]: e["executionArn"] for e in found["executions"]}
+            return names.get(f"{asked['operation']['id']}-1")
+
+        states.stop_execution(executionArn=until("the execution", running), cause="by hand")
+
+    return stop
+
+
+def test_an_execution_stopped_by_hand_is_undone(
+    product: Product, people: People, stopped: Callable[[Any], None]
+) -> None:
+    owner = people.owner()
+    asked = request(product, owner.tokens, "private")
+    stopped(asked)
+
+    found = ended(product, owner.tokens, asked)
+
+    assert (found["status"], found["errorCode"]) == ("FAILED", "STOPPED"), found
+    assert not [step for step in found["steps"] if step["state"] in ("RUNNING", "UNDOING")]
+
+
+def test_operators_see_all_and_others_only_their_own(product: Product, people: People) -> None:
+    owner, stranger, operator = people.owner(), people.owner(), people.operator()
+    asked = request(product, owner.tokens, "public")
+    path = f"/accounts/{asked['account']['id']}"
+
+    assert product.rest("GET", path, stranger.tokens).status_code == 404
+    assert product.rest("POST", f"{path}/cancel", stranger.tokens).status_code == 404
+    assert product.rest("GET", "/accounts", stranger.tokens).json()["items"] == []
+    assert product.rest("GET", path, operator.tokens).status_code == 200
+    listed = product.rest("GET", "/accounts", operator.tokens).json()["items"]
+    assert asked["account"]["id"] in {each["id"] for each in listed}
+    member = people.member(owner.organization_id, "ADMIN")
+    assert product.rest("GET", "/accounts", member.tokens).status_code == 403
+    assert product.rest("POST", "/accounts", None, body=body("public")).status_code == 401
+    ended(product, owner.tokens, asked)

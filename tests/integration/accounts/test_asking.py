@@ -1,0 +1,140 @@
+"""Asking for an account through the function: at once, with lost answers, stopped anywhere."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.integration.accounts.conftest import BODY, Api
+from tests.support.capacity import measured
+from tests.support.faults import Stopped, injected, lose_answer, recorded, stop_after, stop_before
+from tests.support.invocations import forget
+
+KEY = {"idempotency_key": "k-1"}
+KINDS = ("Account", "AccountOperation", "AccountReservation")
+
+
+def asked(api: Api) -> Any:
+    answer = api.post(body=BODY, **KEY)
+    assert answer["statusCode"] == 202, answer["body"]
+    return json.loads(answer["body"])
+
+
+def cancelled(api: Api) -> Any:
+    account = api.stored("Account")[0]["entity_id"]["S"]
+    answer = api.post(f"/accounts/{account}/cancel")
+    assert answer["statusCode"] == 202, answer["body"]
+    return json.loads(answer["body"])
+
+
+def state(api: Api) -> Any:
+    left_out = {"created_at", "updated_at", "heartbeat_at", "ended_at", "event_ids", "events"}
+    left_out |= {"GSI1SK", "GSI2SK", "correlation_id"}
+    return [
+        {name: value for name, value in item.items() if name not in left_out}
+        for item in api.stored(*KINDS)
+    ]
+
+
+def emptied(api: Api) -> None:
+    for item in api.stored(*KINDS):
+        api.table._client.delete_item(
+            TableName=api.table.name, Key={"PK": item["PK"], "SK": item["SK"]}
+        )
+    forget()
+
+
+def test_what_was_asked_for_is_read_back(accounts_api: Api) -> None:
+    made = asked(accounts_api)
+    path = f"/accounts/{made['account']['id']}"
+
+    assert json.loads(accounts_api.get(path)["body"]) == made["account"]
+    shown = accounts_api.get(f"{path}/operations/{made['operation']['id']}")
+    assert json.loads(shown["body"]) == made["operation"]
+    assert json.loads(accounts_api.get("/accounts")["body"])["items"] == [made["account"]]
+    assert accounts_api.get("/accounts/none")["statusCode"] == 404
+
+
+@pytest.mark.parametrize("query", ["dryRun=maybe", "dryRun=1"])
+def test_a_dry_run_is_one_or_is_none(accounts_api: Api, query: str) -> None:
+    name, _, value = query.partition("=")
+    from functions.accounts import api
+    from tests.support.invocations import rest_event
+    from tests.support.lambda_context import lambda_context
+
+    event = rest_event("POST", "/accounts", BODY, headers={"x-organization-id": "acme"})
+    event["queryStringParameters"] = {name: value}
+    assert api.handler(event, lambda_context())["statusCode"] == 400
+    assert accounts_api.stored("Account") == []
+
+
+def test_a_hundred_identical_requests_make_one_account(concurrent_api: Api) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: concurrent_api.post(body=BODY, **KEY), range(100)))
+
+    assert {answer["statusCode"] for answer in answers} == {202}
+    assert len({json.loads(answer["body"])["account"]["id"] for answer in answers}) == 1
+    assert len(concurrent_api.stored("Account")) == 1
+    assert len(concurrent_api.stored("AccountOperation")) == 1
+
+
+def test_of_a_hundred_different_requests_one_gets_the_organisation(concurrent_api: Api) -> None:
+    """Each has a key of its own: the reservation alone holds them apart."""
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda n: concurrent_api.post(body=BODY, idempotency_key=f"k-{n}"), range(100))
+        )
+
+    codes = [answer["statusCode"] for answer in answers]
+    assert sorted(codes) == [202] + [409] * 99
+    assert len(concurrent_api.stored("Account")) == 1
+
+
+@pytest.mark.parametrize("command", [asked, cancelled])
+def test_a_lost_answer_changes_nothing(accounts_api: Api, command: Callable[[Api], Any]) -> None:
+    if command is cancelled:
+        asked(accounts_api)
+    command(accounts_api)
+    expected = state(accounts_api)
+    emptied(accounts_api)
+    if command is cancelled:
+        asked(accounts_api)
+
+    with injected(lose_answer(at=1)):
+        command(accounts_api)
+
+    assert state(accounts_api) == expected
+
+
+@pytest.mark.parametrize("stop", [stop_before, stop_after])
+@pytest.mark.parametrize("command", [asked, cancelled])
+def test_what_stops_anywhere_is_finished_by_its_repetition(
+    accounts_api: Api, command: Callable[[Api], Any], stop: Callable[[int], Any]
+) -> None:
+    if command is cancelled:
+        asked(accounts_api)
+    with recorded() as calls:
+        command(accounts_api)
+    expected, count = state(accounts_api), len(calls)
+
+    for at in range(1, count + 1):
+        emptied(accounts_api)
+        if command is cancelled:
+            asked(accounts_api)
+        with pytest.raises(Stopped), injected(stop(at)):
+            command(accounts_api)
+        forget()
+        command(accounts_api)
+        assert state(accounts_api) == expected
+
+
+def test_what_asking_costs(accounts_api: Api) -> None:
+    with measured(accounts_api.table._client) as cost:
+        asked(accounts_api)
+
+    # Standing, whether the key was used, the organisation; one transaction of three items.
+    assert cost.operations == ["BatchGetItem", "GetItem", "GetItem", "TransactWriteItems"]
+    assert cost.read_units <= 5
+    assert cost.write_units <= 8

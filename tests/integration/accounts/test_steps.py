@@ -1,0 +1,212 @@
+"""Each step of a public provisioning in its own function, stopped before and after every AWS call.
+
+Row 12: what stops anywhere converges when it is delivered again.
+"""
+
+import importlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+
+from tenantry.accounts.bootstrap import data as data_wiring
+from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.bootstrap.steps import provisioning
+from tenantry.accounts.dynamodb import DynamoDBAccountRepository
+from tenantry.accounts.line import Line
+from tenantry.errors import OperationSupersededError
+from tenantry.messaging.stamp import Stamp
+from tenantry.persistence.table import Table
+from tests.integration.accounts.conftest import Api, found
+from tests.support.accounts import FakeExecutions
+from tests.support.clock import FakeIds
+from tests.support.faults import Stopped, injected, recorded, stop_after, stop_before
+from tests.support.invocations import forget, wire
+from tests.support.lambda_context import lambda_context
+from tests.support.tables import items
+
+STEPS = (
+    "validate",
+    "reserve",
+    "adopt_shared",
+    "configure",
+    "seed",
+    "verify",
+    "activate",
+    "announce",
+)
+BODY = {
+    "name": "Own",
+    "masterAccountName": "Acme",
+    "cloudType": "public",
+    "options": {"parameters": True},
+}
+TIMES = {"created_at", "updated_at", "heartbeat_at", "ended_at", "events", "event_ids", "purge_at"}
+
+
+class World:
+    """A platform table, a tenant table and two buckets on moto, and an account that was begun."""
+
+    def __init__(self, platform: Table, tenant: Table) -> None:
+        self.platform, self.tenant = platform, tenant
+        self.given: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Everything anew, up to the first step."""
+        for table in (self.platform, self.tenant):
+            for item in items(table._client, table.name):
+                key = {"PK": item["PK"], "SK": item["SK"]}
+                table._client.delete_item(TableName=table.name, Key=key)
+        for name in self.parameters():
+            boto3.client("ssm").delete_parameter(Name=name)
+        forget()
+        found(self.platform)
+        asked = json.loads(Api(self.platform).post(body=BODY, idempotency_key="k")["body"])
+        executions = FakeExecutions()
+        stamp = Stamp(lambda: datetime.now(UTC), FakeIds("f"))
+        Line(DynamoDBAccountRepository(self.platform, 5), executions, stamp).move_up()
+        self.given = {
+            "tenant_id": "acme",
+            "account_id": asked["account"]["id"],
+            "operation_id": asked["operation"]["id"],
+            "run": 1,
+        }
+
+    def kept(self) -> Callable[[], None]:
+        """Puts everything back to how it stands now, as a new process would find it."""
+        tables = [
+            (table, items(table._client, table.name)) for table in (self.platform, self.tenant)
+        ]
+        parameters = set(self.parameters())
+
+        def restore() -> None:
+            for table, rows in tables:
+                for item in items(table._client, table.name):
+                    key = {"PK": item["PK"], "SK": item["SK"]}
+                    table._client.delete_item(TableName=table.name, Key=key)
+                for item in rows:
+                    table._client.put_item(TableName=table.name, Item=item)
+            for name in set(self.parameters()) - parameters:
+                boto3.client("ssm").delete_parameter(Name=name)
+            forget()
+
+        return restore
+
+    def again(self, name: str) -> str:
+        """Deliver a step again; answers the error, when all that was lost was the last answer."""
+        forget()
+        try:
+            self.step(name)
+        except OperationSupersededError:
+            return "OperationSupersededError"
+        return ""
+
+    def step(self, name: str) -> Any:
+        module = importlib.import_module(f"functions.accounts.{name}")
+        return module.handler(self.given, lambda_context())
+
+    def parameters(self) -> list[str]:
+        path = "/tenantry/accounts"
+        found_ = boto3.client("ssm").get_parameters_by_path(Path=path, Recursive=True)
+        return sorted(each["Name"] for each in found_["Parameters"])
+
+    def state(self) -> Any:
+        """What is stored, without times and how often a step was tried."""
+        rows = [
+            _comparable(item)
+            for table in (self.platform, self.tenant)
+            for item in items(table._client, table.name)
+        ]
+        return rows, self.parameters()
+
+
+def _stop(at: int) -> Any:
+    """Before the first call, or after the `at`-th, which is before the next one."""
+    return stop_after(at) if at else stop_before(1)
+
+
+def _comparable(item: dict[str, Any]) -> Any:
+    kept = {n: v for n, v in item.items() if n not in TIMES and not n.startswith("GSI")}
+    if item["entity_type"]["S"] == "AccountOperation":
+        # A step that was begun twice has another version; what it came to is the same.
+        kept.pop("entity_version")
+        kept["steps"] = {name: step["M"]["s"] for name, step in item["steps"]["M"].items()}
+    return kept
+
+
+@pytest.fixture
+def world(platform_table: Table, tenant_table: Table, monkeypatch: pytest.MonkeyPatch) -> World:
+    for name in ("raw", "processed"):
+        boto3.client("s3").create_bucket(
+            Bucket=f"shared-{name}",
+            CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+        )
+    wire(
+        monkeypatch,
+        PLATFORM_TABLE=platform_table.name,
+        PREFIX="tenantry",
+        TENANT_TABLE=tenant_table.name,
+        TENANT_RAW_BUCKET="shared-raw",
+        TENANT_PROCESSED_BUCKET="shared-processed",
+        TENANT_DATA_ROLE_ARN="arn:aws:iam::123456789012:role/TenantData",
+        PROVISIONER_ROLE_ARN="arn:aws:iam::123456789012:role/Provisioner",
+    )
+    monkeypatch.setattr(data_wiring, "_arrived", lambda _place, _event: True)
+    made = World(platform_table, tenant_table)
+    made.begin()
+    return made
+
+
+def test_the_steps_make_a_public_account_active(world: World) -> None:
+    for name in STEPS:
+        assert world.step(name) == {"done": True, "wait": 0}
+
+    account = accounts().get(world.given["account_id"])
+    assert account
+    assert (account.status, account.table_name) == ("active", world.tenant.name)
+    hosted = provisioning().hosting.find("acme")
+    assert hosted
+    assert hosted.route == {"account": account.account_id, "kind": "public", "state": "active"}
+    assert [name.rpartition("/")[2] for name in world.parameters()] == [
+        "cloud-type",
+        "table-name",
+        "provisioning-status",
+    ]
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_stopped_anywhere_converges_when_it_comes_again(world: World, name: str) -> None:
+    for earlier in STEPS[: STEPS.index(name)]:
+        world.step(earlier)
+    restore = world.kept()
+    with recorded() as calls:
+        world.step(name)
+    expected = world.state()
+
+    for at in range(len(calls) + 1):
+        restore()
+        with pytest.raises(Stopped), injected(_stop(at)):
+            world.step(name)
+        assert world.again(name) in ("", "OperationSupersededError" if name == STEPS[-1] else "")
+        assert world.state() == expected, f"stopped at call {at}: {calls.operations}"
+
+
+def test_undoing_stopped_anywhere_leaves_nothing(world: World) -> None:
+    for name in STEPS[:6]:
+        world.step(name)
+    world.given |= {"error": "ProbeFailedError", "cause": "no"}
+    restore = world.kept()
+    with recorded() as calls:
+        assert world.step("compensate")["done"]
+    expected = world.state()
+    assert items(world.tenant._client, world.tenant.name) == []
+
+    for at in range(0, len(calls) + 1, 2):
+        restore()
+        with pytest.raises(Stopped), injected(_stop(at)):
+            world.step("compensate")
+        assert world.again("compensate") in ("", "OperationSupersededError")
+        assert world.state() == expected, f"stopped at call {at}: {calls.operations}"
