@@ -173,6 +173,7 @@ def test_the_steps_make_a_public_account_active(world: World) -> None:
     assert [name.rpartition("/")[2] for name in world.parameters()] == [
         "cloud-type",
         "table-name",
+        "provisioning-error",
         "provisioning-status",
     ]
 

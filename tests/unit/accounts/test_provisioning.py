@@ -77,6 +77,7 @@ def is_active(world: World, account_id: str) -> None:
         assert account.table_name == hosted.route["table"] == names.table
         assert world.stacks.made[account_id].is_ready
         assert world.tree.values[f"{account_id}/provisioning-status"] == "active"
+        assert world.tree.values[f"{account_id}/provisioning-error"] == "none"
     else:
         assert account.table_name == "shared"
     assert (account.table_name, f"{account.tenant_id}/DEFAULTS") in world.data.items

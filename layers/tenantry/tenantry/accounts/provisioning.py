@@ -61,6 +61,7 @@ _TRIES: Final = 5
 _FIRST_WAIT: Final = 2
 _LONGEST_WAIT: Final = 30
 _LONGEST_CAUSE: Final = 300
+NO_ERROR: Final = "none"
 
 
 class Task(BaseModel):
@@ -495,9 +496,12 @@ class Provisioning:
         }
 
     def _values(self, account: Account, status: str) -> dict[str, str]:
-        told = {"cloud-type": account.cloud_type.value, "provisioning-status": status}
-        if account.error:
-            told["provisioning-error"] = account.error
+        # What an earlier try left is not to stand beside success, and no parameter is empty.
+        told = {
+            "cloud-type": account.cloud_type.value,
+            "provisioning-status": status,
+            "provisioning-error": account.error or NO_ERROR,
+        }
         if account.cloud_type is CloudType.PUBLIC and status != "failed":
             told["dynamodb/table-name"] = self.shared.table
         return told
