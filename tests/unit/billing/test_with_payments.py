@@ -190,6 +190,21 @@ def test_an_organisation_ends_with_it_only_when_its_owner_said_so(paid: World) -
     assert state(other) == ("FREE", "NONE", "FREE", "ACTIVE")
 
 
+def test_who_pays_for_an_organisation_that_has_ended_opens_nothing_and_it_is_told(
+    paid: World,
+) -> None:
+    """At a Checkout page that was still open."""
+    url = paid.billing.checkout(paid.ada, {"plan": "STARTER"})
+    paid.billing.cancel(paid.ada, {"closeOrganization": True})
+    paid.wait(7)
+
+    paid.stripe.pay(url.rpartition("/")[2])
+    paid.hear()
+
+    assert state(paid) == ("FREE", "CANCELLED", "FREE", "CANCELLED")
+    assert paid.reports == ["an organisation that has ended still pays"]
+
+
 def test_a_trial_goes_over_into_what_is_bought(paid: World) -> None:
     paid.billing.start_trial(paid.ada, None)
 

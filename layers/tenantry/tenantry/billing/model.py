@@ -334,6 +334,14 @@ class Subscription(BaseModel):
             return None
         return self._next(now, *_differences(self, after), **changed)
 
+    def is_paid_in_vain(self, found: Payments | None) -> bool:
+        """Whether the provider takes money for an organisation that has ended.
+
+        Somebody paid at a Checkout page that was still open: that is for people to give back.
+        """
+        lives = found is not None and found.paid in (Paid.YES, Paid.TRIALING)
+        return lives and self.status is SubscriptionStatus.CANCELLED
+
     def forgotten(self, now: datetime) -> "Move | None":
         """Without the customer it was: the provider knows them no more."""
         if self.customer_id is None or self.status is SubscriptionStatus.CANCELLED:

@@ -102,6 +102,8 @@ class Ledger:
             try:
                 found = provider.payments_of(customer_id)
                 move = subscription.settled(found, now, closes=closes)
+                if subscription.is_paid_in_vain(found):
+                    self.report("an organisation that has ended still pays", tenant_id)
             except NotFoundError:
                 self.report("the provider knows this customer no more", tenant_id)
                 move = subscription.forgotten(now)
