@@ -27,6 +27,7 @@ SOURCES = {
     "layers/core/requirements.in": "The layer `core`: in every function",
     "layers/billing/requirements.in": "The layer `billing`: in what speaks to the payment provider",
     "layers/mail/requirements.in": "The layer `mail`: in what sends mails",
+    "layers/sealing/requirements.in": "The layer `sealing`: in the audit's sealer and verifier",
     "layers/passwords/requirements.in": "The layer `passwords`: in the migration trigger alone",
     "layers/reports/requirements.in": "The layer `reports`: in what makes PDFs",
     "requirements/dev.in": "Development, tests and the local cloud: `.venv/dev`",

@@ -15,6 +15,7 @@ from localcloud.demo.billing import billing
 from localcloud.demo.foundation import foundation
 from localcloud.demo.limits import limits
 from localcloud.demo.members import members
+from localcloud.demo.sealing import sealing
 from localcloud.demo.stage import stage
 from localcloud.demo.story import Story, tell
 from localcloud.errors import LocalCloudError
@@ -24,6 +25,7 @@ CHAPTERS = {
     "members": members,
     "limits": limits,
     "audit": audit,
+    "sealing": sealing,
     "billing": billing,
     "accounts": accounts,
 }

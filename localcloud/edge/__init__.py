@@ -18,6 +18,7 @@ MENDS = (
     "metric_math",
     "leading_keys",
     "secure_transport",
+    "kms_conditions",
     "event_bus_resources",
     "event_archives",
     "lambda_errors",

@@ -77,6 +77,32 @@ EXPECTED = {
             "sqs:SendMessage",
         ),
     },
+    ("audit", "StartSealingFunction"): {
+        *items(AUDIT, "GetItem", "PutItem", "Query"),
+        *of("SealDaysQueue.Arn", "sqs:SendMessage"),
+        *of("StartSealingDeadLetters.Arn", "sqs:SendMessage"),
+    },
+    ("audit", "SealDaysFunction"): {
+        *items(AUDIT, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(PLATFORM, "BatchGetItem", "PutItem", "Query", "UpdateItem"),
+        *of("${SealsBucket}/*", "s3:GetObject", "s3:PutObject"),
+        *of("SealSigningKeyArn", "kms:GetPublicKey", "kms:Sign"),
+        *of("SealWrappingKeyArn", "kms:Decrypt", "kms:GenerateDataKey"),
+        *of("EventArchiveArn", "events:StartReplay"),
+        *of("replay/audit-*", "events:StartReplay"),
+        *of(
+            "SealDaysQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ),
+    },
+    ("audit", "VerifyApiFunction"): {
+        *items(PLATFORM, "BatchGetItem"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *of("SealSigningKeyArn", "kms:GetPublicKey"),
+    },
     ("identity", "ApiFunction"): {
         *items(PLATFORM, "BatchGetItem", "GetItem", "UpdateItem"),
         *items(MEMBERSHIPS, "Query"),
@@ -286,6 +312,9 @@ TENANT_DATA = {
     ),
     *items("AuditTable.Arn", "BatchGetItem", "GetItem", "Query"),
     *items("${AuditTable.Arn}/index/*", "BatchGetItem", "GetItem", "Query"),
+    *of("${SealsBucket.Arn}/*", "s3:GetObject"),
+    *of("SealsBucket.Arn", "s3:ListBucket"),
+    *of("SealWrappingKey.Arn", "kms:Decrypt"),
     *of("${AuditExports.Arn}/*", "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
 }
 

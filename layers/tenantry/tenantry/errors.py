@@ -8,6 +8,7 @@ TenantryError
 │   └── OrganizationSuspendedError
 ├── NoOrganizationError        the caller has no organisation to act on
 ├── NotFoundError              the thing does not exist, or not for this tenant
+│   └── ShreddedError          its key was destroyed, so nobody can read it any more
 ├── ConflictError              someone else changed it first, or its state forbids the change
 │   ├── SlugTakenError
 │   ├── DomainTakenError
@@ -112,6 +113,12 @@ class NotFoundError(TenantryError):
 
     code = "NOT_FOUND"
     status = 404
+
+
+class ShreddedError(NotFoundError):
+    """Its key was destroyed, so nobody can read it any more."""
+
+    code = "SHREDDED"
 
 
 class ConflictError(TenantryError):

@@ -16,4 +16,9 @@ FIELDS = {
         f"mutation {{ requestComplianceReport(input: {{format: PDF, {_SPAN}}}) {{ id }} }}", "ADMIN"
     ),
     "cancelAuditExport": Field('mutation { cancelAuditExport(id: "MISSING") { state } }', "ADMIN"),
+    "verifyAudit": Field(
+        'query { verifyAudit(from: "2026-03-02T00:00:00Z", to: "2026-03-03T00:00:00Z")'
+        " { verified } }",
+        "ADMIN",
+    ),
 }

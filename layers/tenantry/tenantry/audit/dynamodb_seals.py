@@ -4,17 +4,18 @@ ORG#<id>#SEALS            POSITION                 where sealing stands
 ORG#<id>#SEALS            SEAL#<yyyy-mm-dd>#<part> a seal that was made
 ORG#<id>#LATE#<day>       <position>               an entry that joins the seal of that day
 AUDIT#ORGANIZATIONS#<x>   <id>                     that the organisation has a log, and since when
+AUDIT#ROUND               ROUND                    how far the latest day's tasks have been sent
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from pydantic import ValidationError
 
 from tenantry.audit.seal_repository import SealRecord
-from tenantry.audit.seals import Position, Statement, Stored, seal_day
+from tenantry.audit.seals import Position, Statement, Stored, stored_seal_day
 from tenantry.errors import CorruptDataError
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_pk, part
@@ -24,6 +25,7 @@ from tenantry.persistence.writes import Change, Create
 _SHARDS = "0123456789abcdef"
 _PAGE = 100
 _POSITION = "POSITION"
+_ROUND: Key = {"PK": "AUDIT#ROUND", "SK": "ROUND"}
 
 
 class DynamoDBSeals:
@@ -60,6 +62,20 @@ class DynamoDBSealedOrganizations:
         return found, following or None
 
 
+class DynamoDBRounds:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self) -> tuple[date | None, str | None, bool]:
+        item = self._table.get(_ROUND)
+        if item is None:
+            return None, None, False
+        return date.fromisoformat(item["day"]), item.get("after"), "after" not in item
+
+    def save(self, day: date, after: str | None) -> None:
+        self._table.put({**_ROUND, "day": day.isoformat(), "after": after})
+
+
 class DynamoDBChains:
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -75,7 +91,7 @@ class DynamoDBChains:
                 if len(found) == limit:
                     return found
         for item in self._occurred(tenant_id, day, after):
-            if _seal_day(item) == day:
+            if stored_seal_day(item) == day:
                 found.append(item)
                 if len(found) == limit:
                     break
@@ -114,7 +130,8 @@ class DynamoDBChains:
     ) -> list[SealRecord]:
         between = f"SEAL#{day.isoformat()}#{part:04}", f"SEAL#{through.isoformat()}#~"
         pages = self._pages(organization_pk(tenant_id, "SEALS"), between, limit)
-        return [_record(item) for item in _first(pages, limit)]
+        found = [_record(item) for item in _first(pages, limit)]
+        return [record for record in found if record]
 
     def before(self, tenant_id: str, day: date) -> SealRecord | None:
         page = self._table.query(
@@ -130,7 +147,7 @@ class DynamoDBChains:
         between = _after(after), "~"
         for page in self._pages(organization_pk(tenant_id, "LATE", day.isoformat()), between):
             for entry in self._table.get_all([key(i["of"], i["SK"]) for i in page.items]):
-                if entry is not None and _seal_day(entry) == day:
+                if entry is not None and stored_seal_day(entry) == day:
                     yield entry
 
     def _occurred(self, tenant_id: str, day: date, after: str | None) -> Iterator[Item]:
@@ -163,21 +180,6 @@ def _first(pages: Iterator[Page], limit: int) -> list[Item]:
 def _after(position: str | None) -> str:
     """The least sort key past `position`: `!` stands before whatever an id may hold."""
     return f"{position}!" if position else "0"
-
-
-def _seal_day(item: Item) -> date:
-    try:
-        recorded = item.get("recorded_at")
-        return seal_day(
-            _moment(item["occurred_at"]), _moment(recorded) if recorded is not None else None
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CorruptDataError("a stored audit entry has no readable time") from error
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _position_key(tenant_id: str) -> Key:
@@ -219,8 +221,9 @@ def _record_item(record: SealRecord) -> Item:
     return {"statement": record.statement.model_dump(mode="json"), "place": record.place}
 
 
-def _record(item: Item) -> SealRecord:
+def _record(item: Item) -> SealRecord | None:
+    """A record that cannot be read is as good as none: the bucket knows its seal."""
     try:
         return SealRecord(Statement.model_validate(item["statement"]), str(item["place"]))
-    except (ValidationError, KeyError) as error:
-        raise CorruptDataError("the record of a seal breaks its schema") from error
+    except (ValidationError, KeyError):
+        return None

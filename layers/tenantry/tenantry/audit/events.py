@@ -1,4 +1,4 @@
-"""What happens to exports and reports of the audit log. Ids and figures, never what is in them."""
+"""What happens to the audit log itself: exports, reports, gaps. Ids and figures, no contents."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -46,3 +46,25 @@ class AuditExportFailed(_ExportEvent):
 
 class AuditExportCancelled(_ExportEvent):
     type: ClassVar[str] = "AuditExportCancelled"
+
+
+class AuditGapFound(EventData):
+    """A version of an entity is missing in the audit."""
+
+    type: ClassVar[str] = "AuditGapFound"
+    context: ClassVar[str] = "audit"
+
+    entity_type: str
+    entity_id: str
+    missing_version: int
+
+
+class AuditGapRepaired(EventData):
+    """A version of an entity that was missing in the audit has come into it."""
+
+    type: ClassVar[str] = "AuditGapRepaired"
+    context: ClassVar[str] = "audit"
+
+    entity_type: str
+    entity_id: str
+    missing_version: int

@@ -27,6 +27,7 @@ ACTIVITY_READ: Final = Permission("activity:read", MANAGERS, writes=False)
 AUDIT_READ: Final = Permission("audit:read", ADMINS, writes=False)
 AUDIT_EXPORT: Final = Permission("audit:export", ADMINS, writes=False)
 """Exports change nothing of the organisation's: one that is suspended may still take its log."""
+AUDIT_VERIFY: Final = Permission("audit:verify", ADMINS, writes=False)
 
 TOLD: Final = "organization_ids"
 """In the data of an event of a user: the organisations whose log gets it too."""

@@ -53,7 +53,10 @@ class Chains(Protocol):
     def records(
         self, tenant_id: str, day: date, part: int, through: date, limit: int
     ) -> list[SealRecord]:
-        """Up to `limit` records from a part of `day` on through a day, in order."""
+        """Up to `limit` records from a part of `day` on through a day, in order; none: no more.
+
+        One that cannot be read is left out: it is as good as none.
+        """
 
     def before(self, tenant_id: str, day: date) -> SealRecord | None:
         """The latest record of an earlier day."""

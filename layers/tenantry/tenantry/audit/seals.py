@@ -5,13 +5,16 @@ comes later joins the seal of the day it came on, so a seal's content depends on
 entries themselves: whoever seals a day, however often, makes the same seal.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tenantry.errors import CorruptDataError
 
 CLOSES_AFTER: Final = timedelta(hours=1)
 """An entry recorded later than this after the end (UTC) of its day is late."""
@@ -71,6 +74,34 @@ class Seal(BaseModel):
     """Base64 of the entries as JSON lines, gzipped, encrypted with the tenant's key."""
 
     @property
+    def written(self) -> bytes:
+        """Its one form in the bucket."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """The seal that was written; CorruptDataError for a single byte that was not."""
+        try:
+            seal = cls.model_validate_json(body)
+        except ValidationError as error:
+            raise CorruptDataError("a seal breaks its schema") from error
+        if seal.written != body:
+            raise CorruptDataError("a seal is not in the form that seals are written in")
+        return seal
+
+    @property
+    def content(self) -> bytes:
+        """The encrypted entries; CorruptDataError when they are not those of the statement."""
+        try:
+            content = base64.b64decode(self.entries, validate=True)
+        except ValueError as error:
+            raise CorruptDataError("the entries of a seal are no base64") from error
+        spelled = base64.b64encode(content).decode()
+        if spelled != self.entries or hashlib.sha256(content).hexdigest() != self.statement.content:
+            raise CorruptDataError("the entries of a seal are not those of its statement")
+        return content
+
+    @property
     def place(self) -> str:
         """Its name in the bucket: by its content, so that no two seals ever meet there."""
         said = self.statement
@@ -117,6 +148,16 @@ def seal_day(occurred_at: datetime, recorded_at: datetime | None) -> date:
     """The day whose seal an entry belongs to: its own, or the one that was open when it came."""
     own = occurred_at.astimezone(UTC).date()
     return max(own, open_day(recorded_at)) if recorded_at else own
+
+
+def stored_seal_day(entry: Stored) -> date:
+    """The same of a stored entry; CorruptDataError when its times cannot be read."""
+    try:
+        recorded = entry.get("recorded_at")
+        happened = datetime.fromisoformat(entry["occurred_at"])
+        return seal_day(happened, datetime.fromisoformat(recorded) if recorded else None)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CorruptDataError("the time of a stored entry cannot be read") from error
 
 
 def open_day(moment: datetime) -> date:

@@ -63,7 +63,7 @@ class RecordingService:
     def _know(self, tenant_id: str, at: datetime) -> None:
         if tenant_id in self._known:
             return
-        self.organizations.add(tenant_id, open_day(at) - timedelta(days=1))
+        self.organizations.add(tenant_id, open_day(at) - timedelta(days=2))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(tenant_id)

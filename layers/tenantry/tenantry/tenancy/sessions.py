@@ -70,6 +70,9 @@ class DataScope:
     keeps_objects: bool = False
     """Whether it tags and deletes them too."""
     read_only_table_arns: tuple[str, ...] = ()
+    lists_objects: bool = False
+    wrapping_key_arns: tuple[str, ...] = ()
+    """Keys that wrap the tenants' own, each of which is bound to its tenant by its context."""
 
     def policy(self, tenant_id: str) -> str:
         """The literal session policy for `tenant_id`, as JSON."""
@@ -91,6 +94,17 @@ class DataScope:
                 "Resource": [f"{bucket}/{part(tenant_id)}/*" for bucket in self.bucket_arns],
             }
             statements += [objects, _KEY_OF_THE_BUCKETS]
+            if self.lists_objects:
+                statements.append(_listing(self.bucket_arns, part(tenant_id)))
+        if self.wrapping_key_arns:
+            statements.append(
+                {
+                    "Effect": "Allow",
+                    "Action": "kms:Decrypt",
+                    "Resource": list(self.wrapping_key_arns),
+                    "Condition": {"StringEquals": {"kms:EncryptionContext:tenant_id": tenant_id}},
+                }
+            )
         return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
 
 
@@ -103,6 +117,15 @@ def _items(actions: tuple[str, ...], table_arns: tuple[str, ...], own: str) -> d
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [own, f"{own}#*"]},
             "Null": {"dynamodb:LeadingKeys": "false"},
         },
+    }
+
+
+def _listing(bucket_arns: tuple[str, ...], tenant_id: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": list(bucket_arns),
+        "Condition": {"StringLike": {"s3:prefix": f"{tenant_id}/*"}},
     }
 
 

@@ -1,0 +1,158 @@
+"""Adapters: ledgers of versions in the audit table; gaps, and entities as they are, elsewhere.
+
+ORG#<id>#VERSIONS#<entity type>  <entity id>        the entity's ledger (audit table)
+ORG#<id>                         AUDIT_GAP#<gap id> a gap, which tells events (platform table)
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from pydantic import TypeAdapter, ValidationError
+
+from tenantry.audit.completeness import Gap, Ledger, Name
+from tenantry.errors import CorruptDataError
+from tenantry.messaging.event import Envelope, Event
+from tenantry.persistence.items import Item
+from tenantry.persistence.keys import Key, key, organization_pk, part
+from tenantry.persistence.table import ConditionFailedError, Table
+from tenantry.persistence.writes import Change, Create
+
+REPAIRED_KEPT = timedelta(days=90)
+_OPEN = "OPEN"
+_REPAIRED = "REPAIRED"
+_WORDS = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class DynamoDBLedgers:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self, tenant_id: str, names: Sequence[Name]) -> Mapping[Name, tuple[Ledger, int]]:
+        found = self._table.get_all([_ledger_key(tenant_id, name) for name in names])
+        return {name: _ledger(item) for name, item in zip(names, found, strict=True)}
+
+    def save(self, tenant_id: str, name: Name, ledger: Ledger, version: int) -> bool:
+        where = _ledger_key(tenant_id, name)
+        values = ledger.model_dump(mode="json")
+        write = Change(where, version, values, ()) if version else Create(where, values)
+        try:
+            self._table.write(write)
+        except ConditionFailedError:
+            return False
+        return True
+
+
+class DynamoDBGaps:
+    """In the platform table, whose stream tells their events as any entity's."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def open(self, gap: Gap, found: Event) -> bool:
+        attributes = {
+            "entity_type": "AuditGap",
+            "entity_id": gap.id,
+            "tenant_id": gap.tenant_id,
+            "status": _OPEN,
+            "created_at": found.occurred_at.isoformat(),
+            "gap": {
+                "entity_type": gap.entity_type,
+                "entity_id": gap.entity_id,
+                "version": gap.version,
+                "life": gap.life.isoformat(),
+                "not_before": gap.not_before.isoformat(),
+                "not_after": gap.not_after.isoformat(),
+            },
+        }
+        try:
+            self._table.write(Create(_gap_key(gap), attributes, (found,)))
+        except ConditionFailedError:
+            return False
+        return True
+
+    def still_open(self, tenant_id: str, limit: int) -> list[Gap]:
+        """A page or more: repaired ones lie among them until they are purged."""
+        gaps: list[Gap] = []
+        start: Key | None = None
+        while len(gaps) < limit:
+            page = self._table.query(
+                organization_pk(tenant_id), prefix="AUDIT_GAP#", limit=limit, start=start
+            )
+            gaps += [_gap(tenant_id, item) for item in page.items if item.get("status") == _OPEN]
+            start = page.next_key
+            if start is None:
+                break
+        return gaps[:limit]
+
+    def close(self, gap: Gap, repaired: Event) -> None:
+        purge_at = int((repaired.occurred_at + REPAIRED_KEPT).timestamp())
+        values = {"status": _REPAIRED, "purge_at": purge_at}
+        try:
+            self._table.write(
+                Change(_gap_key(gap), 1, values, (repaired,), require={"status": _OPEN})
+            )
+        except ConditionFailedError:
+            return
+
+
+class DynamoDBItems:
+    """Entities of an organisation in its partition, where their type says where they lie.
+
+    `ORGANIZATION`, `MEMBER#<id>` and so on; others are found in the archive alone.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def events(self, gap: Gap) -> list[Envelope]:
+        pk, kind = organization_pk(gap.tenant_id), _WORDS.sub("_", gap.entity_type).upper()
+        for item in self._table.get_all([key(pk, kind), key(pk, f"{kind}#{part(gap.entity_id)}")]):
+            if item and _is_version(item, gap):
+                return [_envelope(gap, event) for event in item.get("events", [])]
+        return []
+
+
+def _is_version(item: Item, gap: Gap) -> bool:
+    named = item.get("entity_type"), item.get("entity_id"), item.get("entity_version")
+    return named == (gap.entity_type, gap.entity_id, gap.version)
+
+
+def _envelope(gap: Gap, event: Item) -> Envelope:
+    try:
+        return Envelope(
+            **event,
+            tenant_id=gap.tenant_id,
+            entity_type=gap.entity_type,
+            entity_id=gap.entity_id,
+            entity_version=gap.version,
+        )
+    except (ValidationError, TypeError) as error:
+        raise CorruptDataError("a stamped event cannot be read") from error
+
+
+def _ledger_key(tenant_id: str, name: Name) -> Key:
+    return key(organization_pk(tenant_id, "VERSIONS", name.entity_type), part(name.entity_id))
+
+
+def _ledger(item: Item | None) -> tuple[Ledger, int]:
+    if item is None:
+        return Ledger(), 0
+    try:
+        return Ledger.model_validate(item), int(item["entity_version"])
+    except (ValidationError, KeyError, ValueError) as error:
+        raise CorruptDataError("a ledger of versions breaks its schema") from error
+
+
+def _gap_key(gap: Gap) -> Key:
+    return key(organization_pk(gap.tenant_id), f"AUDIT_GAP#{gap.id}")
+
+
+def _gap(tenant_id: str, item: Item) -> Gap:
+    try:
+        return _GAPS.validate_python({**item["gap"], "tenant_id": tenant_id})
+    except (ValidationError, KeyError, TypeError) as error:
+        raise CorruptDataError("a stored gap breaks its schema") from error
+
+
+_GAPS = TypeAdapter(Gap)

@@ -1,0 +1,317 @@
+"""Sealing by the deployed handlers: whatever stops or is lost, one right chain (rows 11, 12)."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from tenantry.audit.bootstrap import recording, rounds, sealing, verifying
+from tenantry.audit.bootstrap.seals import seals
+from tenantry.audit.s3_seals import S3SealStore
+from tenantry.bootstrap import CONFIG
+from tenantry.messaging.stamp import Stamp
+from tenantry.persistence.table import Table
+from tests.integration.audit.conftest import Audit
+from tests.integration.audit.sealers import DAY, NEXT, Sealers, heads, resources
+from tests.support.capacity import measured
+from tests.support.clock import FakeClock, FakeIds
+from tests.support.faults import Stopped, injected, lose_answer, stop_after, stop_before
+from tests.support.invocations import forget, wire
+from tests.support.sealing import MORNING, envelope
+from tests.support.streams import shuffled_with_duplicates
+from tests.support.tables import fresh_table
+
+WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "PutObject", "StartReplay", "SendMessage")
+
+
+@pytest.fixture
+def sealers(audit_table: Table, platform_table: Table, monkeypatch: pytest.MonkeyPatch) -> Sealers:
+    return wired(audit_table, platform_table, monkeypatch)
+
+
+def wired(table: Table, platform: Table, patch: pytest.MonkeyPatch) -> Sealers:
+    clock = FakeClock(MORNING)
+
+    def client(service: str) -> Any:
+        return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+
+    environment = {
+        **resources(client),
+        "AUDIT_TABLE": table.name,
+        "PLATFORM_TABLE": platform.name,
+        "TENANT_DATA_ROLE_ARN": "arn:aws:iam::123456789012:role/tenant-data",
+    }
+    wire(patch, **environment)
+    for module in (recording, rounds, sealing, verifying):
+        patch.setattr(module, "now", clock)
+    patch.setattr(sealing, "stamp", lambda: Stamp(now=clock, new_id=FakeIds("5e")))
+    # Lambda gives a task fifteen minutes; the tests' context five seconds.
+    patch.setattr("functions.audit.seal_days._TIME_OF_A_SEAL", 0)
+    return Sealers(client, platform, table, clock, environment)
+
+
+def story(sealers: Sealers) -> None:
+    """Two days with a late event and a gap, ready to be sealed."""
+    sealers.at(MORNING)
+    sealers.record(*(envelope(n) for n in (1, 2, 4)))
+    sealers.at(MORNING + timedelta(days=1))
+    sealers.record(envelope(5), envelope(6, MORNING + timedelta(days=1)))
+    sealers.over(NEXT)
+
+
+def test_a_round_tells_of_each_organisation_once(sealers: Sealers) -> None:
+    sealers.record(*(envelope(n, tenant_id=f"t-{n % 23}") for n in range(60)))
+    sealers.over(DAY)
+
+    assert [sealers.start(), sealers.start()] == [23, 0]
+
+    told = [json.loads(body) for body in sealers.waiting()]
+    assert sorted(task["tenant_id"] for task in told) == sorted(f"t-{n}" for n in range(23))
+    assert {task["day"] for task in told} == {DAY.isoformat()}
+    sealers.over(NEXT)
+    assert sealers.start() == 23
+
+
+def test_tasks_are_worked_off_into_seals(sealers: Sealers) -> None:
+    story(sealers)
+    sealers.start()
+
+    assert sealers.work(*sealers.waiting()) == []
+
+    said = [seal.statement for seal in sealers.seals()]
+    assert [(each.day, each.entries) for each in said] == [(DAY, 3), (NEXT, 2)]
+    assert said[1].previous == said[0].head
+    assert seals().sealed_through("t-1") == NEXT
+
+
+def test_what_is_no_task_comes_back(sealers: Sealers) -> None:
+    sealers.over(DAY)
+
+    assert sealers.work("{}", "x", '{"tenant_id": "t-1", "day": "2026-03-09"}') == [
+        "m-0",
+        "m-1",
+        "m-2",
+    ]
+
+
+def test_a_task_that_runs_out_of_time_goes_back_into_the_queue(
+    sealers: Sealers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story(sealers)
+    monkeypatch.setattr("functions.audit.seal_days._TIME_OF_A_SEAL", 10**9)
+
+    assert sealers.seal() == []
+
+    assert json.loads(sealers.waiting()[0]) == {"tenant_id": "t-1", "day": DAY.isoformat()}
+
+
+def test_a_gap_tells_its_event_and_asks_the_archive(sealers: Sealers) -> None:
+    story(sealers)
+
+    sealers.seal(NEXT)
+
+    [gap] = sealers.platform.query("ORG#t-1", prefix="AUDIT_GAP#", limit=5).items
+    assert [event["type"] for event in gap["events"]] == ["AuditGapFound"]
+    [replay] = sealers.client("events").list_replays()["Replays"]
+    assert replay["EventStartTime"] < envelope(3).occurred_at < replay["EventEndTime"]
+
+
+def test_the_seals_are_encrypted_with_the_tenants_own_key(sealers: Sealers) -> None:
+    sealers.record(envelope(1, tenant_id="t-2", data={"secret": "canary"}))
+    story(sealers)
+    sealers.seal(NEXT)
+    sealers.seal(NEXT, "t-2")
+
+    keys = [
+        sealers.table.get({"PK": f"ORG#{tenant}#SEALS", "SK": "DATA_KEY"}) or {}
+        for tenant in ("t-1", "t-2")
+    ]
+    assert keys[0]["wrapped"] != keys[1]["wrapped"]
+    assert all("canary" not in seal.written.decode() for seal in sealers.seals())
+    sealing.sealing_service().keys.destroy("t-2")
+    audit = Audit(sealers.platform, sealers.table)
+    audit.join("ada", "t-2")
+    assert sealers.ask(organization="t-2")["error"]["code"] == "SHREDDED"
+
+
+def test_the_sealed_log_is_verified_by_administrators(sealers: Sealers) -> None:
+    story(sealers)
+    sealers.seal(NEXT)
+    audit = Audit(sealers.platform, sealers.table)
+    audit.join("ada", role="ADMIN")
+
+    told = sealers.ask()["data"]
+
+    assert told == {
+        "verified": True,
+        "through": "2026-03-04",
+        "sealedThrough": "2026-03-03",
+        "seals": 2,
+        "entries": 5,
+        "unsealed": 0,
+        "expired": 0,
+        "findingCount": 0,
+        "findings": [],
+        "nextCursor": None,
+    }
+
+
+def test_a_flipped_byte_in_an_entry_is_told(sealers: Sealers) -> None:
+    story(sealers)
+    sealers.seal(NEXT)
+    Audit(sealers.platform, sealers.table).join("ada", role="ADMIN")
+    [first, *_] = sealers.table.query("ORG#t-1#AUDIT#2026-03", limit=1).items
+    sealers.table.put({**first, "type": "OrganizationUpdatee"})
+
+    told = sealers.ask()["data"]
+
+    assert not told["verified"]
+    assert told["findings"] == [
+        {
+            "kind": "ALTERED",
+            "day": "2026-03-02",
+            "eventId": first["event_id"],
+            "message": "the entry was changed",
+        }
+    ]
+
+
+@pytest.mark.parametrize("role", ["MANAGER", "MEMBER", "VIEWER"])
+def test_others_do_not_verify(sealers: Sealers, role: str) -> None:
+    Audit(sealers.platform, sealers.table).join("ada", role=role)
+
+    assert sealers.ask()["error"]["code"] == "FORBIDDEN"
+
+
+def test_another_organisations_log_is_not_verified(sealers: Sealers) -> None:
+    audit = Audit(sealers.platform, sealers.table)
+    audit.join("ada", "t-1", role="ADMIN")
+    audit.join("eve", "t-2", role="ADMIN")
+    story(sealers)
+    sealers.seal(NEXT)
+
+    assert sealers.ask("eve", "t-1")["error"]["code"] == "NOT_A_MEMBER"
+    assert sealers.ask("eve", "t-2")["data"]["entries"] == 0
+
+
+def calls_of_a_run(sealers: Sealers, day: date) -> int:
+    with injected() as calls:
+        assert sealers.seal(day) == []
+    return len(calls)
+
+
+def test_stopped_before_or_after_any_call_a_task_that_comes_again_ends_in_the_same_chain(
+    moto: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run on tables of its own; the reference has no fault."""
+    expected, count = reference(monkeypatch, DAY)
+    assert count >= 15
+
+    for stop in (stop_before, stop_after):
+        for at in range(1, count + 1):
+            sealers = fresh(monkeypatch)
+            story(sealers)
+            with injected(stop(at)), pytest.raises(Stopped):
+                sealers.seal(DAY)
+            wire(monkeypatch, **sealers.environment)  # a new process
+
+            assert sealers.seal(DAY) == [], (stop.__name__, at)
+
+            assert heads(sealers.seals()) == expected, (stop.__name__, at)
+            assert seals().sealed_through("t-1") == DAY
+            gaps = sealers.platform.query("ORG#t-1", prefix="AUDIT_GAP#", limit=5).items
+            assert len(gaps) == 1, (stop.__name__, at)
+
+
+def test_whatever_answer_is_lost_the_chain_is_the_same(
+    moto: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, _ = reference(monkeypatch, NEXT)
+    sealers = fresh(monkeypatch)
+    story(sealers)
+    with injected() as calls:
+        sealers.seal(NEXT)
+    writes = len(calls.of(*WRITES))
+    assert writes >= 8
+
+    for at in range(1, writes + 1):
+        sealers = fresh(monkeypatch)
+        story(sealers)
+        with injected(lose_answer(at, operations=WRITES)):
+            failed = sealers.seal(NEXT)
+        if failed:  # what the queue brings again
+            assert sealers.seal(NEXT) == []
+
+        assert heads(sealers.seals()) == expected, at
+        assert seals().sealed_through("t-1") == NEXT
+
+
+def fresh(patch: pytest.MonkeyPatch) -> Sealers:
+    client = boto3.client("dynamodb", config=CONFIG)
+    return wired(fresh_table(client, "audit"), fresh_table(client, "platform"), patch)
+
+
+def reference(patch: pytest.MonkeyPatch, day: date) -> tuple[list[tuple[int, str]], int]:
+    sealers = fresh(patch)
+    story(sealers)
+    count = calls_of_a_run(sealers, day)
+    return heads(sealers.seals()), count
+
+
+def test_were_the_bookkeeping_before_the_seal_a_stop_between_would_lose_a_day(
+    moto: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the stops above: a seal that is recorded and then not put is never made."""
+    put: Callable[..., Any] = S3SealStore.put
+    monkeypatch.setattr(S3SealStore, "put", lambda _self, seal: seal)
+    sealers = fresh(monkeypatch)
+    story(sealers)
+    sealers.seal(NEXT)
+    monkeypatch.setattr(S3SealStore, "put", put)
+    forget()
+
+    sealers.seal(NEXT)
+
+    assert sealers.seals() == []
+
+
+def test_what_sealing_costs(sealers: Sealers) -> None:
+    """As docs/operations.md says: a day of an organisation, and one on which nothing happened."""
+    story(sealers)
+    sealers.seal(NEXT)
+    third, fourth = NEXT + timedelta(days=1), NEXT + timedelta(days=2)
+    sealers.at(MORNING + timedelta(days=2))
+    sealers.record(*(envelope(n, MORNING + timedelta(days=2)) for n in range(7, 17)))
+    sealers.over(third)
+
+    with measured(sealers.table._client) as busy:
+        sealers.seal(third)
+    sealers.over(fourth)
+    with measured(sealers.table._client) as quiet:
+        sealers.seal(fourth)
+
+    assert busy.calls.of("PutObject", "Sign", "Decrypt", "TransactWriteItems")
+    assert busy.write_units <= 2 + 4 + 2  # the ledger of one entity, the record and the position
+    assert quiet.write_units == 1
+    assert not quiet.calls.of("PutObject", "Sign")
+
+
+def test_the_order_of_arrival_does_not_change_the_chain(
+    moto: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected: list[Any] = []
+    for seed in range(3):
+        sealers = fresh(monkeypatch)
+        dice = random.Random(seed)
+        sealers.record(
+            *shuffled_with_duplicates([envelope(n) for n in range(1, 60)], 5, dice.randint)
+        )
+        sealers.over(DAY)
+        sealers.seal()
+        expected.append(heads(sealers.seals()))
+
+    assert expected[0] == expected[1] == expected[2]

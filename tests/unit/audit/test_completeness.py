@@ -1,0 +1,235 @@
+"""Versions without a gap: what is missing is found, told, and filled from item or archive."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenantry.audit.completeness import Ledger, Seen
+from tenantry.messaging.changes import envelopes
+from tenantry.persistence.items import to_wire
+from tests.support.sealing import DAY, MORNING, SealedLog, envelope
+from tests.support.streams import shuffled_with_duplicates
+
+NEXT = DAY + timedelta(days=1)
+
+
+def at(minutes: float) -> datetime:
+    return MORNING + timedelta(minutes=minutes)
+
+
+def ledger(*seen: tuple[int, float]) -> Ledger:
+    return Ledger().seen([Seen(version, at(minutes)) for version, minutes in seen])
+
+
+def missing(of: Ledger) -> list[int]:
+    return [version for _, version in of.missing]
+
+
+def told(log: SealedLog) -> list[tuple[str, int]]:
+    """The events of gaps, as the stream of the platform table publishes them."""
+    items = getattr(log.platform, "items").values()  # noqa: B009 - of the table in memory
+    found = [
+        event
+        for item in items
+        if item.get("entity_type") == "AuditGap"
+        for event in envelopes({"eventName": "INSERT", "dynamodb": {"NewImage": to_wire(item)}})
+    ]
+    return sorted((event.type, int(str(event.data["missing_version"]))) for event in found)
+
+
+def test_versions_without_a_gap_miss_nothing() -> None:
+    assert missing(ledger((1, 0), (2, 5), (3, 9))) == []
+
+
+def test_versions_between_are_missing() -> None:
+    assert missing(ledger((1, 0), (4, 5), (6, 9))) == [2, 3, 5]
+
+
+def test_an_entity_that_begins_in_the_middle_misses_its_beginning() -> None:
+    assert missing(ledger((3, 0))) == [1, 2]
+
+
+def test_a_beginning_that_comes_later_is_of_the_same_life() -> None:
+    later = ledger((3, 10)).seen([Seen(2, at(5)), Seen(1, at(0))])
+
+    assert missing(later) == []
+    assert len(later.lives) == 1
+
+
+def test_several_events_of_one_write_are_one_version() -> None:
+    assert missing(ledger((1, 0), (1, 0.001), (2, 5), (2, 5.001))) == []
+
+
+def test_an_item_that_is_made_anew_has_another_life() -> None:
+    again = ledger((1, 0), (2, 5), (3, 9), (1, 6000), (3, 6009))
+
+    assert missing(again) == [2]
+    assert [life.through for life in again.lives] == [3, 1]
+
+
+def test_a_late_version_of_an_earlier_life_belongs_there() -> None:
+    again = ledger((1, 0), (3, 9), (1, 6000), (2, 6005)).seen([Seen(2, at(5))])
+
+    assert missing(again) == []
+
+
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    st.sets(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=8),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=150)
+def test_whatever_the_order_exactly_what_is_lost_is_missing(
+    lengths: list[int], lost: set[tuple[int, int]], seed: int
+) -> None:
+    """Lives that begin with a version that was seen, sealed day by day in order."""
+    dice = random.Random(seed)
+    known, expected = Ledger(), 0
+    for life, length in enumerate(lengths):
+        versions = [v for v in range(1, length + 1) if v == 1 or (life, v) not in lost]
+        seen = [Seen(v, at(life * 10_000 + v * 5)) for v in versions]
+        dice.shuffle(seen)
+        for _ in range(2):
+            known = known.seen(seen)
+        expected += max(versions) - len(versions)
+
+    assert len(known.missing) == expected
+
+
+def run(log: SealedLog, *numbers: int, **more: Any) -> None:
+    log.record(*(envelope(n, **more) for n in numbers))
+
+
+def test_a_gap_is_told_once_with_a_metric_and_an_event() -> None:
+    log = SealedLog()
+    run(log, 1, 2, 4, 7)
+
+    entries = log.sealing().chains.entries("t-1", DAY, None, 10)
+    log.completeness.check("t-1", entries)
+    log.completeness.check("t-1", entries)
+
+    assert told(log) == [("AuditGapFound", n) for n in (3, 5, 6)]
+    assert log.gaps == 3
+
+
+def test_events_in_disorder_and_doubled_make_no_gap() -> None:
+    log, dice = SealedLog(), random.Random(13)
+    log.record(*shuffled_with_duplicates([envelope(n) for n in range(1, 60)], 5, dice.randint))
+
+    log.seal(most_entries=10)
+
+    assert (told(log), log.gaps) == ([], 0)
+
+
+def test_what_concerns_a_user_is_told_in_part_and_makes_no_gap() -> None:
+    log = SealedLog()
+    run(log, 1, 9, entity_type="User", entity_id="ada")
+
+    log.seal()
+
+    assert told(log) == []
+
+
+def test_entities_of_one_id_and_two_types_are_two() -> None:
+    log = SealedLog()
+    run(log, 1, 2)
+    log.record(*(envelope(n + 10, entity_type="Subscription", entity_version=n) for n in (1, 2)))
+
+    log.seal()
+
+    assert told(log) == []
+
+
+def stamped(log: SealedLog, version: int) -> None:
+    """The entity's item, as the write of its latest version left it."""
+    event = envelope(version)
+    fields = {"tenant_id", "entity_type", "entity_id", "entity_version"}
+    log.platform.put(
+        {
+            "PK": "ORG#t-1",
+            "SK": "ORGANIZATION",
+            "entity_type": "Organization",
+            "entity_id": "t-1",
+            "tenant_id": "t-1",
+            "entity_version": version,
+            "events": [event.model_dump(mode="json", exclude=fields, exclude_none=True)],
+        }
+    )
+
+
+def test_a_gap_is_filled_from_the_item_and_then_repaired() -> None:
+    log = SealedLog()
+    run(log, 1, 3)
+    stamped(log, 2)  # read while 2 was the latest version, and 3 came since: as if it stood still
+
+    log.seal()
+    log.seal(NEXT)
+
+    assert told(log) == [("AuditGapRepaired", 2)]
+    assert log.archive.asked == []
+    verified = log.verify([DAY, NEXT])
+    assert (verified.findings, verified.entries) == ((), 3)
+
+
+def test_an_item_of_another_version_or_another_time_fills_nothing() -> None:
+    log = SealedLog()
+    run(log, 1, 3)
+    stamped(log, 3)
+
+    log.seal()
+
+    assert told(log) == [("AuditGapFound", 2)]
+    assert len(log.archive.asked) == 1
+
+
+def test_a_gap_is_filled_from_the_archive_and_then_repaired() -> None:
+    log = SealedLog()
+    run(log, 1, 2, 5)
+
+    log.seal()
+    [(name, start, end)] = log.archive.asked
+    assert start < envelope(3).occurred_at < envelope(4).occurred_at < end
+    run(log, 1, 2, 3, 4, 5)  # what the archive replays
+    log.seal(NEXT)
+
+    assert told(log) == [("AuditGapRepaired", 3), ("AuditGapRepaired", 4)]
+    assert log.archive.asked == [(name, start, end)]
+    assert log.verify([DAY, NEXT]).entries == 5
+
+
+def test_a_gap_that_stays_is_asked_for_again_every_day() -> None:
+    log = SealedLog()
+    run(log, 1, 3)
+
+    log.seal()
+    log.seal(NEXT)
+    log.seal(NEXT + timedelta(days=1))
+
+    assert len({name for name, _, _ in log.archive.asked}) == 3
+    assert told(log) == [("AuditGapFound", 2)]
+    assert log.gaps == 1 + 3, "found, and still open on each of three days"
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_ledger_that_another_sealer_wrote_meanwhile_is_read_again(attempts: int) -> None:
+    log = SealedLog()
+    run(log, 1, 2)
+    service = log.completeness
+    entries = log.sealing().chains.entries("t-1", DAY, None, 10)
+    save, left = service.ledgers.save, [attempts]
+
+    def contended(*given: Any) -> bool:
+        if left[0]:
+            left[0] -= 1
+            save(*given)
+            return False
+        return save(*given)
+
+    service.ledgers.save = contended  # type: ignore[method-assign,assignment]
+    service.check("t-1", entries)
+
+    assert told(log) == []
