@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from tenantry.organizations.counters import Kind, Used
+from tenantry.organizations.counters import Kind, Used, usage_of
 from tenantry.organizations.model import DomainClaim, Member, Organization, SupportSession
+from tenantry.runtime.identifiers import now
 
 
 def organization_reply(organization: Organization) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def organization_reply(organization: Organization) -> dict[str, Any]:
             "users": organization.used_users,
             "projects": organization.used_projects,
             "storage": organization.used_storage,
+            "apiCalls": usage_of(organization, now())[Kind.API_CALLS].used,
         },
         "settings": {
             "allowedDomains": list(settings.allowed_domains),

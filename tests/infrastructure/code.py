@@ -114,6 +114,18 @@ def reached(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def imported(module: str) -> frozenset[str]:
+    """What `module`, and what it imports, take from modules of the project, by its dotted name."""
+    return frozenset(
+        f"{node.module}.{each.name}"
+        for name in reached(module)
+        if (tree := _tree(name))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for each in node.names
+    )
+
+
 def actions(module: str) -> set[str]:
     """The IAM actions of the calls that a function's code makes."""
     return {

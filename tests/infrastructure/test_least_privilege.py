@@ -449,6 +449,24 @@ def test_a_role_may_do_nothing_that_its_code_does_not_call(name: tuple[str, str]
     assert rules.beyond_code(role, called) == set()
 
 
+def test_every_function_that_counts_api_calls_may_add_them_up() -> None:
+    """Who reads standings counts calls, and every fiftieth time writes: to organisations alone."""
+    counting = {
+        name
+        for name, (properties, _) in FUNCTIONS.items()
+        if name[1] == "ApiFunction"
+        and "tenantry.organizations.bootstrap.access" in code.imported(module_of(properties))
+    }
+    assert {("audit", "ApiFunction"), ("licenses", "ApiFunction")} <= counting
+    for name in counting:
+        keys = {
+            key
+            for action, key in rules.keyed(FUNCTIONS[name][1], PLATFORM)
+            if action == "dynamodb:UpdateItem"
+        }
+        assert keys & {"ORG#*", "*"}, name
+
+
 @pytest.mark.parametrize("name", EXPECTED, ids=".".join)
 def test_a_function_is_told_nothing_that_its_code_does_not_read(name: tuple[str, str]) -> None:
     properties, _ = FUNCTIONS[name]

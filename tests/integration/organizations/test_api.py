@@ -30,7 +30,7 @@ def test_an_organisation_is_founded_read_and_changed(organizations_api: Api) -> 
     assert read == changed
     assert read["settings"]["featureFlags"] == [_flag("beta")]
     assert read["limits"]["maxUsers"] == 5
-    assert read["usage"] == {"users": 1, "projects": 0, "storage": 0}
+    assert read["usage"] == {"users": 1, "projects": 0, "storage": 0, "apiCalls": 0}
 
 
 def test_a_new_organisation_is_three_items_and_the_founders_count(organizations_api: Api) -> None:
