@@ -12,7 +12,13 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry import errors
-from tenantry.errors import ApiLimitExceededError, InvalidInputError, TenantryError
+from tenantry.errors import (
+    ApiLimitExceededError,
+    Excess,
+    InvalidInputError,
+    OverNewLimitsError,
+    TenantryError,
+)
 from tenantry.runtime.appsync import ResolverFailedError, answer
 from tenantry.runtime.cognito import RefusedError, TriggerFailedError, trigger
 from tenantry.runtime.rest import RouteFailedError, caller_of, json_body, rest_resolver
@@ -30,6 +36,7 @@ CODES: dict[str, tuple[str, int]] = {
     "SlugTakenError": ("SLUG_TAKEN", 409),
     "DomainTakenError": ("DOMAIN_TAKEN", 409),
     "LicenseOverlapError": ("LICENSE_OVERLAP", 409),
+    "LastOwnerError": ("LAST_OWNER", 409),
     "AccountExistsError": ("ACCOUNT_EXISTS", 409),
     "PlanChangedError": ("PLAN_CHANGED", 409),
     "OrganizationMovingError": ("ORGANIZATION_MOVING", 409),
@@ -44,11 +51,15 @@ CODES: dict[str, tuple[str, int]] = {
     "IdempotencyMismatchError": ("IDEMPOTENCY_MISMATCH", 409),
     "LimitExceededError": ("LIMIT_EXCEEDED", 409),
     "ApiLimitExceededError": ("API_LIMIT_EXCEEDED", 429),
+    "OverNewLimitsError": ("OVER_NEW_LIMITS", 409),
+    "BillingNotConfiguredError": ("BILLING_NOT_CONFIGURED", 409),
+    "PaymentDeclinedError": ("PAYMENT_DECLINED", 409),
     "DomainNotProvenError": ("DOMAIN_NOT_PROVEN", 409),
     "UnavailableError": ("UNAVAILABLE", 503),
     "CorruptDataError": ("CORRUPT_DATA", 500),
 }
 FAULTS = [{"field": "name", "message": "must not be blank"}, {"field": "slug", "message": "taken"}]
+OVER: list[Excess] = [{"limit": "users", "used": 9, "allowed": 5}]
 RESETS_AT = datetime(2026, 4, 1, tzinfo=UTC)
 SECRET = "s3cret-in-a-message"
 FAILED = "The service could not answer. Try again later."
@@ -64,12 +75,21 @@ def _made(name: str) -> TenantryError:
         return InvalidInputError(FAULTS, "words for people")  # type: ignore[arg-type]  # plain
     if kind is ApiLimitExceededError:
         return ApiLimitExceededError(9, RESETS_AT, "words for people")
+    if kind is OverNewLimitsError:
+        return OverNewLimitsError(OVER)
     return kind("words for people")
+
+
+def _words(name: str) -> str:
+    """What people read of it; of what is over new limits, always the list."""
+    told = "More is in use than this plan allows: users 9 of 5."
+    return told if name == "OverNewLimitsError" else "words for people"
 
 
 def _details(name: str) -> dict[str, Any]:
     details: dict[str, dict[str, Any]] = {
         "InvalidInputError": {"faults": FAULTS},
+        "OverNewLimitsError": {"over": OVER},
         "OrganizationMovingError": {"retryAfter": 30},
         "ApiLimitExceededError": {"limit": 9, "resetsAt": "2026-04-01T00:00:00+00:00"},
     }
@@ -77,7 +97,7 @@ def _details(name: str) -> dict[str, Any]:
 
 
 def _said(name: str) -> str:
-    return FAILED if name in OURS else "words for people"
+    return FAILED if name in OURS else _words(name)
 
 
 def _raising(error: Exception) -> Callable[..., Any]:
@@ -172,7 +192,7 @@ def test_a_route_answers_problem_json(name: str, lambda_context: LambdaContext) 
 @pytest.mark.parametrize("name", THEIRS)
 def test_a_trigger_refuses_in_words(name: str, lambda_context: LambdaContext) -> None:
     handler = trigger(_raising(_made(name)))
-    with pytest.raises(RefusedError, match=r"^words for people$") as refused:
+    with pytest.raises(RefusedError, match=f"^{re.escape(_words(name))}$") as refused:
         handler(cognito_event("PreSignUp_SignUp", SUB), lambda_context)
     assert refused.value.__cause__ is None
 
