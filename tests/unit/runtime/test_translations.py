@@ -32,6 +32,7 @@ CODES: dict[str, tuple[str, int]] = {
     "OrganizationSuspendedError": ("ORGANIZATION_SUSPENDED", 403),
     "NoOrganizationError": ("NO_ORGANIZATION", 409),
     "NotFoundError": ("NOT_FOUND", 404),
+    "ShreddedError": ("SHREDDED", 404),
     "ConflictError": ("CONFLICT", 409),
     "SlugTakenError": ("SLUG_TAKEN", 409),
     "DomainTakenError": ("DOMAIN_TAKEN", 409),
