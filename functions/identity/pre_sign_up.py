@@ -20,4 +20,6 @@ def handler(event: dict[str, Any]) -> None:
         case "PreSignUp_AdminCreateUser":
             sign_ups().admit(event["userName"], email, metadata_of(event))
         case _:
-            sign_ups().sign_up(event["userName"], email, metadata_of(event))
+            if sign_ups().sign_up(event["userName"], email, metadata_of(event)):
+                event["response"]["autoConfirmUser"] = True
+                event["response"]["autoVerifyEmail"] = True

@@ -13,6 +13,7 @@ from localcloud.demo.accounts import accounts
 from localcloud.demo.audit import audit
 from localcloud.demo.billing import billing
 from localcloud.demo.foundation import foundation
+from localcloud.demo.invitations import invitations
 from localcloud.demo.limits import limits
 from localcloud.demo.members import members
 from localcloud.demo.sealing import sealing
@@ -23,6 +24,7 @@ from localcloud.errors import LocalCloudError
 CHAPTERS = {
     "foundation": foundation,
     "members": members,
+    "invitations": invitations,
     "limits": limits,
     "audit": audit,
     "sealing": sealing,

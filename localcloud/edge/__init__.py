@@ -17,6 +17,7 @@ MENDS = (
     "gateway_responses",
     "metric_math",
     "leading_keys",
+    "mail_senders",
     "secure_transport",
     "kms_conditions",
     "event_bus_resources",

@@ -24,7 +24,7 @@ UP_TO = {role: set(ROLES[: place + 1]) for place, role in enumerate(ROLES)}
 MISSING = "00000000-0000-4000-8000-000000000000"
 REFUSALS = {"FORBIDDEN", "NOT_A_MEMBER", "UNAUTHENTICATED", "ORGANIZATION_SUSPENDED"}
 # What a caller who may is told when there is nothing to do it with.
-HARMLESS = {"NOT_FOUND", "NO_ORGANIZATION", "CONFLICT"}
+HARMLESS = {"NOT_FOUND", "NO_ORGANIZATION", "CONFLICT", "INVITATION_INVALID"}
 
 
 @dataclass

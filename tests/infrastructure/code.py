@@ -49,6 +49,7 @@ _OPERATIONS = {
     "get_public_key": "kms:GetPublicKey",
     "generate_data_key": "kms:GenerateDataKey",
     "decrypt": "kms:Decrypt",
+    "send_email": "ses:SendEmail",
     "receive_message": "sqs:ReceiveMessage",
     "delete_message": "sqs:DeleteMessage",
     "get_queue_attributes": "sqs:GetQueueAttributes",

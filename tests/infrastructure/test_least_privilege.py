@@ -34,7 +34,8 @@ LINE = {
     *items(f"{PLATFORM}/index/GSI2", "Query"),
     *of("ProvisionMachine", "states:StartExecution"),
 }
-ARRIVAL = items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem")
+ARRIVAL = items(PLATFORM, "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem")
+CONSUME = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 
 # context, function: everything that it may do, beyond its own logs and traces
 EXPECTED = {
@@ -109,7 +110,7 @@ EXPECTED = {
         *of("UserPoolArn", "cognito-idp:AdminUserGlobalSignOut"),
     },
     ("identity", "PreSignUpFunction"): {
-        *items(PLATFORM, "GetItem", "PutItem"),
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem"),
         *of("UserPoolArn", "cognito-idp:AdminGetUser", "cognito-idp:AdminLinkProviderForUser"),
     },
     ("identity", "PostConfirmationFunction"): ARRIVAL,
@@ -124,6 +125,25 @@ EXPECTED = {
         *items(PLATFORM, "GetItem", "PutItem", "UpdateItem"),
         *items("table/${LegacyTable}", "GetItem"),
         *of("LegacyDirectorySecretArn", "secretsmanager:GetSecretValue"),
+    },
+    ("invitations", "ApiFunction"): items(
+        PLATFORM,
+        "BatchGetItem",
+        "ConditionCheckItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "UpdateItem",
+    ),
+    ("invitations", "SendMailsFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "UpdateItem"),
+        *of("identity/${SesIdentity}", "ses:SendEmail"),
+        *of("SendMailsQueue.Arn", *CONSUME),
+    },
+    ("invitations", "SweepFunction"): {
+        *items(f"{PLATFORM}/index/GSI2", "Query"),
+        *items(PLATFORM, "GetItem", "UpdateItem"),
+        *of("SweepQueue.Arn", *CONSUME),
     },
     ("organizations", "ApiFunction"): items(
         PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"
@@ -321,7 +341,7 @@ TENANT_DATA = {
 # What arriving reads and writes: the person, their wishes, their organisations.
 _ARRIVAL = {
     (f"dynamodb:{action}", f"{key}#*")
-    for action in ("BatchGetItem", "GetItem", "PutItem", "UpdateItem")
+    for action in ("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem")
     for key in ("USER", "SIGNUP", "MIGRATION", "ORG", "SLUG", "DOMAIN")
 }
 
@@ -355,6 +375,7 @@ KEYS = {
     },
     ("identity", "PreSignUpFunction"): {
         ("dynamodb:PutItem", "SIGNUP#*"),
+        ("dynamodb:BatchGetItem", "ORG#*"),
         ("dynamodb:GetItem", "ORG#*"),
         ("dynamodb:GetItem", "MIGRATION#*"),
     },

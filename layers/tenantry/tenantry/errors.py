@@ -5,10 +5,12 @@ TenantryError
 ├── UnauthenticatedError       nobody, or not with an access token
 ├── ForbiddenError             the caller may not do this
 │   ├── NotAMemberError        not (or no longer) an active member of the organisation
+│   ├── InvitationForOtherError  the invitation is for another e-mail address
 │   └── OrganizationSuspendedError
 ├── NoOrganizationError        the caller has no organisation to act on
 ├── NotFoundError              the thing does not exist, or not for this tenant
-│   └── ShreddedError          its key was destroyed, so nobody can read it any more
+│   ├── ShreddedError          its key was destroyed, so nobody can read it any more
+│   └── InvitationInvalidError  the token opens no invitation, or no longer
 ├── ConflictError              someone else changed it first, or its state forbids the change
 │   ├── SlugTakenError
 │   ├── DomainTakenError
@@ -18,12 +20,15 @@ TenantryError
 │   ├── PlanChangedError       the world is not as it was when the plan was made
 │   ├── UnknownRouteError      its data lies where this part of the product does not reach
 │   ├── OrganizationMovingError  its data is being moved or set up
+│   ├── AlreadyMemberError
 │   └── IdempotencyMismatchError
 ├── LimitExceededError         the plan's limit is reached
+│   ├── InvitationQuotaError   too many invitations went out, in a day or ever
 │   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
 ├── OverNewLimitsError         more is in use than the plan asked for allows; `over` lists it
 ├── BillingNotConfiguredError  this deployment takes no payments
 ├── PaymentDeclinedError       the payment was not taken, and nothing has changed
+├── EmailNotConfiguredError    this deployment sends no mail of its own
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
 ├── ProvisioningError          a step of provisioning failed; the ledger says which
 │   ├── StackFailedError       CloudFormation could not make what the account needs
@@ -95,6 +100,12 @@ class NotAMemberError(ForbiddenError):
     code = "NOT_A_MEMBER"
 
 
+class InvitationForOtherError(ForbiddenError):
+    """The invitation is for another e-mail address than the caller's, or theirs is not proven."""
+
+    code = "INVITATION_FOR_OTHER"
+
+
 class OrganizationSuspendedError(ForbiddenError):
     """The organisation is suspended or cancelled and takes no changes."""
 
@@ -119,6 +130,12 @@ class ShreddedError(NotFoundError):
     """Its key was destroyed, so nobody can read it any more."""
 
     code = "SHREDDED"
+
+
+class InvitationInvalidError(NotFoundError):
+    """The token opens no invitation: there is none, it is over, or nobody vouches for it."""
+
+    code = "INVITATION_INVALID"
 
 
 class ConflictError(TenantryError):
@@ -184,6 +201,12 @@ class UnknownRouteError(ConflictError):
     code = "UNKNOWN_ROUTE"
 
 
+class AlreadyMemberError(ConflictError):
+    """They are a member of the organisation already."""
+
+    code = "ALREADY_MEMBER"
+
+
 class IdempotencyMismatchError(ConflictError):
     """The same idempotency key came with another request."""
 
@@ -194,6 +217,19 @@ class LimitExceededError(TenantryError):
     """The plan's limit is reached."""
 
     code = "LIMIT_EXCEEDED"
+    status = 409
+
+
+class InvitationQuotaError(LimitExceededError):
+    """Too many invitations went out: in a day, or ever on an unpaid plan."""
+
+    code = "INVITATION_QUOTA"
+
+
+class EmailNotConfiguredError(TenantryError):
+    """This deployment has no sender, so what needs a mail cannot be done."""
+
+    code = "EMAIL_NOT_CONFIGURED"
     status = 409
 
 

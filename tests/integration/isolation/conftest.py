@@ -14,6 +14,7 @@ from tenantry.audit.dynamodb import DynamoDBAuditLog
 from tenantry.audit.model import Entry
 from tenantry.audit.service import ActivityService, RecordingService
 from tenantry.identity.bootstrap import people as identity
+from tenantry.identity.bootstrap.invitations import InvitationDoors
 from tenantry.identity.dynamodb import DynamoDBProfileRepository, DynamoDBSignUpRepository
 from tenantry.identity.model import Profile
 from tenantry.identity.service import ArrivalService, ProfileService
@@ -122,6 +123,7 @@ class World:
             profiles=self.people.profiles,
             sign_ups=DynamoDBSignUpRepository(self.platform),
             organizations=self.organizations,
+            invitations=InvitationDoors(),
             stamp=self.people.stamp,
         )
 

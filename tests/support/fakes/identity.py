@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 from tenantry.errors import (
     ConflictError,
+    InvalidInputError,
     NoOrganizationError,
     NotFoundError,
     UnavailableError,
 )
 from tenantry.identity.model import (
     FederatedIdentity,
+    InvitationClaim,
     LegacyUser,
     Membership,
     PoolUser,
@@ -179,10 +181,19 @@ class InMemoryProfileRepository:
 @dataclass
 class InMemorySignUpRepository:
     items: dict[str, tuple[Wishes, datetime]] = field(default_factory=dict)
+    claims: dict[str, InvitationClaim] = field(default_factory=dict)
     migrated: dict[str, datetime] = field(default_factory=dict)
 
-    def keep(self, user_name: str, wishes: Wishes, purge_at: datetime) -> None:
+    def keep(
+        self,
+        user_name: str,
+        wishes: Wishes,
+        purge_at: datetime,
+        claim: InvitationClaim | None = None,
+    ) -> None:
         self.items[user_name] = (wishes, purge_at)
+        if claim:
+            self.claims[user_name] = claim
 
     def mark_migrated(self, email: str, purge_at: datetime) -> None:
         self.migrated[email] = purge_at
@@ -192,7 +203,50 @@ class InMemorySignUpRepository:
 
     def kept(self, user_name: str | None, email: str, now: datetime) -> Kept:
         wishes, until = self.items.get(user_name or "", (Wishes(), now))
-        return Kept(wishes if until > now else Wishes(), migrated=self.comes_over(email, now))
+        claim = self.claims.get(user_name or "") if until > now else None
+        return Kept(
+            wishes if until > now else Wishes(), migrated=self.comes_over(email, now), claim=claim
+        )
+
+
+@dataclass
+class FakeInvitations:
+    """Invitations by hand: by token, whose they are; a join is a membership of `organizations`."""
+
+    organizations: FakeOrganizations = field(default_factory=FakeOrganizations)
+    mailed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By token: the address and the organisation."""
+    links: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By token: the domain and the organisation."""
+    over: set[str] = field(default_factory=set)
+    joins: list[tuple[str, str]] = field(default_factory=list)
+
+    def claim(self, token: str, email: str) -> InvitationClaim:
+        mailed = self.mailed.get(token)
+        link = self.links.get(token)
+        if mailed and mailed[0] == email and token not in self.over:
+            found, kind = mailed[1], "m"
+        elif link and email.endswith(f"@{link[0]}") and token not in self.over:
+            found, kind = link[1], "l"
+        else:
+            fault = "does not open an invitation of this e-mail address"
+            raise InvalidInputError([{"field": "invitation_token", "message": fault}])
+        return InvitationClaim(
+            kind=kind,
+            organization_id=found,
+            invitation_id="i-1",
+            token_hash=f"hash of {token}",
+            mailed=kind == "m",
+        )
+
+    def join(
+        self, claim: InvitationClaim, user_id: str, email: str, name: str | None, cause: Cause
+    ) -> str | None:
+        self.joins.append((user_id, email))
+        if claim.token_hash.removeprefix("hash of ") in self.over:
+            return None
+        self.organizations.add(claim.organization_id, user_id)
+        return claim.organization_id
 
 
 @dataclass

@@ -15,6 +15,7 @@ from tenantry.identity.service import (
 from tenantry.messaging.stamp import Stamp
 from tests.support.clock import FakeClock
 from tests.support.fakes.identity import (
+    FakeInvitations,
     FakeLegacyDirectory,
     FakeOrganizations,
     FakeUserDirectory,
@@ -28,6 +29,11 @@ ADA = Arrival(user_id="ada", user_name="ada", email="ada@example.com", email_ver
 @pytest.fixture
 def organizations() -> FakeOrganizations:
     return FakeOrganizations()
+
+
+@pytest.fixture
+def invitations(organizations: FakeOrganizations) -> FakeInvitations:
+    return FakeInvitations(organizations)
 
 
 @pytest.fixture
@@ -60,6 +66,7 @@ def sign_ups(
     rules: SignUpRules,
     kept: InMemorySignUpRepository,
     organizations: FakeOrganizations,
+    invitations: FakeInvitations,
     pool: FakeUserDirectory,
     clock: FakeClock,
 ) -> SignUpService:
@@ -69,6 +76,7 @@ def sign_ups(
         check_address=checked_address,
         sign_ups=kept,
         organizations=organizations,
+        invitations=invitations,
         directory=pool,
         now=clock,
     )
@@ -79,9 +87,10 @@ def arrivals(
     profiles: InMemoryProfileRepository,
     kept: InMemorySignUpRepository,
     organizations: FakeOrganizations,
+    invitations: FakeInvitations,
     stamp: Stamp,
 ) -> ArrivalService:
-    return ArrivalService(profiles, kept, organizations, stamp)
+    return ArrivalService(profiles, kept, organizations, invitations, stamp)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from tenantry.errors import ConflictError, CorruptDataError
-from tenantry.identity.model import LegacyUser, Membership, Profile, Wishes
+from tenantry.identity.model import InvitationClaim, LegacyUser, Membership, Profile, Wishes
 from tenantry.identity.passwords import pretend, verified
 from tenantry.identity.repository import Kept, Overview
 from tenantry.messaging.event import Event
@@ -96,8 +96,20 @@ class DynamoDBSignUpRepository:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def keep(self, user_name: str, wishes: Wishes, purge_at: datetime) -> None:
-        item = {"entity_type": "SignUp", **wishes.given, "purge_at": _seconds(purge_at)}
+    def keep(
+        self,
+        user_name: str,
+        wishes: Wishes,
+        purge_at: datetime,
+        claim: InvitationClaim | None = None,
+    ) -> None:
+        invitation = {"invitation": claim.model_dump()} if claim else {}
+        item = {
+            "entity_type": "SignUp",
+            **wishes.given,
+            **invitation,
+            "purge_at": _seconds(purge_at),
+        }
         self._table.put({**_wishes_key(user_name), **item})
 
     def mark_migrated(self, email: str, purge_at: datetime) -> None:
@@ -113,9 +125,11 @@ class DynamoDBSignUpRepository:
         item = rest[0] if rest else None
         try:
             wishes = Wishes.model_validate(item or {})
+            stored = (item or {}).get("invitation")
+            claim = InvitationClaim.model_validate(stored) if stored else None
         except ValidationError as error:
             raise CorruptDataError("stored wishes break their schema") from error
-        return Kept(wishes, migrated=mark is not None)
+        return Kept(wishes, migrated=mark is not None, claim=claim)
 
 
 class DynamoDBLegacyDirectory:

@@ -25,6 +25,8 @@ from tenantry.tenancy.roles import GROUP_OF_ROLE, OPERATOR_GROUP, Role
 DEFAULT_LOCALE: Final = "en"
 DEFAULT_TIME_ZONE: Final = "UTC"
 WISHES_KEPT: Final = timedelta(days=30)
+INVITATION: Final = "invitation_token"
+"""The client metadata that carries the token of an invitation; it is looked at, never kept."""
 MIGRATION_KEPT: Final = timedelta(days=30)
 SAME_SIGN_IN: Final = timedelta(seconds=10)
 """Cognito may call a trigger again and names no request: sign-ins this close count as one."""
@@ -117,6 +119,9 @@ class Profile(BaseModel):
     user_id: str
     user_name: str
     email: str
+    email_proven: bool = True
+    """Whether the user pool vouches for it. It is always stored: who reads the item and finds
+    nothing takes it for unproven."""
     name: str | None = None
     locale: str = DEFAULT_LOCALE
     time_zone: str = DEFAULT_TIME_ZONE
@@ -240,6 +245,19 @@ class Wishes(Input):
         return self.model_dump(exclude_none=True)
 
 
+class InvitationClaim(BaseModel):
+    """What is kept of an invitation's token until the sign-up is confirmed: never the token."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    kind: str
+    organization_id: str
+    invitation_id: str
+    token_hash: str
+    mailed: bool
+    """Whether it came by mail to the very address that signs up, and so proves the mailbox."""
+
+
 @dataclass(frozen=True)
 class SignUpRules:
     """Which addresses come in. Domains are lower case; `allowed` empty allows all."""
@@ -253,14 +271,19 @@ class SignUpRules:
         if not self.self_sign_up:
             raise ForbiddenError("Signing up is by invitation only")
 
-    def faults(self, email: str) -> list[Fault]:
-        """What is wrong with a normalised address; a domain allowed by name may be disposable."""
+    def faults(self, email: str, *, invited: bool = False) -> list[Fault]:
+        """What is wrong with a normalised address; a domain allowed by name may be disposable.
+
+        Who is `invited` by mail needs no domain that is allowed; one that is denied stays so: what
+        the platform bars, no organisation opens.
+        """
         domain = email.rpartition("@")[2]
         if _covers(self.denied, domain):
             return [_email_fault("addresses of this domain are not accepted")]
-        if self.allowed:
-            known = domain in self.allowed
-            return [] if known else [_email_fault("addresses of this domain are not accepted")]
+        if domain in self.allowed:
+            return []
+        if self.allowed and not invited:
+            return [_email_fault("addresses of this domain are not accepted")]
         if _covers(self.disposable, domain):
             return [_email_fault("disposable addresses are not accepted")]
         return []

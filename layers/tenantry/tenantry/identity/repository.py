@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tenantry.identity.model import (
     FederatedIdentity,
+    InvitationClaim,
     LegacyUser,
     Membership,
     PoolUser,
@@ -33,6 +34,7 @@ class Kept:
 
     wishes: Wishes
     migrated: bool
+    claim: InvitationClaim | None = None
 
 
 class ProfileRepository(Protocol):
@@ -55,8 +57,14 @@ class Homes(Protocol):
 
 
 class SignUpRepository(Protocol):
-    def keep(self, user_name: str, wishes: Wishes, purge_at: datetime) -> None:
-        """Remember the wishes of a sign-up until `purge_at`."""
+    def keep(
+        self,
+        user_name: str,
+        wishes: Wishes,
+        purge_at: datetime,
+        claim: InvitationClaim | None = None,
+    ) -> None:
+        """Remember the wishes of a sign-up, and the invitation it came with, until `purge_at`."""
 
     def mark_migrated(self, email: str, purge_at: datetime) -> None:
         """Remember until `purge_at` that the person of an address comes from the older system."""
@@ -134,3 +142,15 @@ class Organizations(Protocol):
 
     def memberships(self, user_id: str, first: int | None, after: str | None) -> MembershipPage:
         """The user's organisations; NoOrganizationError when there is not a single one."""
+
+
+class Invitations(Protocol):
+    """The invitations context, as identity needs it. Everything here may be done again."""
+
+    def claim(self, token: str, email: str) -> InvitationClaim:
+        """What a sign-up may keep of a token; InvalidInputError when it opens nothing to it."""
+
+    def join(
+        self, claim: InvitationClaim, user_id: str, email: str, name: str | None, cause: Cause
+    ) -> str | None:
+        """The id of the organisation that a proven address was let into; None when it is over."""

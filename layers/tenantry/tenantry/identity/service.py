@@ -8,6 +8,7 @@ from typing import Any
 
 from tenantry.errors import (
     ConflictError,
+    Fault,
     ForbiddenError,
     InvalidInputError,
     NoOrganizationError,
@@ -27,6 +28,7 @@ from tenantry.identity.events import (
 )
 from tenantry.identity.model import (
     DEFAULT_LOCALE,
+    INVITATION,
     MIGRATION_KEPT,
     REFUSAL_TOLD_AGAIN,
     WISHES_KEPT,
@@ -46,6 +48,7 @@ from tenantry.identity.model import (
 )
 from tenantry.identity.repository import (
     Homes,
+    Invitations,
     Kept,
     LegacyDirectory,
     MembershipPage,
@@ -69,7 +72,7 @@ MOST_HOMES = 25
 
 @dataclass(frozen=True)
 class SignUpService:
-    """Decides who may sign up. It confirms nobody: a code by mail does that."""
+    """Decides who may sign up. A code by mail confirms them, or the mail of an invitation did."""
 
     rules: SignUpRules
     providers: frozenset[str]
@@ -77,16 +80,34 @@ class SignUpService:
     check_address: Callable[[str], str]
     sign_ups: SignUpRepository
     organizations: Organizations
+    invitations: Invitations
     directory: UserDirectory
     now: Callable[[], datetime]
 
-    def sign_up(self, user_name: str, email: str, metadata: Mapping[str, str]) -> None:
+    def sign_up(self, user_name: str, email: str, metadata: Mapping[str, str]) -> bool:
         """Return when a person may sign up, their wishes kept by the pool's name for them.
 
         By the name, never the address: who signs up again with somebody's address gets another.
+        Answers whether the address is proven by the token of a mail that went to it. Who has one
+        needs neither self-sign-up nor a domain that is allowed: the organisation asked them in. A
+        link is for whoever has it, so it opens neither and proves nothing.
         """
-        self.rules.require_open()
-        self._let_in(user_name, email, metadata)
+        token = metadata.get(INVITATION)
+        if token is None:
+            self.rules.require_open()
+            self._let_in(user_name, email, metadata)
+            return False
+        claim, faults = None, []
+        try:
+            claim = self.invitations.claim(token, self.check_address(email))
+        except InvalidInputError as error:
+            faults += [fault for fault in error.faults if fault["field"] == INVITATION]
+        invited = claim is not None and claim.mailed
+        if not invited:
+            self.rules.require_open()
+        _, wishes = self._checked(email, metadata, faults, invited=invited)
+        self.sign_ups.keep(user_name, wishes, self.now() + WISHES_KEPT, claim)
+        return invited
 
     def admit(self, user_name: str, email: str, metadata: Mapping[str, str]) -> None:
         """As `sign_up`, for people whom an administrator, or the migration, brings in.
@@ -130,12 +151,19 @@ class SignUpService:
         self.directory.link(pool_id, identity, existing.user_name)
         raise ConflictError("Your account is linked now; sign in once more")
 
-    def _checked(self, email: str, metadata: Mapping[str, str]) -> tuple[str, Wishes]:
+    def _checked(
+        self,
+        email: str,
+        metadata: Mapping[str, str],
+        known: Sequence[Fault] = (),
+        *,
+        invited: bool = False,
+    ) -> tuple[str, Wishes]:
         """The normalised address and the wishes; InvalidInputError with the faults of both."""
-        faults, address, wishes = [], "", Wishes()
+        faults, address, wishes = [*known], "", Wishes()
         try:
             address = self.check_address(email)
-            faults += self.rules.faults(address)
+            faults += self.rules.faults(address, invited=invited)
         except InvalidInputError as error:
             faults += error.faults
         try:
@@ -145,6 +173,12 @@ class SignUpService:
         if wishes.organization_name and wishes.organization_id:
             fault = "cannot be given together with organization_name"
             faults.append({"field": "organization_id", "message": fault})
+        if INVITATION in metadata:
+            faults += [
+                {"field": name, "message": f"cannot be given together with {INVITATION}"}
+                for name in ("organization_name", "organization_id")
+                if getattr(wishes, name)
+            ]
         if faults:
             raise InvalidInputError(faults)
         return address, wishes
@@ -242,6 +276,7 @@ class ArrivalService:
     profiles: ProfileRepository
     sign_ups: SignUpRepository
     organizations: Organizations
+    invitations: Invitations
     stamp: Stamp
 
     def ensure_profile(self, arrival: Arrival, cause: Cause) -> Profile:
@@ -264,6 +299,7 @@ class ArrivalService:
             user_id=arrival.user_id,
             user_name=arrival.user_name,
             email=arrival.email,
+            email_proven=arrival.email_verified,
             name=kept.wishes.name or arrival.name,
             locale=kept.wishes.locale or arrival.locale or DEFAULT_LOCALE,
             active_organization_id=organization_id,
@@ -283,6 +319,11 @@ class ArrivalService:
         )
 
     def _organization(self, arrival: Arrival, kept: Kept, cause: Cause) -> str | None:
+        if kept.claim and (email := arrival.proven_email):
+            name = kept.wishes.name or arrival.name
+            joined = self.invitations.join(kept.claim, arrival.user_id, email, name, cause)
+            if joined:
+                return joined
         if kept.wishes.organization_name:
             return self.organizations.found(arrival.user_id, kept.wishes.organization_name, cause)
         if email := arrival.proven_email:
@@ -303,7 +344,8 @@ class ArrivalService:
             after = profile.changed(last_login_at=now)
             happened: list[EventData] = [UserSignedIn(user_id=profile.user_id)]
             if email := _newer_email(profile, arrival):
-                after = after.model_copy(update={"email": email, "updated_at": now})
+                proven = {"email": email, "email_proven": True, "updated_at": now}
+                after = after.model_copy(update=proven)
                 happened.append(ProfileUpdated(user_id=profile.user_id, fields=("email",)))
             try:
                 self._save(profile, after, happened, cause)
@@ -323,7 +365,7 @@ class ArrivalService:
         profile = self.ensure_profile(arrival, cause)
         profile.require_active()
         if email := _newer_email(profile, arrival):
-            after = profile.changed(email=email, updated_at=self.stamp.now())
+            after = profile.changed(email=email, email_proven=True, updated_at=self.stamp.now())
             told = ProfileUpdated(user_id=profile.user_id, fields=("email",))
             with suppress(ConflictError, UnavailableError):  # the next token brings it
                 self._save(profile, after, [told], cause)
@@ -505,9 +547,9 @@ class ProfileService:
 
 
 def _newer_email(profile: Profile, arrival: Arrival) -> str | None:
-    """The address that the pool vouches for, when the profile has another one."""
+    """The address that the pool vouches for, when the profile has another one, or an unproven."""
     proven = arrival.proven_email
-    return proven if proven != profile.email else None
+    return proven if proven != profile.email or not profile.email_proven else None
 
 
 def _usable(member: MemberStatus, organization: OrganizationStatus, role: Role) -> bool:

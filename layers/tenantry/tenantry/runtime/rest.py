@@ -7,11 +7,14 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
 from tenantry.errors import InvalidInputError, NotFoundError, TenantryError
+from tenantry.messaging.event import Actor, RequestOrigin
+from tenantry.messaging.stamp import Cause
 from tenantry.runtime.failures import FAILED, is_ours
 from tenantry.runtime.observability import annotate, logger, note
 from tenantry.tenancy.caller import ORGANIZATION_HEADER, Caller
 
 PROBLEM_JSON = "application/problem+json"
+_LONGEST_AGENT = 512
 
 
 class RouteFailedError(Exception):
@@ -74,6 +77,31 @@ def caller_of(app: APIGatewayRestResolver, organization_id: str | None = None) -
         correlation_id=caller.correlation_id,
     )
     return caller
+
+
+def origin_of(app: APIGatewayRestResolver) -> Cause:
+    """Whoever asks without an account, as the cause of what follows: whence, and in which request.
+
+    Who they are nobody knows; that they hold a secret is for the service to see.
+    """
+    context = app.current_event.raw_event.get("requestContext") or {}
+    agent = next(
+        (
+            value
+            for name, value in (app.current_event.raw_event.get("headers") or {}).items()
+            if name.lower() == "user-agent"
+        ),
+        None,
+    )
+    annotate(correlation_id=context.get("requestId"))
+    return Cause(
+        actor=Actor(id="anonymous"),
+        correlation_id=context.get("requestId"),
+        request=RequestOrigin(
+            source_ip=(context.get("identity") or {}).get("sourceIp"),
+            user_agent=str(agent)[:_LONGEST_AGENT] if agent else None,
+        ),
+    )
 
 
 def json_body(app: APIGatewayRestResolver) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from disposable_email_domains import blocklist
 
 from tenantry.bootstrap import settings, stamp
 from tenantry.identity.addresses import checked_address
+from tenantry.identity.bootstrap.invitations import InvitationDoors
 from tenantry.identity.bootstrap.triggers import platform_table, user_pools
 from tenantry.identity.dynamodb import DynamoDBSignUpRepository
 from tenantry.identity.model import SignUpRules
@@ -27,6 +28,7 @@ def sign_ups() -> SignUpService:
         check_address=checked_address,
         sign_ups=DynamoDBSignUpRepository(platform_table()),
         organizations=organization_service(platform_table()),
+        invitations=InvitationDoors(),
         directory=CognitoUserDirectory(user_pools),
         now=stamp().now,
     )
