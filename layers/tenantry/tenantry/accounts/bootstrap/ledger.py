@@ -3,11 +3,13 @@
 from functools import cache
 
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
+from tenantry.accounts.model import MOST_AT_ONCE
 from tenantry.bootstrap import platform_table, settings
 
 
 @cache
 def accounts() -> DynamoDBAccountRepository:
-    return DynamoDBAccountRepository(
-        platform_table(), places=int(settings().text("PROVISIONING_PLACES", "10"))
-    )
+    """With the places that the deployment gives; who takes none is told of none."""
+    given = settings().text("PROVISIONING_PLACES")
+    places = int(given) if given.isdecimal() else MOST_AT_ONCE
+    return DynamoDBAccountRepository(platform_table(), places)
