@@ -238,10 +238,15 @@ def test_it_stays_under_the_bound_unpacked(unpacked: Path, name: str) -> None:
 
 
 def _services_of_role(function: Function) -> set[str]:
-    """The services, by their IAM prefix, that the statements of the function's role name."""
+    """The services that the statements of the function's role name, as their models are called."""
     resources = load(function.template)["Resources"]
     role = resources[function.properties["Role"]["Fn::GetAtt"][0]]
-    return {action.split(":")[0] for action in _actions(role["Properties"]["Policies"])}
+    prefixes = {action.split(":")[0] for action in _actions(role["Properties"]["Policies"])}
+    return {_MODELS.get(prefix, prefix) for prefix in prefixes}
+
+
+_MODELS = {"states": "stepfunctions"}
+"""Where a service's model is called otherwise than its prefix in IAM."""
 
 
 def _actions(node: Any) -> Iterator[str]:
