@@ -13,7 +13,6 @@ import builtins
 import collections
 import importlib
 import marshal
-import pkgutil
 import re
 import sys
 import typing
@@ -77,6 +76,8 @@ def note_codes() -> None:
 
 def start() -> None:
     """What starts do: import the product's modules, make clients, have a request answered."""
+    import pkgutil  # makes a named tuple, which functions look up too
+
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver, AppSyncResolver
 
     import tenantry
