@@ -24,6 +24,7 @@ SILENT = {
     "audit/dynamodb_seals.py _move": "the position of a chain is the audit's own book",
     "audit/dynamodb_seals.py commit": "records of seals are the audit's own books",
     "billing/dynamodb.py save": "whose a customer of Stripe is: a reservation",
+    "invitations/dynamodb.py create": "which invitation an address has: a reservation",
     "licenses/dynamodb.py _both": "which days of a service are taken: a reservation",
     "organizations/dynamodb.py _latest": "which session an operator last had: a pointer",
     "organizations/dynamodb.py create": "whose a slug is: a reservation",
