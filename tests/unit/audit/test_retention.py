@@ -8,7 +8,7 @@ import pytest
 
 from tenantry.audit import retention
 from tenantry.audit.model import Entry, Span
-from tenantry.audit.retention import GRACE, RETENTION, Progress, RetentionSweep
+from tenantry.audit.retention import GRACE, MARGIN, RETENTION, Marks, Progress, RetentionSweep
 from tests.support.clock import FakeClock
 from tests.support.fakes.seals import InMemoryOrganizations
 from tests.unit.audit.test_activity import envelope
@@ -24,7 +24,7 @@ class World:
     clock: FakeClock = field(default_factory=lambda: FakeClock(BORN + timedelta(days=DAYS)))
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     ends: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    through: dict[str, str] = field(default_factory=dict)
+    noted: dict[str, Marks] = field(default_factory=dict)
     stored: Progress = field(default_factory=Progress)
     plan: dict[str, str] = field(default_factory=dict)
     sealed: dict[str, date] = field(default_factory=dict)
@@ -47,18 +47,18 @@ class World:
     def of(self, tenant_id: str) -> str | None:
         return self.plan.get(tenant_id)
 
-    def marked_through(self, tenant_id: str) -> str | None:
-        return self.through.get(tenant_id)
+    def marks(self, tenant_id: str) -> Marks:
+        return self.noted.get(tenant_id, Marks())
 
-    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime) -> None:
+    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime, marks: Marks) -> None:
         for entry in entries:
             self.ends[tenant_id, entry.event_id] = purge_at
-        self.through[tenant_id] = entries[-1].position
+        self.noted[tenant_id] = marks
 
-    def keep(self, tenant_id: str, entries: list[Entry], through: str) -> None:
+    def keep(self, tenant_id: str, entries: list[Entry], marks: Marks) -> None:
         for entry in entries:
             self.ends.pop((tenant_id, entry.event_id), None)
-        self.through[tenant_id] = through
+        self.noted[tenant_id] = marks
 
     def read(
         self, tenant_id: str, month: str, span: Span, limit: int, *, newest_first: bool = False
@@ -79,6 +79,31 @@ class World:
     def save(self, progress: Progress) -> None:
         self.stored = progress
 
+    # what happens
+
+    def purge(self, tenant_id: str = "t-1") -> list[Entry]:
+        """Entries whose end has come go, as TTL takes them; these are answered."""
+        gone = [each for each in self.entries[tenant_id] if self.has_come(tenant_id, each)]
+        self.entries[tenant_id] = [each for each in self.entries[tenant_id] if each not in gone]
+        return gone
+
+    def has_come(self, tenant_id: str, entry: Entry) -> bool:
+        end = self.ends.get((tenant_id, entry.event_id))
+        return end is not None and end <= self.clock()
+
+    def pass_days(self, count: int) -> list[Entry]:
+        """Sweeps and purges of some days; what went is answered."""
+        gone = list[Entry]()
+        for _ in range(count):
+            self.clock.advance(timedelta(days=1))
+            self.sealed["t-1"] = self.clock().date()
+            gone += self.purge()
+            self.run()
+        return gone
+
+    def may_be_gone(self) -> str:
+        return self.marks("t-1").gone_through(self.clock()) or ""
+
     # what is asked
 
     def run(self, has_time: Callable[[], bool] = lambda: True) -> int:
@@ -86,7 +111,8 @@ class World:
         return sweep.run(has_time)
 
     def ended(self, tenant_id: str = "t-1") -> set[str]:
-        return {event_id for tenant, event_id in self.ends if tenant == tenant_id}
+        left = {entry.event_id for entry in self.entries[tenant_id]}
+        return {each for tenant, each in self.ends if tenant == tenant_id and each in left}
 
     def due(self, tenant_id: str, days: int) -> set[str]:
         return {
@@ -172,6 +198,78 @@ def test_a_plan_that_has_grown_takes_entries_back_before_they_are_gone() -> None
     world.clock.advance(timedelta(days=1))
     world.run()
     assert world.ended() == world.due("t-1", 90)
+
+
+def test_what_is_gone_when_a_plan_grows_stays_told_as_gone() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    gone = world.pass_days(20)
+    assert gone
+
+    world.plan["t-1"] = "STARTER"
+    gone += world.pass_days(30)
+
+    assert world.ended() == set()
+    assert max(entry.position for entry in gone) <= world.may_be_gone()
+    left = world.entries["t-1"]
+    assert all(entry.position > world.may_be_gone() for entry in left)
+
+
+def test_when_the_plan_shrinks_again_every_entry_that_is_left_gets_its_end() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    world.pass_days(20)
+    world.plan["t-1"] = "STARTER"
+    world.pass_days(3)
+
+    world.plan["t-1"] = "FREE"
+    world.clock.advance(timedelta(days=1))
+    world.run()
+
+    assert world.ended() == world.due("t-1", 90)
+    assert {world.ends["t-1", each] for each in world.ended()} == {world.clock() + GRACE}
+
+
+def test_an_entry_whose_end_is_to_come_is_not_told_as_gone() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    first, *_ = world.entries["t-1"]
+    assert first.event_id in world.ended()
+
+    assert first.position > world.may_be_gone()
+    world.clock.advance(GRACE - timedelta(seconds=1))
+    assert first.position > world.may_be_gone()
+    world.clock.advance(timedelta(seconds=1))
+    assert first.position <= world.may_be_gone()
+
+
+def test_day_by_day_exactly_what_ended_is_told_as_gone() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    gone: list[Entry] = []
+    for plan in ("FREE", "STARTER", "FREE", "PROFESSIONAL", "FREE"):
+        world.plan["t-1"] = plan
+        for _ in range(9):
+            gone += world.pass_days(1)
+            limit = world.may_be_gone()
+            assert all(entry.position <= limit for entry in gone)
+            assert all(entry.position > limit for entry in world.entries["t-1"])
+        assert len(world.marks("t-1").ends) <= GRACE.days + 1
+
+
+def test_an_end_that_is_about_to_come_is_not_taken_back() -> None:
+    world = World()
+    world.add("t-1", "FREE")
+    world.run()
+    ended = world.ended()
+    world.plan["t-1"] = "ENTERPRISE"
+    world.clock.advance(GRACE - MARGIN + timedelta(minutes=1))
+
+    assert world.run() == 0
+    assert world.ended() == ended
 
 
 @pytest.mark.parametrize("batches", [1, 2, 3, 5])

@@ -1,6 +1,6 @@
 """Adapters of retention: entries with their end, how far they have one, and organisations' plans.
 
-ORG#<id>#AUDIT    RETENTION   up to which position entries have an end
+ORG#<id>#AUDIT    RETENTION   up to which position entries have an end, and when each end comes
 AUDIT#RETENTION   PROGRESS    where the round through all organisations stands
 """
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tenantry.audit.model import Entry, Span
-from tenantry.audit.retention import Progress
+from tenantry.audit.retention import Marks, Progress
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_key, organization_pk
 from tenantry.persistence.table import Table
@@ -26,19 +26,22 @@ class DynamoDBRetentionLog:
         self._table = table
         self._organizations = platform
 
-    def marked_through(self, tenant_id: str) -> str | None:
+    def marks(self, tenant_id: str) -> Marks:
         item = self._table.get(_mark_key(tenant_id))
-        return str(item["through"]) if item else None
+        if item is None:
+            return Marks()
+        ends = ((datetime.fromisoformat(each["at"]), str(each["through"])) for each in item["ends"])
+        return Marks(str(item["through"]), item.get("gone"), tuple(ends))
 
-    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime) -> None:
+    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime, marks: Marks) -> None:
         for item in self._items(tenant_id, entries):
             self._table.put({**item, "purge_at": int(purge_at.timestamp())})
-        self._table.put({**_mark_key(tenant_id), "through": entries[-1].position})
+        self._note(tenant_id, marks)
 
-    def keep(self, tenant_id: str, entries: list[Entry], through: str) -> None:
+    def keep(self, tenant_id: str, entries: list[Entry], marks: Marks) -> None:
         for item in self._items(tenant_id, entries):
             self._table.put({name: value for name, value in item.items() if name != "purge_at"})
-        self._table.put({**_mark_key(tenant_id), "through": through})
+        self._note(tenant_id, marks)
 
     def read(
         self, tenant_id: str, month: str, span: Span, limit: int, *, newest_first: bool = False
@@ -78,6 +81,11 @@ class DynamoDBRetentionLog:
             "is_under_way": progress.is_under_way,
         }
         self._table.put({**_PROGRESS, **stored})
+
+    def _note(self, tenant_id: str, marks: Marks) -> None:
+        ends = [{"at": end.isoformat(), "through": position} for end, position in marks.ends]
+        noted = {"through": marks.through, "gone": marks.gone, "ends": ends}
+        self._table.put({**_mark_key(tenant_id), **noted})
 
     def _items(self, tenant_id: str, entries: list[Entry]) -> list[Item]:
         keys = [

@@ -3,12 +3,15 @@
 An entry is given `purge_at` only when it is past the retention of the plan that the organisation
 has now **and** sealed, and then GRACE is left, in which a larger plan takes it back. Nothing ends
 earlier: whatever is not known, such as a plan, counts as the longest.
+
+How far entries have an end, and when each end comes, is noted in `Marks`: so what ended is told
+from what was lost, also after a larger plan.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from tenantry.audit.model import Entry, Span, instant
 from tenantry.audit.seal_repository import SealedOrganizations, Seals
@@ -23,6 +26,8 @@ LONGEST: Final = max(RETENTION.values())
 GRACE: Final = timedelta(days=7)
 ROUND: Final = timedelta(hours=20)
 """A round through all organisations begins at most this often."""
+MARGIN: Final = timedelta(hours=1)
+"""An end that comes within it is not taken back: its entry might go meanwhile."""
 AT_ONCE: Final = 200
 _START: Final = "2000-01-01T00:00:00.000000Z"
 
@@ -36,6 +41,43 @@ class Progress:
     is_under_way: bool = False
 
 
+@dataclass(frozen=True)
+class Marks:
+    """How far an organisation's entries have an end, and when these ends come."""
+
+    through: str | None = None
+    """The position up to which entries have an end."""
+    gone: str | None = None
+    """The position up to which an end had come when this was written. It never moves back."""
+    ends: tuple[tuple[datetime, str], ...] = ()
+    """Ends to come, soonest first, each with the position up to which entries have it."""
+
+    def gone_through(self, moment: datetime) -> str | None:
+        """The position up to which entries may be gone at a moment; None when none may."""
+        came = [position for end, position in self.ends if end <= moment]
+        return max([self.gone, *came] if self.gone else came, default=None)
+
+    def marked(self, through: str, purge_at: datetime, now: datetime) -> Self:
+        """Entries up to `through` have an end, those beyond the mark the end `purge_at`."""
+        others = tuple(each for each in self.ends if each[0] != purge_at)
+        marks = replace(self, through=through, ends=(*others, (purge_at, through)))
+        return marks._settled(now)
+
+    def taken_back(self, through: str, now: datetime) -> Self:
+        """No entry beyond `through` has an end any more."""
+        ends, covered = list[tuple[datetime, str]](), ""
+        for end, position in self.ends:
+            if covered < through:
+                ends.append((end, min(position, through)))
+            covered = position
+        return replace(self, through=through, ends=tuple(ends))._settled(now)
+
+    def _settled(self, now: datetime) -> Self:
+        """With the ends that came told by `gone` alone."""
+        to_come = tuple(each for each in self.ends if each[0] > now)
+        return replace(self, gone=self.gone_through(now), ends=to_come)
+
+
 class Plans(Protocol):
     def of(self, tenant_id: str) -> str | None:
         """The plan that an organisation has now; None when nobody knows."""
@@ -44,14 +86,14 @@ class Plans(Protocol):
 class RetentionLog(Protocol):
     """Entries, and how far they have been given an end."""
 
-    def marked_through(self, tenant_id: str) -> str | None:
-        """The position up to which entries have an end; None when none has."""
+    def marks(self, tenant_id: str) -> Marks:
+        """What was noted last, strongly consistent."""
 
-    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime) -> None:
-        """Give entries an end, then note the last of them."""
+    def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime, marks: Marks) -> None:
+        """Give entries an end, then note `marks`."""
 
-    def keep(self, tenant_id: str, entries: list[Entry], through: str) -> None:
-        """Take their end from entries, then note `through`."""
+    def keep(self, tenant_id: str, entries: list[Entry], marks: Marks) -> None:
+        """Take their end from entries, then note `marks`."""
 
     def read(
         self, tenant_id: str, month: str, span: Span, limit: int, *, newest_first: bool = False
@@ -107,9 +149,10 @@ class RetentionSweep:
             return 0, True
         now = self.now()
         kept = RETENTION.get(self.plans.of(tenant_id) or "", LONGEST)
-        end, marked = instant(now - kept), self.log.marked_through(tenant_id)
+        end, marks = instant(now - kept), self.log.marks(tenant_id)
+        marked = marks.through
         if marked and marked >= end:
-            return self._take_back(tenant_id, Span(end, f"{marked} "), has_time)
+            return self._take_back(tenant_id, end, marks, has_time)
         first = self.log.first_month(tenant_id) or _START
         span = Span(max(first, marked or _START), end)
         if marked:
@@ -120,7 +163,8 @@ class RetentionSweep:
                 found = self.log.read(tenant_id, month, span, AT_ONCE)
                 due = _before_one(found, lambda entry: entry.seal_day > sealed)
                 if due:
-                    self.log.mark(tenant_id, due, now + GRACE)
+                    marks = marks.marked(due[-1].position, now + GRACE, now)
+                    self.log.mark(tenant_id, due, now + GRACE, marks)
                     changed += len(due)
                 if len(due) < len(found):
                     return changed, True  # the rest waits for its seal
@@ -132,25 +176,33 @@ class RetentionSweep:
         return changed, True
 
     def _take_back(
-        self, tenant_id: str, span: Span, has_time: Callable[[], bool]
+        self, tenant_id: str, end: str, marks: Marks, has_time: Callable[[], bool]
     ) -> tuple[int, bool]:
-        """Entries that a plan of today keeps longer have no end any more, newest first.
+        """Entries from `end` on have no end any more, newest first, but for those that are gone.
 
-        The mark moves down with them, so the next run goes on.
+        The mark moves down with them, so the next run goes on. It stays at what is gone, of which
+        verification would else say that it is missing.
         """
-        changed, begin = 0, span.oldest
+        now, changed = self.now(), 0
+        gone = marks.gone_through(now + MARGIN)
+        begin = max(end, gone or end)
+        if marks.through is None or marks.through <= begin:
+            return 0, True
+        span = Span(end, f"{marks.through} ")
+        span = span.beyond(gone) if gone and gone >= end else span
         for month in span.months():
             while True:
                 found = self.log.read(tenant_id, month, span, AT_ONCE, newest_first=True)
                 if found:
-                    self.log.keep(tenant_id, found, found[-1].position)
+                    marks = marks.taken_back(found[-1].position, now)
+                    self.log.keep(tenant_id, found, marks)
                     changed += len(found)
                 if len(found) < AT_ONCE:
                     break
                 span = span.after(found[-1].position)
                 if not has_time():
                     return changed, False
-        self.log.keep(tenant_id, [], begin)
+        self.log.keep(tenant_id, [], marks.taken_back(begin, now))
         return changed, True
 
 

@@ -74,7 +74,7 @@ def verification_service() -> VerificationService:
 
 def _forgotten_through(tenant_id: str) -> str | None:
     table = _table(tenant_id)
-    return DynamoDBRetentionLog(table, table).marked_through(tenant_id)
+    return DynamoDBRetentionLog(table, table).marks(tenant_id).gone_through(now())
 
 
 def _table(tenant_id: str) -> Table:
