@@ -158,6 +158,19 @@ def test_one_flipped_bit_in_any_record_of_a_seal_fails_it(
     assert not log.verify(DAYS).is_verified
 
 
+@pytest.mark.parametrize("spelling", [str.lower, lambda at: at.replace("Z", "+00:00")])
+def test_a_record_that_only_spells_a_time_otherwise_fails_it(
+    run: SealedLog, spelling: Callable[[str], str]
+) -> None:
+    log = copied(run)
+    place = next(p for p in items(log) if p[1].startswith("SEAL#"))
+    item = copy.deepcopy(items(log)[place])
+    item["statement"]["sealed_at"] = spelling(item["statement"]["sealed_at"])
+    items(log)[place] = item
+
+    assert not log.verify(DAYS).is_verified
+
+
 def test_a_removed_entry_is_missing(run: SealedLog) -> None:
     log = copied(run)
     del items(log)[entries(log)[700]]

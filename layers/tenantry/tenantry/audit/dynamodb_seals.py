@@ -222,8 +222,11 @@ def _record_item(record: SealRecord) -> Item:
 
 
 def _record(item: Item) -> SealRecord | None:
-    """A record that cannot be read is as good as none: the bucket knows its seal."""
+    """A record that cannot be read, or is not in the form that records are written in, is as good
+    as none: the bucket knows its seal.
+    """
     try:
-        return SealRecord(Statement.model_validate(item["statement"]), str(item["place"]))
+        record = SealRecord(Statement.model_validate(item["statement"]), str(item["place"]))
     except (ValidationError, KeyError):
         return None
+    return record if _record_item(record)["statement"] == item["statement"] else None
