@@ -56,10 +56,6 @@ def claims_of(token: str) -> dict[str, Any]:
     return decoded
 
 
-def _no_code() -> str:
-    raise LookupError("a code of an authenticator app is asked for")
-
-
 @dataclass(frozen=True)
 class Api:
     """The deployed product behind its `outputs`: `Region`, `GraphqlUrl`, ... (README)."""
@@ -79,10 +75,11 @@ class Api:
             config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
         )
 
-    def sign_in(self, email: str, password: str, code: Callable[[], str] = _no_code) -> Tokens:
+    def sign_in(self, email: str, password: str, code: Callable[[], str] | None = None) -> Tokens:
         """Sign in by SRP: the password never leaves this process.
 
-        `code` is asked for the code of an authenticator app, when the person has one.
+        `code` is asked for the code of an authenticator app, when the person has one; without it
+        the challenge is raised.
         """
         srp = AWSSRP(
             username=email,
@@ -94,6 +91,8 @@ class Api:
         try:
             return Tokens.of(srp.authenticate_user())
         except SoftwareTokenMFAChallengeException as challenge:
+            if code is None:
+                raise
             asked = challenge.get_tokens()
             answer = self.cognito.respond_to_auth_challenge(
                 ClientId=self.outputs["UserPoolClientId"],

@@ -5,12 +5,13 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.accounts.bootstrap.line import line
-from tenantry.runtime.observability import MetricUnit, logger, metrics
+from tenantry.runtime.observability import MetricUnit, annotate, logger, metrics
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    annotate(correlation_id=context.aws_request_id)
     settled, started = line().sweep(), line().move_up()
     metrics.add_metric("OperationsSettled", MetricUnit.Count, settled)
     metrics.add_metric("OperationsStarted", MetricUnit.Count, started)

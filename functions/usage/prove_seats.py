@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tenantry.runtime.observability import MetricUnit, logger, metrics
+from tenantry.runtime.observability import MetricUnit, annotate, logger, metrics
 from tenantry.usage.bootstrap import prove, seats
 
 _NEEDED_MS = 60_000
@@ -18,6 +18,7 @@ _NEEDED_MS = 60_000
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    annotate(correlation_id=context.aws_request_id)
     swept = prove(
         seats(),
         lambda: context.get_remaining_time_in_millis() > _NEEDED_MS,
