@@ -19,6 +19,7 @@ MENDS = (
     "leading_keys",
     "mail_senders",
     "secure_transport",
+    "queue_batches",
     "kms_conditions",
     "event_bus_resources",
     "event_archives",
