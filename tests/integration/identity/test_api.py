@@ -24,7 +24,7 @@ def fields_of(type_name: str) -> set[str]:
     from pathlib import Path
 
     text = (Path(__file__).parents[3] / "schema.graphql").read_text()
-    scalars = "scalar AWSEmail scalar AWSDate scalar AWSDateTime scalar AWSJSON\n"
+    scalars = "scalar AWSEmail scalar AWSDate scalar AWSDateTime scalar AWSJSON scalar AWSURL\n"
     found = build_schema(scalars + text).type_map[type_name]
     assert isinstance(found, GraphQLObjectType)
     return set(found.fields)
