@@ -1,12 +1,22 @@
 """The demo is a test: every step of every chapter does what it says."""
 
+from collections.abc import Iterator
+
 import pytest
 from rich.console import Console
 
 from localcloud.demo.__main__ import CHAPTERS, main
-from localcloud.demo.stage import Stage
+from localcloud.demo.stage import Stage, on
 from localcloud.demo.story import Story, refused, tell
+from localcloud.deployed import deployed_cloud
 from tests.e2e.conftest import PASSWORD
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A local cloud of its own, as `make demo` has one."""
+    with deployed_cloud() as running:
+        yield on(*running)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

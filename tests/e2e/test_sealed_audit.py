@@ -1,6 +1,6 @@
 """The audit as people and operators prove it, on sealed data of the deployed product."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,37 @@ from typing import Any
 import pytest
 
 from localcloud.demo.sealing import Log, verified
+from localcloud.demo.stage import Stage, on
 from localcloud.demo.story import Story
+from localcloud.deployed import deployed_cloud
 from tests.e2e.commands import run, run_in_vain
 from tests.e2e.conftest import People, Person
 
 RENAME = """mutation($input: UpdateOrganizationInput!) {
   updateOrganization(input: $input) { version }
 }"""
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A local cloud of its own, as `make demo` has one."""
+    with deployed_cloud() as running:
+        yield on(*running)
+
+
+@pytest.fixture(scope="module")
+def product(stage: Stage) -> Any:
+    return stage[0]
+
+
+@pytest.fixture(scope="module")
+def aws(stage: Stage) -> Callable[[str], Any]:
+    return stage[1]
+
+
+@pytest.fixture(scope="module")
+def people(product: Any, aws: Callable[[str], Any]) -> People:
+    return People(product, aws)
 
 
 @pytest.fixture(scope="module")
