@@ -23,7 +23,7 @@ def install() -> None:
     extract = iam_actions.extract_iam_action
 
     def extract_single(*args: Any, **kwargs: Any) -> str | None:
-        action = extract(*args, **kwargs)
+        action: str | None = extract(*args, **kwargs)
         return _SINGLE.get(action, action) if action else action
 
     iam_actions.extract_iam_action = extract_single
