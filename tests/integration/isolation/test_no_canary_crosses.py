@@ -268,6 +268,7 @@ ACTIONS = [
     *[("join", ""), ("record", ""), ("operate", "suspend"), ("operate", "reactivate")],
     *[("move", "REMOVED"), ("move", "ACTIVE")] * 2,
     *[("ask", name) for name in sorted(MOVING)] * 2,
+    *[("manage", "transfer"), ("manage", "update_permissions")] * 2,
     *[("support", "open"), ("support", "close"), ("support", "read"), ("show", "")],
     *(("ended", name) for name in ("read", "update", "activity", "me", "grant", "access")),
 ]
@@ -315,6 +316,11 @@ class Tenants(RuleBasedStateMachine):
         self._wrote_only_for(active, asked.user, name)
         if name in MOVING:
             self._look_who_is_there(asked.about)
+
+    def _manage(self, asked: Asked, name: str) -> None:
+        """What the founder of a tenant asks there of another member; by chance it is rarely met."""
+        home, other = asked.home, 1 + asked.choice % 3
+        self._ask(Asked(home, number=0, about=home, borrowed=home, choice=other), name)
 
     def _read(self, asked: Asked, name: str) -> None:
         told = self._told(f"repository {name}", lambda: READS[name](self.world, asked))
