@@ -53,12 +53,13 @@ def work(
     """
 
     def handle(record: SQSRecord) -> None:  # Powertools names the argument
-        with annotated(message_id=record.message_id):
+        with annotated(message_id=record.message_id, correlation_id=context.aws_request_id):
             try:
                 effect(record.body)
             except Exception:
                 logger.exception("failed")
                 raise
+            logger.info("worked")
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, handle, processor, context))
