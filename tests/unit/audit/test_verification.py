@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tenantry.audit import verification
 from tenantry.audit.sealing import bound, packed
-from tenantry.audit.seals import Seal, chain_head, entry_hash
+from tenantry.audit.seals import Seal, chain_head, entry_hash, first_day
 from tenantry.audit.verification import Kind
 from tenantry.errors import ForbiddenError, InvalidInputError, NotAMemberError
 from tenantry.persistence import cursors
@@ -398,3 +398,22 @@ def test_the_organisation_verified_is_the_callers(run: SealedLog) -> None:
     other = run.verification().verify(Caller(user_id="eve", tenant_id="t-2"), GIVEN)
 
     assert (other.entries, other.seals) == (0, 0)
+
+
+@pytest.mark.parametrize("hour", [0, 1, 2, 12, 23])
+def test_whatever_is_sealed_of_a_young_organization_is_verified(hour: int) -> None:
+    """Sealing begins a little before the organisation; verifying does too, at any time of day."""
+    founded = MORNING.replace(hour=hour, minute=30)
+    log = SealedLog()
+    log.at(founded)
+    log.record(envelope(1, founded))
+    first = first_day(founded)
+    log.at(datetime(first.year, first.month, first.day, tzinfo=UTC))  # a clock that is behind
+    log.record(envelope(2, log.clock()))
+    last = founded.date() + timedelta(days=1)
+    log.seal(last)
+
+    asked = [first - timedelta(days=5), last]
+    verified = log.verify(asked, access=Stands(organization_created_at=founded))
+
+    assert (verified.findings, verified.entries) == ((), 2)

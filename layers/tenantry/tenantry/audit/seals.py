@@ -165,6 +165,14 @@ def open_day(moment: datetime) -> date:
     return (moment.astimezone(UTC) - CLOSES_AFTER).date()
 
 
+def first_day(moment: datetime) -> date:
+    """The first day that is sealed and verified of an organisation that is there since `moment`.
+
+    A little before it: clocks differ, and what is told late joins an open day.
+    """
+    return open_day(moment) - timedelta(days=2)
+
+
 def sealable_day(now: datetime) -> date:
     """The latest day that may be sealed at `now`."""
     return (now.astimezone(UTC) - SEALS_AFTER).date() - timedelta(days=1)

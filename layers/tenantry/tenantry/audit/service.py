@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from tenantry.audit.model import (
@@ -21,7 +21,7 @@ from tenantry.audit.model import (
 )
 from tenantry.audit.repository import ActivityRepository, AuditLog, PeopleNames
 from tenantry.audit.seal_repository import SealedOrganizations
-from tenantry.audit.seals import open_day
+from tenantry.audit.seals import first_day
 from tenantry.messaging.event import Envelope
 from tenantry.persistence import cursors
 from tenantry.runtime.inputs import parse
@@ -63,7 +63,7 @@ class RecordingService:
     def _know(self, tenant_id: str, at: datetime) -> None:
         if tenant_id in self._known:
             return
-        self.organizations.add(tenant_id, open_day(at) - timedelta(days=2))
+        self.organizations.add(tenant_id, first_day(at))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(tenant_id)

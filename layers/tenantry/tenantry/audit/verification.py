@@ -32,6 +32,7 @@ from tenantry.audit.seals import (
     Stored,
     chain_head,
     entry_hash,
+    first_day,
     sealed_part,
     stored_seal_day,
 )
@@ -175,7 +176,7 @@ class VerificationService:
         last = min(interval.last, self.now().date())
         tenant_id = standing.tenant_id
         if standing.organization_created_at:
-            begin = max(begin, standing.organization_created_at.date() - timedelta(days=1))
+            begin = max(begin, first_day(standing.organization_created_at))
         return self._days(tenant_id, begin, last, self.forgotten_through(tenant_id))
 
     def _days(self, tenant_id: str, begin: date, last: date, forgotten: str | None) -> Verification:
