@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tenantry.accounts.model import (
+    COURSES,
+    Kind,
     Names,
     Operation,
     OperationStatus,
@@ -20,7 +22,7 @@ from tenantry.errors import ConflictError
 from tests.support.accounts import account, operation
 from tests.support.clock import START, FakeClock
 
-STEPS = tuple(StepName)
+STEPS = COURSES[Kind.PROVISION].steps
 # Which steps leave something behind, and from which on there is no way back.
 LEAVE_SOMETHING = {"RESERVE", "CREATE", "CONFIGURE", "SEED", "VERIFY"}
 COMMITS = "ACTIVATE"

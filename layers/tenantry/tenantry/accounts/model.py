@@ -89,7 +89,16 @@ class Course:
 
 COURSES: Final = {
     Kind.PROVISION: Course(
-        steps=tuple(StepName),
+        steps=(
+            StepName.VALIDATE,
+            StepName.RESERVE,
+            StepName.CREATE,
+            StepName.CONFIGURE,
+            StepName.SEED,
+            StepName.VERIFY,
+            StepName.ACTIVATE,
+            StepName.ANNOUNCE,
+        ),
         undone=frozenset(
             {
                 StepName.RESERVE,
