@@ -26,6 +26,7 @@ MENDS = (
     "lambda_errors",
     "shared_layers",
     "stream_mappings",
+    "stream_records",
     "organization_accounts",
     "cognito",
 )

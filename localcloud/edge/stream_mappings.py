@@ -145,8 +145,9 @@ def _position(mapping: Mapping) -> int:
             positions[mapping["UUID"]] = (
                 horizon if from_start else dynamodb.stream_end_position(table)
             )
-        # Records that expired since the last pass are gone.
-        position: int = max(positions[mapping["UUID"]], horizon)
+        # Records that expired since the last pass are gone; a stream that began anew has fewer.
+        end: int = dynamodb.stream_end_position(table)
+        position: int = min(max(positions[mapping["UUID"]], horizon), end)
     return position
 
 

@@ -29,6 +29,8 @@ needs_proc = pytest.mark.skipif(
 )
 
 ME = "query { me { email } }"
+RENAME = "mutation($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { name } }"
+ACTIVITY = "query { activity(first: 5) { items { type } } }"
 LISTENING = "0A"
 OWN_ADDRESSES = {"0100007F", "00000000000000000000000001000000"}
 
@@ -70,6 +72,13 @@ def test_after_down_and_up_a_person_signs_in_and_is_who_they_were(up: Place) -> 
     for claim in ("sub", "org_id", "role", "plan"):
         assert again.claims[claim] == before[claim]
     assert product(up).graphql(ME, again)["me"]["email"] == email
+
+    # What is changed after it is told as before: the stream's readers go on.
+    product(up).graphql(RENAME, again, input={"name": "Works again", "expectedVersion": 1})
+    until(
+        "the change in the activity",
+        lambda: "OrganizationUpdated" in str(product(up).graphql(ACTIVITY, again)),
+    )
 
 
 def test_a_session_goes_on_after_a_restart(up: Place) -> None:
