@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # The stream is looked at several times in that time: what then is quiet stays so.
@@ -54,6 +54,10 @@ class Logs:
 
     client: Any
     prefix: str
+    _read: dict[str, tuple[int, int, list[tuple[int, str]]]] = field(
+        default_factory=dict, repr=False
+    )
+    """Of each log its size when it was read, and what it held from some moment on."""
 
     def settled(self, start_ms: int) -> Happening:
         """What the functions logged from `start_ms` (epoch milliseconds) on, once all is quiet.
@@ -87,22 +91,30 @@ class Logs:
         return Happening(tuple(functions), tuple(published), tuple(recorded))
 
     def _logged(self, start_ms: int) -> Iterator[tuple[int, str, str]]:
-        """When, by which function, and what."""
-        for group in self._groups():
+        """When, by which function, and what. A log that has not grown is not read again."""
+        for group, size in self._groups():
             function = group.removeprefix(f"/aws/lambda/{self.prefix}-")
-            pages = self.client.get_paginator("filter_log_events").paginate(
-                logGroupName=group, startTime=start_ms
-            )
-            for page in pages:
-                for event in page["events"]:
-                    yield event["timestamp"], function, event["message"]
+            known = self._read.get(group)
+            if known is None or known[0] != size or known[1] > start_ms:
+                known = self._read[group] = (size, start_ms, self._events(group, start_ms))
+            for at, message in known[2]:
+                if at >= start_ms:
+                    yield at, function, message
 
-    def _groups(self) -> Iterator[str]:
+    def _events(self, group: str, start_ms: int) -> list[tuple[int, str]]:
+        pages = self.client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=start_ms
+        )
+        return [(each["timestamp"], each["message"]) for page in pages for each in page["events"]]
+
+    def _groups(self) -> Iterator[tuple[str, int]]:
+        """Every log with its size, which the local cloud tells as of now."""
         pages = self.client.get_paginator("describe_log_groups").paginate(
             logGroupNamePrefix=f"/aws/lambda/{self.prefix}-"
         )
         for page in pages:
-            yield from (group["logGroupName"] for group in page["logGroups"])
+            for group in page["logGroups"]:
+                yield group["logGroupName"], group["storedBytes"]
 
 
 def _structured(message: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ class FakeLogs:
     """CloudWatch Logs with the lines of each function, a line each moment."""
 
     def __init__(self, **lines: list[str]) -> None:
-        self._lines = {f"/aws/lambda/{PREFIX}-{name}": found for name, found in lines.items()}
+        self.lines = {f"/aws/lambda/{PREFIX}-{name}": found for name, found in lines.items()}
+        self.read: list[str] = []
         self._operation = ""
 
     def get_paginator(self, operation: str) -> Self:
@@ -24,9 +25,16 @@ class FakeLogs:
 
     def paginate(self, **asked: str) -> list[dict[str, Any]]:
         if self._operation == "describe_log_groups":
-            return [{"logGroups": [{"logGroupName": name} for name in self._lines]}]
-        lines = enumerate(self._lines[asked["logGroupName"]])
-        return [{"events": [{"timestamp": at, "message": text} for at, text in lines]}]
+            groups = [
+                {"logGroupName": name, "storedBytes": len("".join(lines))}
+                for name, lines in self.lines.items()
+            ]
+            return [{"logGroups": groups}]
+        self.read.append(asked["logGroupName"].rpartition("-")[2])
+        lines = enumerate(self.lines[asked["logGroupName"]])
+        start = int(asked["startTime"])
+        events = [{"timestamp": at, "message": text} for at, text in lines if at >= start]
+        return [{"events": events}]
 
 
 def line(message: str, event_type: str) -> str:
@@ -66,3 +74,16 @@ def test_an_event_that_is_not_recorded_yet_shows() -> None:
 
     assert not found.is_whole
     assert found.rows == [("published", "Joined ×2"), ("recorded", "Joined")]
+
+
+def test_a_log_is_read_again_only_when_it_has_grown_or_earlier_lines_are_asked_for() -> None:
+    client = FakeLogs(a=[STARTED, STARTED], b=[STARTED])
+    logs = Logs(client, PREFIX)
+
+    assert logs.since(1).functions == ("a",)
+    assert logs.since(1).functions == ("a",)
+    client.lines[f"/aws/lambda/{PREFIX}-b"].append(STARTED)
+    assert logs.since(1).functions == ("a", "b")
+    assert client.read == ["a", "b", "b"]
+
+    assert logs.since(0).functions == ("a", "b", "a", "b")
