@@ -48,7 +48,7 @@ def test_who_ends_lets_the_next_one_in(narrow: World) -> None:
 
 
 def test_many_more_than_there_are_places_all_get_theirs_in_turn(narrow: World) -> None:
-    """A thousand in the original order; here as many as a unit test has time for."""
+    """A thousand of them are in tests/integration/accounts/test_a_thousand.py."""
     asked = [ask(narrow, number) for number in range(60)]
     most = 0
     while narrow.line.move_up():
