@@ -136,7 +136,7 @@ class FakeTenantData:
     def identity(self, place: Place) -> str:
         return f"arn:aws:sts::000000000000:assumed-role/TenantData/tenant-{place.tenant_id}"
 
-    def seed(self, place: Place, account: Account, now: datetime) -> None:
+    def seed(self, place: Place, account: Account, now: datetime, epoch: int) -> None:
         self.items.add((place.table, f"{place.tenant_id}/DEFAULTS"))
 
     def unseed(self, place: Place) -> None:

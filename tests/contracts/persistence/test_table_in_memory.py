@@ -11,7 +11,19 @@ from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.items import Item
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Assign, Change, Check, Copy, Count, Create, Step, Write
+from tenantry.persistence.writes import (
+    Assign,
+    Change,
+    Check,
+    Copy,
+    Count,
+    Create,
+    Fence,
+    Remove,
+    Step,
+    Store,
+    Write,
+)
 from tests.support.clock import FakeClock, FakeIds
 from tests.support.fakes.table import InMemoryTable
 from tests.support.tables import fresh_table
@@ -95,6 +107,15 @@ assignments = st.builds(
     st.integers(0, 3),
     st.sampled_from([None, 0, 1, 2]),
 )
+fences = st.builds(
+    lambda key, at, must_exist: Fence(key, "used", at, must_exist),
+    keys,
+    st.integers(0, 3),
+    st.booleans(),
+)
+replicas = st.builds(
+    lambda key, used: Store(key, {"used": used, "events": [{"id": "e-1"}]}), keys, st.integers(0, 3)
+) | st.builds(Remove, keys)
 
 
 def _asked(
@@ -129,7 +150,10 @@ def _written(writes: list[Write]) -> Work:
 works: st.SearchStrategy[Work] = st.one_of(
     st.builds(lambda write: lambda table: table.write(write), creations | alterations),
     st.builds(
-        _written, st.lists(creations | alterations | counts | checks | assignments, min_size=1)
+        _written,
+        st.lists(
+            creations | alterations | counts | checks | assignments | fences | replicas, min_size=1
+        ),
     ),
     st.builds(lambda copy: lambda table: table.copy(copy), copies),
     st.builds(lambda key: lambda table: table.put({**key, "put": 1, "gone": None}), keys),

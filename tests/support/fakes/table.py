@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantry.persistence.items import Item, from_wire, slot, stamped, to_wire
+from tenantry.persistence.items import Item, from_wire, slot, stamped, to_wire, without_events
 from tenantry.persistence.keys import Key
 from tenantry.persistence.table import ConditionFailedError, Page, Table, _ids, _is_own
 from tenantry.persistence.writes import (
@@ -18,7 +18,10 @@ from tenantry.persistence.writes import (
     Copy,
     Count,
     Create,
+    Fence,
+    Remove,
     Step,
+    Store,
     Write,
     moves_of,
 )
@@ -128,7 +131,9 @@ class InMemoryTable(Table):
             if failed:
                 raise ConditionFailedError(failed, {n: dict(stored[n]) for n in failed})
             for write, old, own in zip(writes, stored, ids, strict=True):
-                if not isinstance(write, Check):
+                if isinstance(write, Remove):
+                    self.items.pop(_place(write.key), None)
+                elif not isinstance(write, Check | Fence):
                     self._keep(_after(write, old, own))
 
     def _keep(self, item: Item) -> None:
@@ -168,6 +173,12 @@ def _allowed(write: Write, stored: Item) -> bool:
             return among and bool(stored) and _equal(stored, write.require)
         case Assign():
             return bool(stored) and _equal(stored, write.require)
+        case Fence():
+            if not stored:
+                return not write.must_exist
+            return write.attribute in stored and int(stored[write.attribute]) <= write.at
+        case Store() | Remove():
+            return True
 
 
 def _within(step: Step, standing: int) -> bool:
@@ -177,7 +188,7 @@ def _within(step: Step, standing: int) -> bool:
     return step.limit is None or after <= step.limit
 
 
-def _after(write: Create | Change | Count | Assign, stored: Item, ids: Sequence[str]) -> Item:
+def _after(write: Create | Change | Count | Assign | Store, stored: Item, ids: Sequence[str]) -> Item:
     match write:
         case Create():
             return {**stamped(write.attributes, 1, write.events, ids), **write.key}
@@ -199,3 +210,5 @@ def _after(write: Create | Change | Count | Assign, stored: Item, ids: Sequence[
             return {**write.makes, **stored, **write.key, **moved, **moves}
         case Assign():
             return {**stored, **write.set}
+        case Store():
+            return {**without_events(dict(write.item)), **write.key}

@@ -309,7 +309,8 @@ class Provisioning:
         """Write what every tenant begins with, under the tenant's own session."""
 
         def work(account: Account, _operation: Operation) -> None:
-            self.data.seed(self._place(account), account, self.stamp.now())
+            epoch = self._hosted(account).route_epoch
+            self.data.seed(self._place(account), account, self.stamp.now(), epoch)
 
         return self.ledger.run(given, StepName.SEED, work)
 

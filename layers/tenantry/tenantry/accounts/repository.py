@@ -167,8 +167,8 @@ class TenantData(Protocol):
     def identity(self, place: Place) -> str:
         """Who the session is, as STS tells."""
 
-    def seed(self, place: Place, account: Account, now: datetime) -> None:
-        """Write what every tenant begins with."""
+    def seed(self, place: Place, account: Account, now: datetime, epoch: int) -> None:
+        """Write what every tenant begins with, in a table of its own behind a fence at `epoch`."""
 
     def unseed(self, place: Place) -> None: ...
 

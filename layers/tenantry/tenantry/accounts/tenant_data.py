@@ -1,6 +1,7 @@
 """Adapter: a tenant's data in its own place, under a session that reaches nothing else.
 
 ORG#<id>   DEFAULTS          what every tenant begins with
+ORG#<id>   FENCE             of a table of one's own (tenancy/tenant_table.py)
 ORG#<id>   PROBE#<event>     that the place can be written and read, and tells of its changes
 """
 
@@ -11,13 +12,15 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tenantry.accounts.model import Account
+from tenantry.accounts.model import Account, CloudType
 from tenantry.accounts.repository import Place
 from tenantry.errors import ProbeFailedError, UnavailableError
 from tenantry.messaging.event import Event
 from tenantry.persistence.keys import Key, key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Create
+from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.tenant_table import TenantTable
 
 SCHEMA_VERSION: Final = 1
 _PROBE_KEPT: Final = timedelta(days=1)
@@ -48,8 +51,10 @@ class TenantDataInPlace:
     def identity(self, place: Place) -> str:
         return str(_called(self._session(place).sts.get_caller_identity)["Arn"])
 
-    def seed(self, place: Place, account: Account, now: datetime) -> None:
+    def seed(self, place: Place, account: Account, now: datetime, epoch: int) -> None:
         table = self._session(place).table(place.table)
+        if account.cloud_type is not CloudType.PUBLIC:
+            TenantTable(table, _whereabouts(place, account, epoch)).raise_fence(epoch)
         table.add(
             {
                 **_defaults_key(place),
@@ -107,6 +112,18 @@ class TenantDataInPlace:
 
     def _delete(self, place: Place, where: Key) -> None:
         self._session(place).table(place.table).delete(where)
+
+
+def _whereabouts(place: Place, account: Account, epoch: int) -> Whereabouts:
+    return Whereabouts(
+        tenant_id=place.tenant_id,
+        kind=account.cloud_type.value,
+        table=place.table,
+        raw=place.raw,
+        processed=place.processed,
+        region=account.region,
+        epoch=epoch,
+    )
 
 
 def _defaults_key(place: Place) -> Key:

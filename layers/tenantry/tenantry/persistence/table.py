@@ -20,6 +20,7 @@ from tenantry.persistence.items import (
     slot,
     stamped,
     to_wire,
+    without_events,
 )
 from tenantry.persistence.keys import Key
 from tenantry.persistence.writes import (
@@ -29,7 +30,10 @@ from tenantry.persistence.writes import (
     Copy,
     Count,
     Create,
+    Fence,
+    Remove,
     Step,
+    Store,
     Write,
     moves_of,
 )
@@ -282,6 +286,13 @@ class Table:
                 return "ConditionCheck", self._check(write)
             case Assign():
                 return "Update", self._assign(write)
+            case Fence():
+                return "ConditionCheck", self._fence(write)
+            case Store():
+                item = to_wire({**without_events(dict(write.item)), **write.key})
+                return "Put", {"TableName": self.name, "Item": item}
+            case Remove():
+                return "Delete", {"TableName": self.name, "Key": to_wire(write.key)}
 
     def _create(self, write: Create, ids: Sequence[str]) -> dict[str, Any]:
         item = {**stamped(write.attributes, 1, write.events, ids), **write.key}
@@ -353,6 +364,19 @@ class Table:
             "TableName": self.name,
             "Key": to_wire(write.key),
             "ConditionExpression": " AND ".join(conditions),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **expressions.parameters(),
+        }
+
+    def _fence(self, write: Fence) -> dict[str, Any]:
+        expressions = _Expressions()
+        passed = f"{expressions.name(write.attribute)} <= {expressions.value(write.at)}"
+        return {
+            "TableName": self.name,
+            "Key": to_wire(write.key),
+            "ConditionExpression": (
+                passed if write.must_exist else f"attribute_not_exists(PK) OR {passed}"
+            ),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expressions.parameters(),
         }

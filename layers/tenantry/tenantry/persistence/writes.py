@@ -107,7 +107,35 @@ class Assign:
     require: Mapping[str, Any] = field(default_factory=dict)
 
 
-Write = Create | Change | Count | Check | Assign
+@dataclass(frozen=True)
+class Fence:
+    """Refuses the transaction when `attribute` of the item has passed `at`.
+
+    Without an item nothing has passed it, unless it `must_exist`.
+    """
+
+    key: Key
+    attribute: str
+    at: int
+    must_exist: bool = False
+
+
+@dataclass(frozen=True)
+class Store:
+    """An item whole, as it stood elsewhere, whatever stands here: for copies, without `events`."""
+
+    key: Key
+    item: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Remove:
+    """The item goes, and nobody is told: for copies, where the original is gone."""
+
+    key: Key
+
+
+Write = Create | Change | Count | Check | Assign | Fence | Store | Remove
 
 
 def moves_of(counter: str) -> str:

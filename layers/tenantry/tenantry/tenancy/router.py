@@ -19,6 +19,7 @@ from tenantry.errors import OrganizationMovingError, UnknownRouteError
 from tenantry.tenancy.sessions import DataScope, TenantSessions
 
 ACTIVE: Final = "active"
+PUBLIC: Final = "public"
 _READ_ONLY: Final = {
     "moving": "The organisation's data is being moved; it can be read. Try again in a moment.",
     "closing": "The organisation's data is about to be deleted; it can be read.",
@@ -85,7 +86,7 @@ class TenantRouter:
             raise OrganizationMovingError(_READ_ONLY[state])
         if state not in {ACTIVE, *_READ_ONLY}:
             raise self._unknown()
-        match route.get("kind", "public"):
+        match route.get("kind", PUBLIC):
             case "public":
                 names = (self.table, self.raw, self.processed)
             case "private":
@@ -94,7 +95,7 @@ class TenantRouter:
                 raise self._unknown()
         return Whereabouts(
             standing.tenant_id,
-            route.get("kind", "public"),
+            route.get("kind", PUBLIC),
             *names,
             region=self.region,
             epoch=standing.route_epoch,
