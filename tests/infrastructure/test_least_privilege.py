@@ -241,7 +241,11 @@ EXPECTED = {
         *items(PLATFORM, "GetItem"),
         *of(TREE, "ssm:PutParameter"),
     },
-    ("accounts", "SeedFunction"): LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
+    ("accounts", "SeedFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+    },
     ("accounts", "VerifyFunction"): LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
     ("accounts", "ActivateFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "AnnounceFunction"): LEDGER | of(TREE, "ssm:PutParameter"),
@@ -329,6 +333,11 @@ TENANT_DATA = {
             "s3:PutObject",
             "s3:PutObjectTagging",
         )
+    ),
+    *(
+        pair
+        for place in ("TenantRaw.Arn", "TenantProcessed.Arn", OWN_BUCKETS)
+        for pair in of(place, "s3:ListBucket")
     ),
     *items("AuditTable.Arn", "BatchGetItem", "GetItem", "Query"),
     *items("${AuditTable.Arn}/index/*", "BatchGetItem", "GetItem", "Query"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.messaging.stamp import Stamp
-from tenantry.persistence.items import Item
+from tenantry.persistence.items import Item, to_wire
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import (
     Assign,
@@ -114,7 +114,9 @@ fences = st.builds(
     st.booleans(),
 )
 replicas = st.builds(
-    lambda key, used: Store(key, {"used": used, "events": [{"id": "e-1"}]}), keys, st.integers(0, 3)
+    lambda key, used: Store(key, to_wire({"used": used, "events": [{"id": "e-1"}]})),
+    keys,
+    st.integers(0, 3),
 ) | st.builds(Remove, keys)
 
 

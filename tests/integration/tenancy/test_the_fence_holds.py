@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tenantry.errors import OrganizationMovingError
-from tenantry.persistence.items import without_events
+from tenantry.persistence.items import to_wire
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Create, Store
 from tenantry.tenancy.router import Whereabouts
@@ -44,7 +44,7 @@ class Organization:
         copied = self.old.query("ORG#acme", prefix="THING#", limit=1000)
         for item in copied.items:
             where = {"PK": item["PK"], "SK": item["SK"]}
-            into.transact([Store(where, without_events(item))])
+            into.transact([Store(where, to_wire(item))])
         self.place = replace(SHARED, epoch=2, kind="private")
 
     def there(self) -> set[str]:

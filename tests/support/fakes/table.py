@@ -173,12 +173,14 @@ def _allowed(write: Write, stored: Item) -> bool:
             return among and bool(stored) and _equal(stored, write.require)
         case Assign():
             return bool(stored) and _equal(stored, write.require)
-        case Fence():
-            if not stored:
-                return not write.must_exist
-            return write.attribute in stored and int(stored[write.attribute]) <= write.at
-        case Store() | Remove():
-            return True
+        case Fence() | Store() | Remove():
+            return not isinstance(write, Fence) or _is_open(write, stored)
+
+
+def _is_open(write: Fence, stored: Item) -> bool:
+    if not stored:
+        return not write.must_exist
+    return write.attribute in stored and int(stored[write.attribute]) <= write.at
 
 
 def _within(step: Step, standing: int) -> bool:
@@ -188,7 +190,9 @@ def _within(step: Step, standing: int) -> bool:
     return step.limit is None or after <= step.limit
 
 
-def _after(write: Create | Change | Count | Assign | Store, stored: Item, ids: Sequence[str]) -> Item:
+def _after(
+    write: Create | Change | Count | Assign | Store, stored: Item, ids: Sequence[str]
+) -> Item:
     match write:
         case Create():
             return {**stamped(write.attributes, 1, write.events, ids), **write.key}
@@ -211,4 +215,4 @@ def _after(write: Create | Change | Count | Assign | Store, stored: Item, ids: S
         case Assign():
             return {**stored, **write.set}
         case Store():
-            return {**without_events(dict(write.item)), **write.key}
+            return {**from_wire(without_events(dict(write.item))), **write.key}

@@ -282,17 +282,13 @@ class Table:
                 return "Update", self._change(write, ids)
             case Count():
                 return "Update", self._count(write)
-            case Check():
-                return "ConditionCheck", self._check(write)
+            case Check() | Fence():
+                checked = self._fence(write) if isinstance(write, Fence) else self._check(write)
+                return "ConditionCheck", checked
             case Assign():
                 return "Update", self._assign(write)
-            case Fence():
-                return "ConditionCheck", self._fence(write)
-            case Store():
-                item = to_wire({**without_events(dict(write.item)), **write.key})
-                return "Put", {"TableName": self.name, "Item": item}
-            case Remove():
-                return "Delete", {"TableName": self.name, "Key": to_wire(write.key)}
+            case Store() | Remove():
+                return self._replica(write)
 
     def _create(self, write: Create, ids: Sequence[str]) -> dict[str, Any]:
         item = {**stamped(write.attributes, 1, write.events, ids), **write.key}
@@ -380,6 +376,12 @@ class Table:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expressions.parameters(),
         }
+
+    def _replica(self, write: Store | Remove) -> tuple[str, dict[str, Any]]:
+        if isinstance(write, Remove):
+            return "Delete", {"TableName": self.name, "Key": to_wire(write.key)}
+        item = {**without_events(dict(write.item)), **to_wire(write.key)}
+        return "Put", {"TableName": self.name, "Item": item}
 
     def _update(
         self, key: Key, update: str, condition: str, expressions: "_Expressions"

@@ -122,7 +122,10 @@ class Fence:
 
 @dataclass(frozen=True)
 class Store:
-    """An item whole, as it stood elsewhere, whatever stands here: for copies, without `events`."""
+    """An item whole, as it stood elsewhere, whatever stands here: for copies, without `events`.
+
+    `item` is in DynamoDB's own form, so that nothing of it changes on the way.
+    """
 
     key: Key
     item: Mapping[str, Any]

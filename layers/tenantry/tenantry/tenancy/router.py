@@ -114,6 +114,7 @@ class TenantRouter:
             bucket_arns=(self.arn("bucket", place.raw), self.arn("bucket", place.processed)),
             writes_objects=writes,
             keeps_objects=writes,
+            lists_objects=True,
         )
 
     def _own(self, route: Mapping[str, str]) -> tuple[str, str, str]:
