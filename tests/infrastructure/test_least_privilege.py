@@ -158,6 +158,11 @@ EXPECTED = {
             "sqs:ReceiveMessage",
         ),
     },
+    ("organizations", "SweepSupportFunction"): {
+        *items(PLATFORM, "BatchGetItem", "PutItem", "UpdateItem"),
+        *items(DUE, "Query"),
+        *of("SweepSupportDeadLetters.Arn", "sqs:SendMessage"),
+    },
     ("deadletters", "ApiFunction"): {
         *items(PLATFORM, "GetItem", "PutItem"),
         *of("*", "sqs:ListQueues"),
@@ -199,7 +204,7 @@ EXPECTED = {
         *of("RemindDeadLetters.Arn", "sqs:SendMessage"),
     },
     ("billing", "ApiFunction"): {
-        *items(PLATFORM, "BatchGetItem", "PutItem", "UpdateItem"),
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *of("SettleSubscriptionsQueue.Arn", "sqs:SendMessage"),
         *of("StripeSecretArn", "secretsmanager:GetSecretValue"),
     },

@@ -107,6 +107,33 @@ def test_what_is_done_again_after_a_lost_answer_is_done_once(made: Stores) -> No
     assert made.support.page("t-1", None, 9) == ([closed], False)
 
 
+def test_what_has_expired_is_due_until_it_is_closed(made: Stores) -> None:
+    for number in range(3):
+        made.operator(f"root-{number}", True)
+        made.support.open(session(number, f"root-{number}"), event(), None, None)
+    made.support.close(session(2, "root-2"), session(2, "root-2").closed(START), event())
+
+    ends = session(1).expires_at
+    assert list(made.support.due(ends - timedelta(seconds=1), 9)) == []
+    due = list(made.support.due(ends, 9))
+    assert due == [session(0, "root-0"), session(1, "root-1")]
+    assert list(made.support.due(NEXT, 1)) == due[:1]
+
+    for before in due:
+        made.support.close(before, before.closed(NEXT), event())
+    assert list(made.support.due(NEXT, 9)) == []
+
+
+def test_what_the_next_session_ended_is_not_due(made: Stores) -> None:
+    made.support.open(session(1), event(), None, None)
+    expired = event().model_copy(update={"occurred_at": NEXT})
+    later = session(2).model_copy(update={"expires_at": NEXT + timedelta(minutes=30)})
+
+    made.support.open(later, event(), session(1), expired)
+
+    assert list(made.support.due(NEXT, 9)) == []
+
+
 def test_sessions_come_newest_first_in_pages(made: Stores) -> None:
     for number in range(5):
         made.operator(f"root-{number}", True)

@@ -24,6 +24,7 @@ from tenantry.organizations import bootstrap as organizations
 from tenantry.organizations.dynamodb import (
     DynamoDBDomainRepository,
     DynamoDBOrganizationRepository,
+    DynamoDBSupportRepository,
 )
 from tenantry.organizations.events import MemberJoined
 from tenantry.organizations.members import MemberCopies, MemberService
@@ -36,7 +37,7 @@ from tenantry.organizations.model import (
     Settings,
 )
 from tenantry.organizations.service import OrganizationService
-from tenantry.organizations.support import SupportService
+from tenantry.organizations.support import SupportService, SupportSweep
 from tenantry.persistence.items import Item
 from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
@@ -100,6 +101,12 @@ class World:
     @property
     def support(self) -> SupportService:
         return organizations.support_service()
+
+    @property
+    def support_sweep(self) -> SupportSweep:
+        """Of hours later, when every session is over."""
+        later = Stamp(now=lambda: self.support.stamp.now() + timedelta(hours=9), new_id=FakeIds())
+        return SupportSweep(DynamoDBSupportRepository(self.platform), later)
 
     @property
     def copies(self) -> MemberCopies:

@@ -38,7 +38,7 @@ from tenantry.organizations.dynamodb import (
 )
 from tenantry.organizations.members import MemberCopies, MemberService
 from tenantry.organizations.service import OrganizationService
-from tenantry.organizations.support import SupportService
+from tenantry.organizations.support import SupportService, SupportSweep
 from tenantry.persistence.keys import member_key, organization_pk
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
@@ -226,7 +226,8 @@ DECLARED: dict[type, set[str]] = {
     MemberCopies: {"refresh"},
     SupportService: {"open", "close", "page"},
     DynamoDBMemberRepository: {"save", "page", "tenants_of", "show"},
-    DynamoDBSupportRepository: {"open", "close", "page"},
+    DynamoDBSupportRepository: {"open", "close", "page", "due"},
+    SupportSweep: {"run"},
     ActivityService: {"activity"},
     RecordingService: {"record"},
     ProfileService: {"me", "update", "memberships", "switch", "suspend", "reactivate"},
@@ -271,6 +272,7 @@ ACTIONS = [
     *[("ask", name) for name in sorted(MOVING)] * 2,
     *[("manage", "transfer"), ("manage", "update_permissions")] * 2,
     *[("support", "open"), ("support", "close"), ("support", "read"), ("show", "")],
+    ("expire", "sweep_support"),
     *(("ended", name) for name in ("read", "update", "activity", "me", "grant", "access")),
 ]
 
@@ -368,18 +370,28 @@ class Tenants(RuleBasedStateMachine):
         }
         if name != "open" and asked.choice % 2 and asked.about not in self.sessions:
             self._support(asked, "open")
-        before = self.answered[f"support {name}"]
+        before, opened = self.answered[f"support {name}"], asked.about in self.sessions
         told = self._told(f"support {name}", ask[name])
         done = self.answered[f"support {name}"] > before
         assert _canaries(told) | _ids(told) <= {asked.about}, (name, asked, told)
         if name == "open":
-            assert done is (asked.about not in self.sessions)
+            # Whoever has a session is answered that one; only a new one is written.
+            assert done, (asked, told)
+            assert bool(self.world.platform.written) is not opened, (asked, told)
             self.sessions.add(asked.about)
         elif name == "close":
             self.sessions.discard(asked.about)
         else:
             assert done is (asked.about in self.sessions), (asked, told)
         self._wrote_only_for({asked.about}, "", name)
+
+    def _expire(self, _asked: Asked, name: str) -> None:
+        """As the sweep does, hours later: it closes what is open, and tells nobody anything."""
+        swept = self.world.support_sweep.run()
+        self._count(name, swept.closed > 0)
+        assert swept.closed == len(self.sessions)
+        self._wrote_only_for(self.sessions, "", name)
+        self.sessions = set()
 
     def _show(self, asked: Asked, _name: str) -> None:
         """As the consumer of profiles' changes does."""
@@ -481,6 +493,8 @@ def ask_in_order(machine: type[Tenants]) -> None:
             if machine.answered[counted]:
                 break
             at_home = Asked(home=0, number=number, about=0, borrowed=0, choice=choice)
+            if kind == "expire":
+                tenants.act(asked=at_home, action=("support", "open"))
             tenants.act(asked=at_home, action=(kind, name))
 
 
@@ -506,7 +520,8 @@ def test_nobody_is_told_or_changes_anything_of_another_tenant(world: World) -> N
 
     # Each question was answered, not only refused; and there were as many as promised.
     refused_to_users = {"suspend_user", "reactivate_user"}
-    acted = {"join_by_domain", "record", "support open", "support close", "support read", "refresh"}
+    acted = {"join_by_domain", "record", "refresh", "sweep_support"}
+    acted |= {"support open", "support close", "support read"}
     expected = {
         *QUESTIONS,
         "join_by_domain",

@@ -1,13 +1,20 @@
 """What commands cost: round trips, and capacity units by AWS's published rules."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from functions.organizations import sweep_support
 from tenantry.organizations.bootstrap import organization_service
+from tenantry.organizations.dynamodb import DynamoDBSupportRepository
+from tenantry.organizations.model import SupportSession
 from tenantry.tenancy.roles import Role
+from tests.contracts.organizations.test_organization_repository import event
 from tests.integration.organizations.conftest import Api
 from tests.support.capacity import Cost, measured
+from tests.support.clock import START
+from tests.support.lambda_context import lambda_context
 
 
 def cost_of(api: Api, name: str, arguments: dict[str, Any] | None = None, **who: Any) -> Cost:
@@ -172,4 +179,30 @@ def test_a_support_session_is_opened_and_closed_by_two_items_each(
 
     for cost in (opened, closed):
         assert cost.operations == ["GetItem", "BatchGetItem", "TransactWriteItems"]
-        assert (cost.read_units, cost.write_units, cost.index_write_units) == (5, 4, 0)
+        assert (cost.read_units, cost.write_units, cost.index_write_units) == (5, 4, 1)
+
+
+def test_a_sweep_of_support_sessions_is_a_query_and_reads_and_closes_what_is_due(
+    organizations_api: Api, own: dict[str, Any]
+) -> None:
+    def swept() -> Cost:
+        with measured(organizations_api.table._client) as cost:
+            sweep_support.handler({}, lambda_context(remaining_ms=60_000))
+        return cost
+
+    nothing_due = swept()
+    past = SupportSession(
+        tenant_id=own["organization"],
+        session_id="s-1",
+        operator_id="root",
+        reason="ticket 42",
+        opened_at=START - timedelta(days=9),
+        expires_at=START - timedelta(days=8),
+    )
+    DynamoDBSupportRepository(organizations_api.table).open(past, event(), None, None)
+    one_due, again = swept(), swept()
+
+    for cost in (nothing_due, again):
+        assert (cost.operations, cost.read_units) == (["Query"], 0.5)
+    assert one_due.operations == ["Query", "BatchGetItem", "TransactWriteItems"]
+    assert (one_due.read_units, one_due.write_units, one_due.index_write_units) == (1.5, 4, 1)

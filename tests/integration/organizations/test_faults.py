@@ -104,13 +104,6 @@ COMMANDS: dict[str, tuple[Callable[[Api], Any], Callable[[Api, str], Any]]] = {
     ),
 }
 
-DONE_ALREADY = {
-    "leave": "NOT_A_MEMBER",
-    "transfer": "FORBIDDEN",
-    "open session": "CONFLICT",
-}
-"""What a repetition may be told when the first try was done though its answer never came."""
-
 
 def prepared(api: Api, command: str) -> tuple[str, Callable[[], Any]]:
     """The organisation before the command, and the command."""
@@ -130,6 +123,7 @@ def _comparable(item: dict[str, Any]) -> Any:
     left_out = {"created_at", "updated_at", "verified_at", "token", "event_ids", "purge_at"}
     if item["entity_type"]["S"].startswith("Support"):
         left_out |= {"SK", "entity_id", "session_id", "opened_at", "expires_at", "closed_at"}
+        left_out.add("GSI2SK")
     plain = {name: value for name, value in item.items() if name not in left_out}
     if "events" in plain:
         plain["events"] = [event["M"]["type"]["S"] for event in item["events"]["L"]]
@@ -197,8 +191,7 @@ def test_a_command_stopped_anywhere_is_finished_by_its_repetition(
         forget()
 
         answer = run()
-        told = answer.get("error", {}).get("code")
-        assert told is None or told == DONE_ALREADY.get(command), answer
+        assert "error" not in answer, answer
         assert state(organizations_api) == expected
         _empty(organizations_api)
 

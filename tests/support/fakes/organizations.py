@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tenantry.errors import (
     ConflictError,
@@ -213,6 +214,10 @@ class InMemorySupport:
             return
         self._replace(before, after)
         self.organizations.events.append(event)
+
+    def due(self, now: datetime, most: int) -> Iterator[SupportSession]:
+        over = [s for s in self.sessions.values() if s.closed_at is None and s.expires_at <= now]
+        yield from sorted(over, key=lambda s: (s.expires_at, s.session_id))[:most]
 
     def page(
         self, tenant_id: str, before: str | None, limit: int

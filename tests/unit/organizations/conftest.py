@@ -9,7 +9,7 @@ from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.members import MemberService
 from tenantry.organizations.model import Member
 from tenantry.organizations.service import OrganizationService
-from tenantry.organizations.support import SupportService
+from tenantry.organizations.support import SupportService, SupportSweep
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.catalogue import permissions
@@ -50,6 +50,7 @@ class World:
         )
         self.sessions = InMemorySupport(self.organizations)
         self.support = SupportService(self.organizations, self.sessions, self.operators, self.stamp)
+        self.sweep = SupportSweep(self.sessions, self.stamp)
 
     def founded(self, name: str = "Acme", user_id: str = "ada") -> Caller:
         """The owner of a new organisation, acting on it."""

@@ -301,6 +301,26 @@ def test_everybody_leaves_by_themselves(world: World, role: Role) -> None:
     assert world.counted(owner) == (1, 1)
     told = world.organizations.events[-1].data
     assert (told["how"], told["removed_by"]) == ("left", "bob")
+
+
+def test_leaving_again_is_answered_as_it_was_and_told_once(world: World) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob")
+    left = world.members.leave(bob, expected_version=1)
+    told = world.told()
+
+    again = [world.members.leave(bob, expected_version=1), world.members.remove(bob, "bob")]
+
+    assert again == [left, left]
+    assert world.told() == told
+    assert world.counted(owner) == (1, 1)
+
+
+def test_who_was_removed_has_not_left(world: World) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob")
+    world.members.remove(owner, "bob")
+
     with pytest.raises(NotAMemberError):
         world.members.leave(bob)
 
@@ -423,6 +443,36 @@ def test_an_owner_hands_over_and_stays_as_an_admin(world: World) -> None:
     assert world.told()[-3:] == ["OwnershipTransferred", "MemberRoleChanged", "MemberRoleChanged"]
     told = world.organizations.events[-3].data
     assert (told["owner_id"], told["previous_owner_id"]) == ("bob", "ada")
+
+
+def test_handing_over_again_is_answered_as_it_was_and_told_once(world: World) -> None:
+    owner = world.founded()
+    world.joined(owner, "bob")
+    handed = world.members.transfer(owner, "bob")
+    told = world.told()
+
+    assert world.members.transfer(owner, "bob") == handed
+    assert world.told() == told
+    assert world.counted(owner) == (2, 1)
+
+
+def test_handing_over_is_answered_again_only_while_both_stand_as_it_left_them(
+    world: World,
+) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob")
+    world.joined(owner, "cat", Role.OWNER)
+    eve = world.joined(owner, "eve", Role.ADMIN)
+    world.members.transfer(owner, "bob")
+
+    # Somebody else did not hand over to them, nor they to somebody else.
+    for who, whom in ((eve, "bob"), (owner, "cat"), (owner, "eve")):
+        with pytest.raises(ForbiddenError):
+            world.members.transfer(who, whom)
+    world.members.update_role(bob, "ada", "MEMBER")
+    world.members.update_role(bob, "ada", "ADMIN")
+    with pytest.raises(ForbiddenError):
+        world.members.transfer(owner, "bob")
 
 
 @pytest.mark.parametrize(

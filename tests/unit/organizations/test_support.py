@@ -14,6 +14,7 @@ from tenantry.errors import (
     NotFoundError,
 )
 from tenantry.organizations.model import SupportStatus
+from tenantry.organizations.support import SupportSweep, Swept
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
@@ -94,15 +95,88 @@ def test_opening_the_next_one_closes_what_has_expired(
 def test_one_session_at_a_time(world: World, operator: Caller) -> None:
     owner = world.founded()
     opened(world, operator, owner)
-
-    with pytest.raises(ConflictError):
-        opened(world, operator, owner)
     other = operator.model_copy(update={"user_id": "second"})
     opened(world, other, owner)
     world.support.close(operator, owner.organization_id)
     opened(world, operator, owner)
 
     assert len(world.support.page(owner, None, None).items) == 3
+
+
+def test_opening_again_answers_the_session_there_is_and_makes_it_no_longer(
+    world: World, operator: Caller, clock: FakeClock
+) -> None:
+    owner = world.founded()
+    first = world.support.open(operator, owner.organization_id, "ticket 42", 30)
+    clock.advance(timedelta(minutes=5))
+
+    again = world.support.open(operator, owner.organization_id, "ticket 43", 240)
+
+    assert again == first
+    assert world.told().count("SupportSessionOpened") == 1
+
+
+def test_a_sweep_closes_what_has_expired_and_nothing_else(
+    world: World, operator: Caller, clock: FakeClock
+) -> None:
+    owner, other = world.founded(), world.founded("Other", "eve")
+    opened(world, operator, owner, minutes=30)
+    opened(world, operator, other, minutes=240)
+    closed_by_hand = operator.model_copy(update={"user_id": "second"})
+    opened(world, closed_by_hand, owner, minutes=30)
+    world.support.close(closed_by_hand, owner.organization_id)
+    assert world.sweep.run() == Swept()
+    clock.advance(timedelta(minutes=33))
+
+    assert world.sweep.run() == Swept(closed=1)
+    assert world.sweep.run() == Swept()
+
+    event = world.organizations.events[-1]
+    assert (event.type, event.data["how"], event.actor.kind) == (
+        "SupportSessionClosed",
+        "expiry",
+        "system",
+    )
+    [_, first] = sorted(
+        world.support.page(owner, None, None).items, key=lambda s: s.operator_id, reverse=True
+    )
+    assert first.closed_at == first.expires_at
+    assert world.support.close(operator, owner.organization_id).closed_at == first.closed_at
+    opened(world, operator, owner)
+
+
+def test_a_sweep_is_bounded_and_the_next_one_goes_on(
+    world: World, operator: Caller, clock: FakeClock
+) -> None:
+    owner = world.founded()
+    for number in range(7):
+        opened(world, operator.model_copy(update={"user_id": f"root-{number}"}), owner)
+    clock.advance(timedelta(hours=1))
+    sweep = SupportSweep(world.sessions, world.stamp, most=3)
+
+    assert sweep.run(lambda: False) == Swept(left=True)
+    runs = [sweep.run() for _ in range(4)]
+
+    assert [(run.closed, run.left) for run in runs] == [
+        (3, True),
+        (3, True),
+        (1, False),
+        (0, False),
+    ]
+
+
+def test_a_sweep_that_comes_second_closes_nothing(
+    world: World, operator: Caller, clock: FakeClock
+) -> None:
+    owner = world.founded()
+    opened(world, operator, owner)
+    clock.advance(timedelta(hours=1))
+    seen = list(world.sessions.due(clock(), 9))
+    world.support.close(operator, owner.organization_id)
+    world.sessions.due = lambda *_: iter(seen)  # type: ignore[method-assign] # as read before
+
+    assert world.sweep.run() == Swept()
+    assert world.told().count("SupportSessionClosed") == 1
 
 
 def test_a_suspended_operators_session_is_worth_nothing(world: World, operator: Caller) -> None:

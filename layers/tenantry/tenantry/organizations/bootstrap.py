@@ -17,7 +17,7 @@ from tenantry.organizations.dynamodb import (
 from tenantry.organizations.members import MemberCopies, MemberService
 from tenantry.organizations.model import FOUNDED_AT_MOST
 from tenantry.organizations.service import OrganizationService
-from tenantry.organizations.support import SupportService
+from tenantry.organizations.support import SupportService, SupportSweep
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import new_id, now
 from tenantry.runtime.observability import logger
@@ -80,6 +80,11 @@ def support_service() -> SupportService:
         stamp=stamp(),
         meter=meter(platform_table()),
     )
+
+
+@cache
+def support_sweep() -> SupportSweep:
+    return SupportSweep(DynamoDBSupportRepository(platform_table()), stamp())
 
 
 @cache

@@ -2,7 +2,8 @@
 
 ORG#<id>       ORGANIZATION       the organisation, its counters and settings
 ORG#<id>       MEMBER#<user_id>   GSI1: USER#<user_id> / ORG#<id>
-ORG#<id>       SUPPORT#<session>  a support session, kept for good
+ORG#<id>       SUPPORT#<session>  a support session, kept for good; GSI2 until it is closed:
+                                  SUPPORT_DUE / <when it expires>#<session>
 ORG#<id>       OPERATOR#<user_id> that operator's latest session, to be read with the member
 ORG#<id>       DOMAIN#<domain>    the claim of an e-mail domain
 SLUG#<slug>    SLUG               whose slug it is
@@ -56,6 +57,7 @@ from tenantry.tenancy.metering import Batch, Meter
 RELEASED_KEPT = timedelta(days=90)
 _TRIES = 3
 _AT_ONCE = 100
+_SUPPORT_DUE = "SUPPORT_DUE"
 _SHOWN_AS_OF = "profile_version"
 """The version of the profile that a member's copies were made of."""
 
@@ -307,7 +309,7 @@ class DynamoDBSupportRepository:
         expired: Event | None,
     ) -> None:
         writes: list[Write] = [
-            Create(_session_key(session), _session_item(session), (opened,)),
+            Create(_session_key(session), {**_session_item(session), **_due(session)}, (opened,)),
             _latest(session, instead_of=last),
         ]
         if last and expired:
@@ -316,6 +318,24 @@ class DynamoDBSupportRepository:
 
     def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
         self._together([_session_change(before, after, event), _latest(after, instead_of=before)])
+
+    def due(self, now: datetime, most: int) -> Iterator[SupportSession]:
+        """A Query and a BatchGetItem a page; the index tells where, not how it stands."""
+        start: Key | None = None
+        while most > 0:
+            page = self._table.query(
+                _SUPPORT_DUE,
+                index="GSI2",
+                between=("0", f"{now.isoformat()}~"),
+                limit=min(most, _AT_ONCE),
+                start=start,
+            )
+            most -= len(page.items)
+            found = self._table.get_all([key(str(i["PK"]), str(i["SK"])) for i in page.items])
+            yield from (_session(item) for item in found if item)
+            start = page.next_key
+            if start is None:
+                return
 
     def page(
         self, tenant_id: str, before: str | None, limit: int
@@ -410,8 +430,16 @@ def _member_change(change: MemberChange) -> Change:
 
 
 def _session_change(before: SupportSession, after: SupportSession, event: Event) -> Change:
-    ended = {"closed_at": _session_item(after)["closed_at"]}
+    ended = {"closed_at": _session_item(after)["closed_at"], "GSI2PK": None, "GSI2SK": None}
     return Change(_session_key(before), before.entity_version, ended, (event,))
+
+
+def _due(session: SupportSession) -> Item:
+    """Where a session is found when its time is over; few are open at once, so one part does."""
+    return {
+        "GSI2PK": _SUPPORT_DUE,
+        "GSI2SK": f"{session.expires_at.isoformat()}#{session.session_id}",
+    }
 
 
 def _latest(session: SupportSession, *, instead_of: SupportSession | None) -> Create:

@@ -142,7 +142,7 @@ class SupportSessionOpened(_OrganizationsEvent):
 
 
 class SupportSessionClosed(_OrganizationsEvent):
-    """`closed_at` is when it ended: an expired one is closed when its operator opens the next."""
+    """`closed_at` is when it ended: an expired one is closed by a sweep a little later."""
 
     type: ClassVar[str] = "SupportSessionClosed"
 

@@ -101,7 +101,7 @@ class MemberService:
             raise ForbiddenError(f"Your role {standing.role} does not give {given.role}.")
         if given.role is before.role:
             return before
-        after = before.changed(role=given.role)
+        after = before.changed(role=given.role, handed_to=None)
         return self._saved(before, after, _role_changed(before, after), standing.cause(caller))
 
     def update_permissions(
@@ -175,12 +175,15 @@ class MemberService:
         return self._ended(before, "removed", standing.cause(caller))
 
     def leave(self, caller: Caller, expected_version: int | None = None) -> Member:
-        """End the caller's own membership; emits MemberRemoved.
+        """End the caller's own membership; emits MemberRemoved, once.
 
-        LastOwnerError for the last owner.
+        Who has left is answered so again; who was removed is refused. LastOwnerError for the last
+        owner.
         """
         given = parse(MemberInput, _input(caller.user_id, expected_version))
         acting = self._acting(caller)
+        if acting.member and acting.member.left:
+            return acting.member  # an answer may have been lost
         _, standing = acting.found(self.stamp.now(), self.meter)
         standing.require(MEMBERS_LEAVE)
         before = _at_version(_current(acting.member), given)
@@ -189,26 +192,31 @@ class MemberService:
     def transfer(self, caller: Caller, user_id: str) -> Member:
         """Make an active member the owner in the caller's place, who stays as an ADMIN.
 
-        Emits OwnershipTransferred and both MemberRoleChanged.
+        Emits OwnershipTransferred and both MemberRoleChanged. Who handed over to them is answered
+        so again, as long as both stand as that left them.
         """
         given = parse(MemberInput, _input(user_id))
         acting = self._acting(caller, given.user_id)
         _, standing = acting.found(self.stamp.now(), self.meter)
+        if (handed := _handed(acting)) and standing.role is Role.ADMIN:
+            standing.require(MEMBERS_READ)
+            return handed  # an answer may have been lost
         standing.require(OWNERSHIP_TRANSFER)
         before, own = _current(acting.other), _current(acting.member)
         if before.role is Role.OWNER:
             raise ConflictError("They are an owner already.")
         if before.status is not MemberStatus.ACTIVE:
             raise ConflictError("They are suspended; reactivate them first.")
-        after, left = before.changed(role=Role.OWNER), own.changed(role=Role.ADMIN)
+        after = before.changed(role=Role.OWNER, handed_to=None)
+        left = own.changed(role=Role.ADMIN, handed_to=after.user_id)
         cause = standing.cause(caller)
-        handed = OwnershipTransferred(
+        transferred = OwnershipTransferred(
             organization_id=own.tenant_id,
             owner_id=after.user_id,
             previous_owner_id=own.user_id,
         )
         self.members.save(
-            self._change(before, after, cause, handed, _role_changed(before, after)),
+            self._change(before, after, cause, transferred, _role_changed(before, after)),
             self._change(own, left, cause, _role_changed(own, left)),
         )
         return after
@@ -239,7 +247,13 @@ class MemberService:
 
     def _ended(self, before: Member, how: End, cause: Cause) -> Member:
         """What they wrote stays under their name; their address is no longer kept."""
-        after = before.changed(status=MemberStatus.REMOVED, extra_permissions=(), email=None)
+        after = before.changed(
+            status=MemberStatus.REMOVED,
+            extra_permissions=(),
+            email=None,
+            handed_to=None,
+            left=how == "left",
+        )
         data = MemberRemoved(
             organization_id=before.tenant_id,
             user_id=before.user_id,
@@ -304,6 +318,12 @@ def _current(member: Member | None, *, ended: bool = False) -> Member:
     if member is None or not (member.is_current or ended):
         raise NotFoundError("There is no such member.")
     return member
+
+
+def _handed(acting: Acting) -> Member | None:
+    """Whom the caller has made an owner in their place, when that is who was asked for."""
+    own, other = acting.member, acting.other
+    return other if own and other and own.handed_to == other.user_id and other.leads else None
 
 
 def _at_version(member: Member, given: MemberInput) -> Member:

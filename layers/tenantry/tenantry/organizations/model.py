@@ -372,6 +372,10 @@ class Member(_Stored):
     email: str | None = None
     """Copies of the profile's, so that a page of members is one query."""
     joined_at: datetime
+    left: bool = False
+    """Whether they ended it themselves, so that leaving again is answered as it was before."""
+    handed_to: str | None = None
+    """Whom they made the owner in their place, while both stand as that left them."""
     entity_version: int = 1
 
     @property

@@ -171,6 +171,12 @@ class SupportRepository(Protocol):
     def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
         """Store the session's end; ConflictError unless `before` is still open."""
 
+    def due(self, now: datetime, most: int) -> Iterable[SupportSession]:
+        """Up to `most` sessions whose time is over, the longest over first, of all organisations.
+
+        As of a moment ago: one that has been closed meanwhile may be among them.
+        """
+
     def page(
         self, tenant_id: str, before: str | None, limit: int
     ) -> tuple[list[SupportSession], bool]:

@@ -121,6 +121,8 @@ def member_item(member: Member) -> dict[str, Any]:
         "extra_permissions": list(member.extra_permissions) or None,
         "name": member.name,
         "email": member.email,
+        "left": member.left or None,
+        "handed_to": member.handed_to,
         "created_at": member.joined_at.isoformat(),
         "GSI1PK": user_pk(member.user_id),
         "GSI1SK": organization_pk(member.tenant_id),

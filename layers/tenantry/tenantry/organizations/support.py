@@ -1,5 +1,6 @@
 """Use cases on support sessions: an operator acts for an organisation, seen and for a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -35,8 +36,9 @@ class SupportService:
     ) -> SupportSession:
         """Let an operator act for an organisation; emits SupportSessionOpened.
 
-        ConflictError while they have a session there, or are a member themselves. Closes one that
-        has expired, which emits SupportSessionClosed.
+        While they have a session there it is answered as it stands, with the end that it has.
+        ConflictError when they are a member themselves. Closes one that has expired, which emits
+        SupportSessionClosed.
         """
         self.operators.require_active(caller)
         given = parse(
@@ -51,9 +53,9 @@ class SupportService:
         now, last = self.stamp.now(), found.support
         expired = None
         if last and last.status(now) is SupportStatus.OPEN:
-            raise ConflictError("You have a session in this organisation; close it first.")
+            return last  # an answer may have been lost; nobody makes their session longer so
         if last and last.status(now) is SupportStatus.EXPIRED:
-            expired = self._closed(last.closed(now), "expiry", caller.operator_cause)
+            expired = _closed(self.stamp, last.closed(now), "expiry", caller.operator_cause)
         session = SupportSession(
             tenant_id=given.organization_id,
             session_id=self.stamp.new_id(),
@@ -85,7 +87,8 @@ class SupportService:
             return before
         after = before.closed(now)
         how: Close = "operator" if before.status(now) is SupportStatus.OPEN else "expiry"
-        self.sessions.close(before, after, self._closed(after, how, caller.operator_cause))
+        event = _closed(self.stamp, after, how, caller.operator_cause)
+        self.sessions.close(before, after, event)
         return after
 
     def page(self, caller: Caller, first: int | None, after: str | None) -> SupportSessionPage:
@@ -100,12 +103,57 @@ class SupportService:
         cursor = cursors.encode({"session": items[-1].session_id}) if goes_on else None
         return SupportSessionPage(tuple(items), cursor)
 
-    def _closed(self, session: SupportSession, how: Close, cause: Cause) -> Event:
-        data = SupportSessionClosed(
-            organization_id=session.tenant_id,
-            session_id=session.session_id,
-            operator_id=session.operator_id,
-            closed_at=session.closed_at or self.stamp.now(),
-            how=how,
-        )
-        return self.stamp.event(data, cause)
+
+@dataclass
+class Swept:
+    """What a run did; `left` says that it stopped at its bound, or out of time."""
+
+    closed: int = 0
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class SupportSweep:
+    """Closes sessions that have expired, whose operators did not.
+
+    May run again at any time, and beside itself: what is closed is no longer due.
+    """
+
+    sessions: SupportRepository
+    stamp: Stamp
+    most: int = 500
+    """In a run; the next one goes on with the longest due."""
+
+    def run(self, in_time: Callable[[], bool] = lambda: True) -> Swept:
+        """Emits SupportSessionClosed for each."""
+        swept, seen = Swept(), 0
+        now = self.stamp.now()
+        for before in self.sessions.due(now, self.most):
+            if not in_time():
+                swept.left = True
+                return swept
+            seen += 1
+            if before.status(now) is SupportStatus.EXPIRED:
+                swept.closed += self._close(before)
+        swept.left = seen >= self.most
+        return swept
+
+    def _close(self, before: SupportSession) -> bool:
+        after = before.closed(self.stamp.now())
+        try:
+            event = _closed(self.stamp, after, "expiry", Cause())
+            self.sessions.close(before, after, event)
+        except ConflictError:
+            return False  # its operator, or another run, was first
+        return True
+
+
+def _closed(stamp: Stamp, session: SupportSession, how: Close, cause: Cause) -> Event:
+    data = SupportSessionClosed(
+        organization_id=session.tenant_id,
+        session_id=session.session_id,
+        operator_id=session.operator_id,
+        closed_at=session.closed_at or stamp.now(),
+        how=how,
+    )
+    return stamp.event(data, cause)
