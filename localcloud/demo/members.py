@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from localcloud.client import Tokens, until
+from localcloud.demo.invitations import INVITE, accept, token_mailed_to
 from localcloud.demo.story import Story, refused
 
 PASSWORD = "Correct-Horse-7-Battery"
@@ -33,11 +34,14 @@ def members(story: Story) -> None:
     """Roles, the end of a membership, the last owner, and a support session."""
     product, run = story.product, secrets.token_hex(3)
 
-    with story.step("Ada founds an organisation; Bob and Eve are members of it") as note:
+    with story.step("Ada founds an organisation; Bob and Eve join it, invited") as note:
         ada = _person(story, f"ada-{run}", organization_name=f"Engines {run}")
         at = str(ada.claims["org_id"])
-        bob = _member(story, at, f"bob-{run}", "MEMBER")
-        eve = _member(story, at, f"eve-{run}", "MEMBER", organization_name=f"Eve's own {run}")
+        eve = _person(story, f"eve-{run}", organization_name=f"Eve's own {run}")
+        accept(story, eve, _invited(story, ada, _address(f"eve-{run}")))
+        address = _address(f"bob-{run}")
+        product.sign_up(address, PASSWORD, invitation_token=_invited(story, ada, address))
+        bob = product.sign_in(address, PASSWORD)
         listed = product.graphql(MEMBERS, ada)["members"]["items"]
         note(", ".join(sorted(member["role"] for member in listed)))
 
@@ -92,42 +96,22 @@ def members(story: Story) -> None:
 
 
 def _person(story: Story, name: str, **wishes: str) -> Tokens:
-    return story.product.join(f"{name}@analytical.example", PASSWORD, **wishes)
+    return story.product.join(_address(name), PASSWORD, **wishes)
 
 
-def _member(story: Story, at: str, name: str, role: str, **wishes: str) -> Tokens:
-    """Somebody who signed up, with a membership as an accepted invitation stores it."""
-    tokens = _person(story, name, **wishes)
-    user, table = str(tokens.claims["sub"]), story.product.outputs["PlatformTable"]
-    item = {
-        "PK": f"ORG#{at}",
-        "SK": f"MEMBER#{user}",
-        "GSI1PK": f"USER#{user}",
-        "GSI1SK": f"ORG#{at}",
-        "entity_type": "Member",
-        "entity_id": user,
-        "tenant_id": at,
-        "role": role,
-        "status": "ACTIVE",
-        "created_at": "2026-01-01T00:00:00+00:00",
-    }
-    stored: dict[str, Any] = {field: {"S": value} for field, value in item.items()}
-    stored |= {"entity_version": {"N": "1"}, "event_ids": {"M": {}}}
-    seat = {
-        "TableName": table,
-        "Key": {"PK": {"S": f"ORG#{at}"}, "SK": {"S": "ORGANIZATION"}},
-        "UpdateExpression": "ADD used_users :one",
-        "ExpressionAttributeValues": {":one": {"N": "1"}},
-    }
-    story.aws("dynamodb").transact_write_items(
-        TransactItems=[{"Put": {"TableName": table, "Item": stored}}, {"Update": seat}]
-    )
-    return tokens
+def _address(name: str) -> str:
+    return f"{name}@analytical.example"
+
+
+def _invited(story: Story, owner: Tokens, email: str, role: str = "MEMBER") -> str:
+    """The token of an invitation, from the mailbox."""
+    story.product.graphql(INVITE, owner, input={"email": email, "role": role})
+    return token_mailed_to(story, email)
 
 
 def _operator(story: Story, name: str) -> Tokens:
     _person(story, name)
-    email = f"{name}@analytical.example"
+    email = _address(name)
     story.aws("cognito-idp").admin_add_user_to_group(
         UserPoolId=story.product.outputs["UserPoolId"], Username=email, GroupName="SuperAdmin"
     )

@@ -161,6 +161,43 @@ def test_nobody_gets_in_without_a_token(
     assert call(name, None) == "UnauthorizedException"
 
 
+# What a route of an organisation is asked; nobody has the id of whom it is about.
+BODIES: dict[tuple[str, str], dict[str, str] | None] = {
+    ("POST", "/api/organizations/{id}/invite"): {
+        "email": "routes@invited.example",
+        "role": "VIEWER",
+    },
+    ("POST", "/api/organizations/{id}/members/{userId}/remove"): None,
+}
+
+
+def _asked(product: Product, route: tuple[str, str], world: World, tokens: Tokens | None) -> str:
+    """What a route answers on the organisation of `world`: its code, `ok` when there is none."""
+    method, path = route
+    where = path.replace("{id}", world.organization_id).replace("{userId}", MISSING)
+    answer = product.rest(method, where, tokens, body=BODIES[route])
+    return "ok" if answer.ok else str(answer.json().get("code", answer.status_code))
+
+
+def test_every_route_of_an_organisation_is_walked() -> None:
+    assert set(BODIES) == {route for route, allowed in ROUTES.items() if allowed in ROLES}
+
+
+@pytest.mark.parametrize("route", BODIES, ids=[path for _, path in BODIES])
+def test_routes_let_in_whom_the_table_says(
+    route: tuple[str, str], product: Product, world: World
+) -> None:
+    for role in ROLES:
+        code = _asked(product, route, world, world.members[role].tokens)
+        if role in UP_TO[ROUTES[route]]:
+            assert code == "ok" or code in HARMLESS, role
+        else:
+            assert code == "FORBIDDEN", role
+    for person in (world.removed, world.suspended_member, world.stranger, world.operator):
+        assert _asked(product, route, world, person.tokens) == "NOT_A_MEMBER"
+    assert _asked(product, route, world, None) == "UNAUTHENTICATED"
+
+
 def test_a_suspended_organisation_is_read_and_not_changed(
     product: Product, people: People, world: World
 ) -> None:

@@ -1,13 +1,12 @@
 """Invitations on the deployed product: from the mailbox into the organisation, once."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from localcloud.client import Product, until
+from localcloud.client import Product
 from tests.e2e.conftest import PASSWORD, People
-from tests.e2e.test_logs import Log
+from tests.e2e.test_logs import Log, token_mailed_to
 from tests.support.refusals import refusal
 
 INVITE = """mutation($email: String!) {
@@ -17,15 +16,6 @@ ACCEPT = """mutation($token: String!) {
   acceptOrganizationInvite(token: $token) { organizationId role }
 }"""
 ORGANIZATION = "query { organization { id } }"
-TOKEN = re.compile(r"/invitation#(\S+)")
-
-
-def token_mailed_to(product: Product, email: str) -> str:
-    def newest() -> str | None:
-        found = (TOKEN.search(mail["text"]) for mail in product.mails_to(email))
-        return next((each[1] for each in found if each), None)
-
-    return until(f"an invitation mailed to {email}", newest)
 
 
 def test_an_invitation_leads_from_the_mailbox_into_the_organisation_once(

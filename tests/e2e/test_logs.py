@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import bcrypt
@@ -26,6 +27,9 @@ type Line = Mapping[str, Any]
 ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{12,}")
 SLOW = 90
+INVITE = "mutation($i: InviteUserInput!) { inviteUserToOrganization(input: $i) { id } }"
+ACCEPT = "mutation($t: String!) { acceptOrganizationInvite(token: $t) { role } }"
+INVITATION = re.compile(r"/invitation#(\S+)")
 OLD_PASSWORD = "canary-Old-Password-2009"
 WRONG_PASSWORD = "canary-Wrong-Password-1"
 NEW_PASSWORD = "canary-New-Password-2"
@@ -67,6 +71,16 @@ class Log:
             for line in lines
             if (secret in line if isinstance(secret, str) else secret.search(line))
         ]
+
+
+def token_mailed_to(product: Product, email: str) -> str:
+    """The token of the newest invitation in a mailbox."""
+
+    def newest() -> str | None:
+        found = (INVITATION.search(mail["text"]) for mail in product.mails_to(email))
+        return next((each[1] for each in found if each), None)
+
+    return until(f"an invitation mailed to {email}", newest)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +128,8 @@ def canaries(product: Product, people: People, aws: Aws) -> dict[str, str]:
         "cookie": f"canary-cookie-{run}",
         "invited address": f"invited-{run}@birds.example",
         "temporary password": f"canary-Temporary-{run}-1",
+        "guest's address": f"guest-{run}@birds.example",
+        "message of an invitation": f"canary message {run}",
     }
     refusal(
         lambda: product.sign_up(
@@ -169,6 +185,7 @@ def canaries(product: Product, people: People, aws: Aws) -> dict[str, str]:
         UserAttributes=[{"Name": "email", "Value": found["invited address"]}],
     )
     _through_the_apis(product, people, found, tokens)
+    _through_an_invitation(product, found, tokens)
     return found
 
 
@@ -177,6 +194,26 @@ def _remember(found: dict[str, str], which: str, tokens: Tokens) -> None:
         if token := getattr(tokens, kind):
             found[f"{which} {kind} token"] = token
             found[f"signature of the {which} {kind} token"] = token.rpartition(".")[2]
+
+
+def _through_an_invitation(product: Product, found: dict[str, str], tokens: Tokens) -> None:
+    """A token from the mailbox at every door that takes one, and mistaken ones there too."""
+    guest = found["guest's address"]
+    wish = {"email": guest, "role": "VIEWER", "message": found["message of an invitation"]}
+    product.graphql(INVITE, tokens, i=wish)
+    token = token_mailed_to(product, guest)
+    found["invitation token"] = token
+    found["secret of the invitation token"] = token.rpartition("~")[2]
+    forged = token.rpartition("~")[0] + "~" + secrets.token_urlsafe(32)
+    found["forged invitation token"] = forged
+    for each in (token, forged):
+        product.rest("POST", "/api/invitations/lookup", body={"token": each})
+        refusal(partial(product.graphql, ACCEPT, tokens, t=each))
+    refusal(lambda: product.sign_up(guest, PASSWORD, invitation_token=forged))
+    product.rest("POST", "/api/invitations/decline", body={"token": forged})
+    product.sign_up(guest, PASSWORD, invitation_token=token)
+    _remember(found, "guest's", product.sign_in(guest, PASSWORD))
+    refusal(lambda: product.graphql(ACCEPT, tokens, t=token))
 
 
 def _through_the_apis(
@@ -279,6 +316,8 @@ DRIVEN = {
     "identity-pre-sign-up",
     "identity-pre-token-generation",
     "identity-user-migration",
+    "invitations-api",
+    "invitations-send-mails",
     "organizations-api",
     "streams-publish-changes",
 }
