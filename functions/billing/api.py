@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import AppSyncResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.billing.replies import change_reply, subscription_reply
-from tenantry.billing.bootstrap import billing_service, notice_service
+from tenantry.billing.bootstrap import billing_service, grant_service, notice_service
 from tenantry.billing.model import Subscription
 from tenantry.runtime.appsync import answer
 from tenantry.runtime.observability import annotate, logger
@@ -41,6 +41,12 @@ def cancel_subscription(input: dict[str, Any] | None = None) -> dict[str, Any]:
 @fields.resolver(type_name="Mutation", field_name="resumeSubscription")
 def resume_subscription() -> dict[str, Any]:
     return _shown(billing_service().resume(fields.context["caller"]))
+
+
+@fields.resolver(type_name="Mutation", field_name="grantPlan")
+def grant_plan(organizationId: str, plan: str, until: str, reason: str) -> dict[str, Any]:  # noqa: N803 - schema
+    caller = fields.context["caller"]
+    return _shown(grant_service().grant(caller, organizationId, plan, until, reason))
 
 
 @fields.resolver(type_name="Mutation", field_name="createCheckoutSession")

@@ -17,6 +17,7 @@ def subscription_reply(subscription: Subscription, billing: Billing) -> dict[str
         "trialUsed": subscription.trial_started_at is not None,
         "trialEnd": _time(subscription.trial_end),
         "graceEnd": _time(subscription.grace_end),
+        "granted": subscription.granted,
         "version": subscription.entity_version,
     }
 

@@ -1,6 +1,6 @@
 """Who may use the doors of billing."""
 
-from tests.e2e.door import ANONYMOUS, Field
+from tests.e2e.door import ANONYMOUS, OPERATORS, Field
 
 # In this order each is possible after the one before: Checkout makes the customer of the portal.
 FIELDS = {
@@ -19,6 +19,15 @@ FIELDS = {
         writes=True,
     ),
     "resumeSubscription": Field("mutation { resumeSubscription { plan } }", "OWNER", writes=True),
+    "grantPlan": Field(
+        """mutation {
+          grantPlan(
+            organizationId: "MISSING", plan: ENTERPRISE, until: "2030-01-01T00:00:00Z",
+            reason: "doors"
+          ) { plan }
+        }""",
+        OPERATORS,
+    ),
     "createCheckoutSession": Field(
         "mutation { createCheckoutSession(input: {plan: STARTER}) { url } }", "OWNER"
     ),

@@ -1,14 +1,19 @@
 """What billing's commands cost, and what goes wrong between them and their table (rows 11, 12)."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from functions.billing import api
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tests.integration.billing.conftest import Api
+from tests.integration.organizations.conftest import OPERATOR as ROOT
 from tests.support.capacity import Cost, measured
 from tests.support.faults import Stopped, injected, lose_answer, recorded, stop_after, stop_before
-from tests.support.invocations import forget
+from tests.support.invocations import appsync_event, forget
+from tests.support.lambda_context import lambda_context
 
 READS = ["BatchGetItem", "BatchGetItem"]
 
@@ -33,6 +38,31 @@ def test_a_change_is_two_reads_and_one_transaction(billing_api: Api) -> None:
     assert cost.operations == [*READS, "TransactWriteItems"]
     # Subscription and organisation, each under a KB and doubled; the index of what is due.
     assert (cost.read_units, cost.write_units, cost.index_write_units) == (4, 4, 1)
+
+
+def test_a_grant_is_two_reads_and_one_transaction(billing_api: Api) -> None:
+    DynamoDBProfileRepository(billing_api.table).create(ROOT, ())
+    arguments = {
+        "organizationId": billing_api.tenant_id,
+        "plan": "ENTERPRISE",
+        "until": (datetime.now(UTC) + timedelta(days=90)).isoformat(),
+        "reason": "contract 7",
+    }
+
+    def granted(*groups: str) -> Any:
+        event = appsync_event(
+            "grantPlan", arguments, user="root", groups=list(groups), parent="Mutation"
+        )
+        return api.handler(event, lambda_context())
+
+    assert granted()["error"]["code"] == "FORBIDDEN"
+    cost = cost_of(billing_api, lambda: granted("SuperAdmin"))
+
+    assert cost.operations == ["GetItem", "BatchGetItem", "TransactWriteItems"]
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (3, 4, 1)
+    shown = granted("SuperAdmin")["data"]
+    assert (shown["plan"], shown["status"], shown["granted"]) == ("ENTERPRISE", "ACTIVE", True)
+    assert billing_api.standing == ("ENTERPRISE", "ACTIVE", "ENTERPRISE", "ACTIVE")
 
 
 def test_a_notice_that_changes_the_plan_is_one_read_and_one_transaction(billing_api: Api) -> None:

@@ -9,7 +9,14 @@ import pytest
 from localcloud.payments.peer import World as StripeWorld
 from tenantry.billing.dynamodb import DynamoDBSubscriptionRepository
 from tenantry.billing.model import Notice, Subscription
-from tenantry.billing.service import BillingService, Ledger, SettlingService, SweepService, Swept
+from tenantry.billing.service import (
+    BillingService,
+    GrantService,
+    Ledger,
+    SettlingService,
+    SweepService,
+    Swept,
+)
 from tenantry.messaging.once import Once
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.dynamodb import (
@@ -63,6 +70,8 @@ class World:
         self.billing = BillingService(
             DynamoDBAccess(self.table, Unmetered(), self.clock), self.ledger, provider
         )
+        self.operators = FakeOperators()
+        self.grants = GrantService(self.operators, self.ledger)
         self.sweeper = SweepService(self.ledger, provider)
         # Each hearing is of a new event, unless a test says otherwise.
         self.markers = InMemoryMarkers()
@@ -94,6 +103,13 @@ class World:
 
     def update(self, plan: str, **more: Any) -> Subscription:
         return self.billing.update(self.ada, {"plan": plan, **more}).subscription
+
+    def grant(
+        self, plan: str = "ENTERPRISE", days: float = 90, by: Caller = OPERATOR
+    ) -> Subscription:
+        """An operator's grant, from now on for so many days."""
+        until = self.on(days).isoformat()
+        return self.grants.grant(by, self.tenant_id, plan, until, "contract 7")
 
     def buy(self, plan: str = "STARTER") -> str:
         """Pay at the Checkout; answers Stripe's subscription, of which we have not heard yet."""

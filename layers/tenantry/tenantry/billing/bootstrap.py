@@ -10,6 +10,7 @@ import boto3
 from tenantry.billing.dynamodb import DynamoDBSubscriptionRepository
 from tenantry.billing.service import (
     BillingService,
+    GrantService,
     Ledger,
     NoticeService,
     SettlingService,
@@ -22,6 +23,7 @@ from tenantry.messaging.dynamodb import DynamoDBMarkers
 from tenantry.messaging.once import Once
 from tenantry.organizations.bootstrap import access, organization_items
 from tenantry.runtime.observability import logger
+from tenantry.tenancy.caller import Caller
 
 if TYPE_CHECKING:
     from tenantry.billing.payments import StripeNotices, StripePayments, StripeSecrets
@@ -34,6 +36,11 @@ _LEASE = timedelta(minutes=2)
 @cache
 def billing_service() -> BillingService:
     return BillingService(access(), ledger(), payments if is_configured() else None)
+
+
+@cache
+def grant_service() -> GrantService:
+    return GrantService(_Operators(), ledger())
 
 
 @cache
@@ -112,6 +119,15 @@ def api_base() -> str:
     if settings().required("STAGE") != "local":
         raise LookupError("STRIPE_API_BASE is for the stage local only")
     return settings().required("AWS_ENDPOINT_URL") + base if base.startswith("/") else base
+
+
+class _Operators:
+    """The identity context's operators; what operators do is rare, so it is imported then."""
+
+    def require_active(self, caller: Caller) -> None:
+        from tenantry.identity.bootstrap.operators import operator_standing
+
+        operator_standing().require_active(caller)
 
 
 def _report(what: str, tenant_id: str) -> None:

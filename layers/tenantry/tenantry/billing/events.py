@@ -106,6 +106,25 @@ class SubscriptionCancelled(BillingEvent):
     closes_organization: bool
 
 
+class PlanGranted(BillingEvent):
+    """An operator of the platform gave a plan that nobody pays for, until then at the latest."""
+
+    type: ClassVar[str] = "PlanGranted"
+
+    before: str
+    plan: str
+    until: datetime
+    reason: str
+
+
+class PlanGrantEnded(BillingEvent):
+    """What was granted has come to its end; the organisation goes on without paying."""
+
+    type: ClassVar[str] = "PlanGrantEnded"
+
+    plan: str
+
+
 class PaymentFailed(BillingEvent):
     """From `grace_end` on the organisation is suspended."""
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from tenantry.billing.events import (
@@ -18,6 +18,8 @@ from tenantry.billing.events import (
     BillingEvent,
     PaymentFailed,
     PaymentRecovered,
+    PlanGranted,
+    PlanGrantEnded,
     SubscriptionCancellationScheduled,
     SubscriptionCancelled,
     SubscriptionDowngraded,
@@ -32,9 +34,9 @@ from tenantry.billing.events import (
     TrialEndingAnnounced,
     TrialStarted,
 )
-from tenantry.errors import ConflictError
+from tenantry.errors import ConflictError, Fault
 from tenantry.messaging.event import EventData
-from tenantry.organizations.model import RANK, Dues, Organization, PlanName
+from tenantry.organizations.model import RANK, Dues, OperatorInput, Organization, PlanName
 from tenantry.runtime.inputs import Input
 from tenantry.tenancy.roles import ADMINS, OWNERS, Permission
 
@@ -58,6 +60,8 @@ CLOSING_NOTICE: Final = timedelta(days=7)
 SETTLING: Final = timedelta(hours=2)
 """The provider is asked that long after a period's end, should it not have told by then."""
 
+
+GRANT_LONGEST: Final = timedelta(days=5 * 366)
 
 SHARDS: Final = 8
 """Into how many partitions of an index that which becomes due is spread."""
@@ -149,6 +153,8 @@ class Subscription(BaseModel):
     trial_end: datetime | None = None
     trial_announced: bool = False
     grace_end: datetime | None = None
+    granted: bool = False
+    """Whether an operator gave the plan: nobody pays for it, and it ends with its period."""
     customer_id: str | None = None
     subscription_id: str | None = None
     """The provider's, while it lives."""
@@ -211,7 +217,8 @@ class Subscription(BaseModel):
 
     def upgraded(self, plan: PlanName, now: datetime) -> "Move":
         """On a larger plan at once, and what was pending is off: where nobody takes payments."""
-        begins = self.status is not SubscriptionStatus.ACTIVE or self.period_end is None
+        begins = self.status is not SubscriptionStatus.ACTIVE or self.granted
+        begins = begins or self.period_end is None
         changed = {
             "plan": plan,
             "status": SubscriptionStatus.ACTIVE,
@@ -219,14 +226,41 @@ class Subscription(BaseModel):
             **_NOTHING_PENDING,
             **_NO_TRIAL,
             "grace_end": None,
+            "granted": False,
         }
         after = self.model_copy(update=changed)
         return self._next(now, *_differences(self, after), **changed)
+
+    def given(self, plan: PlanName, until: datetime, reason: str, now: datetime) -> "Move | None":
+        """On `plan` until then without anybody paying; None when that is how it stands.
+
+        ConflictError while something is paid for, or when the organisation has ended.
+        """
+        if self.status is SubscriptionStatus.CANCELLED:
+            raise ConflictError("The organisation has been cancelled.")
+        if self.subscription_id:
+            raise ConflictError("There is a subscription that is paid for; change that one.")
+        if self.granted and (self.plan, self.period_end) == (plan, until):
+            return None
+        told = _told(PlanGranted, self, before=self.plan, plan=plan, until=until, reason=reason)
+        return self._next(
+            now,
+            told,
+            plan=plan,
+            status=SubscriptionStatus.ACTIVE,
+            period_end=until,
+            granted=True,
+            grace_end=None,
+            **_NOTHING_PENDING,
+            **_NO_TRIAL,
+        )
 
     def downgraded_later(self, plan: PlanName, now: datetime) -> "Move | None":
         """On a smaller plan from the period's end on; ConflictError when there is no period."""
         if self.status is not SubscriptionStatus.ACTIVE:
             raise ConflictError("There is no paid period after which the plan could change.")
+        if self.granted and plan is not PlanName.FREE:
+            raise ConflictError("This plan was granted: nothing but FREE follows it unpaid.")
         if self.pending_plan is plan and not self.closing:
             return None
         changed: dict[str, Any] = {"pending_plan": plan, "closing": False}
@@ -299,7 +333,7 @@ class Subscription(BaseModel):
 
     def _period_over(self, now: datetime, billing: Billing) -> "Move":
         """The end of a period that nobody was charged for."""
-        if self.pending_plan is PlanName.FREE:
+        if self.granted or self.pending_plan is PlanName.FREE:
             return self._ended(now)
         plan = self.pending_plan or self.plan
         changed: dict[str, Any] = {"plan": plan, "pending_plan": None}
@@ -363,6 +397,7 @@ class Subscription(BaseModel):
             "trial_announced": False,
             "trial_end": None,
             "grace_end": None,
+            "granted": False,
         }
         owing = (SubscriptionStatus.PAST_DUE, SubscriptionStatus.SUSPENDED)
         match found.paid:
@@ -384,7 +419,13 @@ class Subscription(BaseModel):
     # inside
 
     def _ended(self, now: datetime) -> "Move":
-        told = _told(SubscriptionCancelled, self, plan=self.plan, closes_organization=self.closing)
+        told = (
+            _told(PlanGrantEnded, self, plan=self.plan)
+            if self.granted and not self.closing
+            else _told(
+                SubscriptionCancelled, self, plan=self.plan, closes_organization=self.closing
+            )
+        )
         status = SubscriptionStatus.CANCELLED if self.closing else SubscriptionStatus.NONE
         return self._next(
             now,
@@ -394,6 +435,7 @@ class Subscription(BaseModel):
             period_end=None,
             subscription_id=None,
             grace_end=None,
+            granted=False,
             pending_plan=None,
             closing=False,
             **_NO_TRIAL,
@@ -524,6 +566,23 @@ class UpdateSubscriptionInput(_CamelInput):
 
 class CheckoutInput(_CamelInput):
     plan: Plan
+
+
+class GrantInput(OperatorInput):
+    """A plan that an operator gives an organisation, until when, and why."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_alias=True)
+
+    plan: Plan
+    until: Annotated[AwareDatetime, Field(strict=False)]
+
+    def faults(self, now: datetime) -> list[Fault]:
+        found = []
+        if self.plan is PlanName.FREE:
+            found.append(Fault(field="plan", message="FREE needs no grant"))
+        if not now < self.until <= now + GRANT_LONGEST:
+            found.append(Fault(field="until", message="must be in the next five years"))
+        return found
 
 
 class TrialInput(_CamelInput):

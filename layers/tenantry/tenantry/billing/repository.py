@@ -7,6 +7,7 @@ from typing import Protocol
 from tenantry.billing.model import Account, Notice, Payments
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import PlanName
+from tenantry.tenancy.caller import Caller
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class SubscriptionRepository(Protocol):
 
     def due(self, shard: int, until: str, limit: int, after: str | None) -> DuePage:
         """Organisations of a shard with something due by `until` (ISO 8601), soonest first."""
+
+
+class Operators(Protocol):
+    def require_active(self, caller: Caller) -> None:
+        """Return for an operator who is not suspended; ForbiddenError otherwise."""
 
 
 class PaymentProvider(Protocol):

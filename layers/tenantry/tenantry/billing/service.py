@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tenantry.billing.model import (
@@ -14,6 +14,7 @@ from tenantry.billing.model import (
     Billing,
     CancelSubscriptionInput,
     CheckoutInput,
+    GrantInput,
     Move,
     Notice,
     PlanChange,
@@ -25,12 +26,14 @@ from tenantry.billing.model import (
 from tenantry.billing.repository import (
     NoticeQueue,
     NoticeVerifier,
+    Operators,
     PaymentProvider,
     SubscriptionRepository,
 )
 from tenantry.errors import (
     BillingNotConfiguredError,
     ConflictError,
+    InvalidInputError,
     NotFoundError,
     OrganizationSuspendedError,
     OverNewLimitsError,
@@ -81,7 +84,10 @@ class Ledger:
             account,
             after,
             [self.stamp.event(data, cause) for data in move.told],
-            [self.stamp.event(data, cause) for data in _followed(before, organization)],
+            [
+                self.stamp.event(data, cause)
+                for data in _followed(before, organization, granted=move.after.granted)
+            ],
         )
         return after
 
@@ -117,7 +123,7 @@ class Ledger:
         raise UnavailableError("The subscription is changing right now; try again in a moment.")
 
 
-def _followed(before: Organization, after: Organization) -> list[EventData]:
+def _followed(before: Organization, after: Organization, *, granted: bool) -> list[EventData]:
     """What happened to the organisation between the two."""
     told: list[EventData] = []
     about = before.tenant_id
@@ -133,7 +139,8 @@ def _followed(before: Organization, after: Organization) -> list[EventData]:
             case OrganizationStatus.SUSPENDED:
                 told.append(OrganizationSuspended(organization_id=about, reason=NON_PAYMENT))
             case OrganizationStatus.ACTIVE:
-                told.append(OrganizationReactivated(organization_id=about, reason="paid"))
+                reason = "granted" if granted else "paid"
+                told.append(OrganizationReactivated(organization_id=about, reason=reason))
             case OrganizationStatus.CANCELLED:
                 told.append(OrganizationCancelled(organization_id=about, reason="cancelled"))
     return told
@@ -324,6 +331,32 @@ def _key(account: Account, what: str, cause: Cause) -> str:
     """Against doing one request's call twice; another request may do it again."""
     version = account.subscription.entity_version
     return f"{account.tenant_id}:{version}:{what}:{cause.correlation_id}"
+
+
+@dataclass(frozen=True)
+class GrantService:
+    """What operators of the platform do about an organisation's plan."""
+
+    operators: Operators
+    ledger: Ledger
+
+    def grant(
+        self, caller: Caller, organization_id: str, plan: str, until: str, reason: str
+    ) -> Subscription:
+        """Give a plan until then, whoever takes payments; emits PlanGranted.
+
+        It ends by itself, and sooner when a subscription is bought. NotFoundError without such an
+        organisation; ConflictError while it has a subscription that is paid for.
+        """
+        self.operators.require_active(caller)
+        values = {"organizationId": organization_id, "plan": plan, "until": until, "reason": reason}
+        given, now = parse(GrantInput, values), self.ledger.stamp.now()
+        if faults := given.faults(now):
+            raise InvalidInputError(faults)
+        account = self.ledger.subscriptions.account(given.organization_id)
+        ends_at = given.until.astimezone(UTC)
+        move = account.subscription.given(given.plan, ends_at, given.reason, now)
+        return self.ledger.moved(account, move, caller.operator_cause).subscription
 
 
 @dataclass(frozen=True)
