@@ -13,11 +13,15 @@ from tenantry.audit.bootstrap import recording
 from tenantry.audit.dynamodb import DynamoDBAuditLog
 from tenantry.audit.model import Entry
 from tenantry.audit.service import ActivityService, RecordingService
+from tenantry.errors import TenantryError
 from tenantry.identity.bootstrap import people as identity
 from tenantry.identity.bootstrap.invitations import InvitationDoors
 from tenantry.identity.dynamodb import DynamoDBProfileRepository, DynamoDBSignUpRepository
 from tenantry.identity.model import Profile
 from tenantry.identity.service import ArrivalService, ProfileService
+from tenantry.invitations.bootstrap import doors, inviting
+from tenantry.invitations.model import Kind, Token
+from tenantry.invitations.service import DoorService, InvitationService
 from tenantry.messaging.event import Envelope
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations import bootstrap as organizations
@@ -39,6 +43,7 @@ from tenantry.organizations.model import (
 from tenantry.organizations.service import OrganizationService
 from tenantry.organizations.support import SupportService, SupportSweep
 from tenantry.persistence.items import Item
+from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
 from tests.support.clock import FakeClock, FakeIds
@@ -66,6 +71,11 @@ def user_id(tenant: int, number: int) -> str:
 def canary(tenant: int, what: str = "x") -> str:
     """What must never be shown to another tenant."""
     return f"canary-{tenant}-{what}"
+
+
+def address(user: str) -> str:
+    """A person's own."""
+    return f"{user}@people.example"
 
 
 def domain(tenant: int) -> str:
@@ -107,6 +117,26 @@ class World:
         """Of hours later, when every session is over."""
         later = Stamp(now=lambda: self.support.stamp.now() + timedelta(hours=9), new_id=FakeIds())
         return SupportSweep(DynamoDBSupportRepository(self.platform), later)
+
+    @property
+    def inviting(self) -> InvitationService:
+        return inviting.invitation_service()
+
+    @property
+    def doors(self) -> DoorService:
+        return doors.invitation_doors()
+
+    def mailed(self, tenant: int, user: str) -> str | None:
+        """A token as it is mailed to somebody whom the founder invites; None when refused."""
+        owner = Caller(user_id=user_id(tenant, 0), tenant_id=tenant_id(tenant))
+        try:
+            offer = self.inviting.invite(owner, {"email": address(user)})
+        except TenantryError:
+            return None
+        token = Token.minted(Kind.MAIL, offer.tenant_id, offer.invitation_id)
+        self.inviting.invitations.add_hash(offer, token.hash)
+        self.forget_writes()
+        return token.text
 
     @property
     def copies(self) -> MemberCopies:
@@ -168,7 +198,7 @@ class World:
             industry=canary(tenant, "industry"),
             plan=PlanName.STARTER,
             settings=Settings(
-                allowed_domains=(domain(tenant), f"{canary(tenant)}.example"),
+                allowed_domains=(domain(tenant), f"{canary(tenant)}.example", "people.example"),
                 join_by_domain=True,
                 branding=Branding(support_email=f"{canary(tenant)}@{domain(tenant)}"),
                 feature_flags={canary(tenant, "flag"): True},
@@ -230,7 +260,7 @@ def _profile(user: str, active: str | None, at: datetime) -> Profile:
     return Profile(
         user_id=user,
         user_name=user,
-        email=f"{user}@people.example",
+        email=address(user),
         name=f"name of {user}",
         active_organization_id=active,
         created_at=at,
@@ -257,6 +287,6 @@ def world() -> Iterator[World]:
         patch.setattr(
             "tenantry.identity.bootstrap.people.CognitoUserDirectory", lambda _: made.pool
         )
-        wire(patch, PLATFORM_TABLE="platform", AUDIT_TABLE="audit")
+        wire(patch, PLATFORM_TABLE="platform", AUDIT_TABLE="audit", EMAIL_SENDING="true")
         made.seed()
         yield made

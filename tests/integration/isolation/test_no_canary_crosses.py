@@ -28,6 +28,7 @@ from tenantry.errors import TenantryError
 from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tenantry.identity.model import Arrival
 from tenantry.identity.service import ArrivalService, ProfileService
+from tenantry.invitations.service import DoorService, InvitationService
 from tenantry.messaging.stamp import Cause
 from tenantry.organizations.dynamodb import (
     DynamoDBAccess,
@@ -39,7 +40,7 @@ from tenantry.organizations.dynamodb import (
 from tenantry.organizations.members import MemberCopies, MemberService
 from tenantry.organizations.service import OrganizationService
 from tenantry.organizations.support import SupportService, SupportSweep
-from tenantry.persistence.keys import member_key, organization_pk
+from tenantry.persistence.keys import key, member_key, organization_pk
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OPERATOR_GROUP
@@ -49,6 +50,7 @@ from tests.integration.isolation.conftest import (
     OPERATOR,
     TENANTS,
     World,
+    address,
     canary,
     domain,
     event_of,
@@ -146,6 +148,24 @@ def _other(asked: Asked) -> str:
     return user_id(asked.borrowed, asked.choice % 4)
 
 
+def _offer(world: World, asked: Asked) -> str:
+    """An invitation of the tenant that ids are borrowed from; else one that is not there."""
+    found = world.inviting.invitations.page(tenant_id(asked.borrowed), 1, None, lambda _: True)[0]
+    return found[0].invitation_id if found else "i-0"
+
+
+def _link(world: World, asked: Asked) -> str:
+    found = world.inviting.invitations.link_page(tenant_id(asked.borrowed), 1, None)[0]
+    return found[0].link_id if found else "l-0"
+
+
+def _wish(asked: Asked) -> dict[str, Any]:
+    """Somebody to be invited, who may be somebody else's colleague."""
+    emails = address(_other(asked)), address(asked.user), f"new@{domain(asked.borrowed)}"
+    words = canary(asked.about, "words")
+    return {"email": emails[asked.choice % 3], "role": "VIEWER", "message": words}
+
+
 type Question = Callable[[World, Asked], Any]
 
 QUESTIONS: dict[str, Question] = {
@@ -177,6 +197,16 @@ QUESTIONS: dict[str, Question] = {
     "remove_member": lambda w, a: w.members.remove(a.caller, _other(a)),
     "leave": lambda w, a: w.members.leave(a.caller),
     "transfer": lambda w, a: w.members.transfer(a.caller, _other(a)),
+    "invite": lambda w, a: w.inviting.invite(a.caller, _wish(a)),
+    "invite_many": lambda w, a: w.inviting.invite_many(a.caller, [_wish(a), {"email": "x"}]),
+    "invitations": lambda w, a: w.inviting.list(a.caller, 50, _cursors(w, a), None),
+    "resend": lambda w, a: w.inviting.resend(a.caller, _offer(w, a)),
+    "revoke": lambda w, a: w.inviting.revoke(a.caller, _offer(w, a)),
+    "create_link": lambda w, a: w.inviting.create_link(
+        a.caller, {"domains": [f"{canary(a.about)}.example"], "maxUses": 3}
+    ),
+    "links": lambda w, a: w.inviting.links(a.caller, 50, _cursors(w, a)),
+    "revoke_link": lambda w, a: w.inviting.revoke_link(a.caller, _link(w, a)),
     "sessions": lambda w, a: w.support.page(a.caller, None, _cursors(w, a)),
     "activity": lambda w, a: w.activity.activity(a.caller, 50, _cursors(w, a), _filter(a)),
     "me": lambda w, a: w.people.me(a.caller),
@@ -204,6 +234,10 @@ READS: dict[str, Question] = {
     "acting": lambda w, a: w.organizations.organizations.acting(a.tenant, a.user),
     "member_page": lambda w, a: w.members.members.page(a.tenant, None, 50),
     "session_page": lambda w, a: w.support.sessions.page(a.tenant, None, 50),
+    "invitation": lambda w, a: w.inviting.invitations.get(a.tenant, _offer(w, a)),
+    "invitation_page": lambda w, a: w.inviting.invitations.page(a.tenant, 50, None, lambda _: True),
+    "link": lambda w, a: w.inviting.invitations.get_link(a.tenant, _link(w, a)),
+    "link_page": lambda w, a: w.inviting.invitations.link_page(a.tenant, 50, None),
     "overview": lambda w, a: w.people.profiles.overview(a.user, a.tenant).membership,
     "read_claim": lambda w, a: w.organizations.domains.read(a.tenant, a.domain)[0],
     "month": lambda w, a: w.activity.entries.month(a.tenant, f"{NOW:%Y-%m}", _span(), 50),
@@ -228,6 +262,11 @@ DECLARED: dict[type, set[str]] = {
     DynamoDBMemberRepository: {"save", "page", "tenants_of", "show"},
     DynamoDBSupportRepository: {"open", "close", "page", "due"},
     SupportSweep: {"run"},
+    InvitationService: {
+        *("invite", "invite_many", "list", "resend", "revoke"),
+        *("create_link", "links", "revoke_link"),
+    },
+    DoorService: {"preview", "accept", "decline", "claim", "join"},
     ActivityService: {"activity"},
     RecordingService: {"record"},
     ProfileService: {"me", "update", "memberships", "switch", "suspend", "reactivate"},
@@ -273,6 +312,8 @@ ACTIONS = [
     *[("manage", "transfer"), ("manage", "update_permissions")] * 2,
     *[("support", "open"), ("support", "close"), ("support", "read"), ("show", "")],
     ("expire", "sweep_support"),
+    *(("knock", name) for name in ("preview", "accept", "decline", "claim", "join")),
+    *[("colleague", name) for name in ("resend", "revoke", "revoke_link")] * 2,
     *(("ended", name) for name in ("read", "update", "activity", "me", "grant", "access")),
 ]
 
@@ -324,6 +365,41 @@ class Tenants(RuleBasedStateMachine):
         """What the founder of a tenant asks there of another member; by chance it is rarely met."""
         home, other = asked.home, 1 + asked.choice % 3
         self._ask(Asked(home, number=0, about=home, borrowed=home, choice=other), name)
+
+    def _colleague(self, asked: Asked, name: str) -> None:
+        """What the founder of a tenant asks of an offer; by chance there rarely is one."""
+        home = asked.home
+        own = Asked(home, number=0, about=home, borrowed=asked.borrowed, choice=asked.choice)
+        self._ask(replace(own, borrowed=home), "create_link" if "link" in name else "invite")
+        self._ask(own, name)
+
+    def _knock(self, asked: Asked, name: str) -> None:
+        """Who holds a token is told of its tenant alone, and it opens to its address alone."""
+        invited = asked.user if asked.choice % 2 else _other(asked)
+        token = self.world.mailed(asked.about, invited)
+        if token is None:
+            return
+        doors, caller = self.world.doors, Caller(user_id=asked.user)
+        own = address(asked.user)
+        ask: dict[str, Callable[[], Any]] = {
+            "preview": lambda: doors.preview(token),
+            "accept": lambda: doors.accept(caller, token),
+            "decline": lambda: doors.decline(token, Cause()),
+            "claim": lambda: doors.claim(token, own),
+            "join": lambda: doors.join(
+                doors.claim(token, address(invited)), asked.user, own, None, Cause()
+            ),
+        }
+        before = self.answered[f"door {name}"]
+        # A member's own invitation is over when they accept it: its seat is free again.
+        told = self._told(f"door {name}", ask[name], ends=True)
+        done = self.answered[f"door {name}"] > before and told != "None"
+        assert _canaries(told) | _ids(told) <= {asked.about}, (name, asked, told)
+        if name in ("accept", "join", "claim") and done:
+            assert invited == asked.user or self.members.get((asked.about, asked.user))
+        self._wrote_only_for({asked.about}, asked.user, name)
+        if name in ("accept", "join") and done:
+            self.members[asked.about, asked.user] = True
 
     def _read(self, asked: Asked, name: str) -> None:
         told = self._told(f"repository {name}", lambda: READS[name](self.world, asked))
@@ -421,12 +497,13 @@ class Tenants(RuleBasedStateMachine):
 
     # what is checked
 
-    def _told(self, name: str, ask: Callable[[], Any]) -> str:
+    def _told(self, name: str, ask: Callable[[], Any], *, ends: bool = False) -> str:
+        """What was answered or refused; with `ends` a refusal may have ended what it is about."""
         try:
             answer = ask()
         except TenantryError as error:
             self._count(name, False)
-            assert [*self.world.platform.written, *self.world.audit.written] == [], name
+            assert ends or [*self.world.platform.written, *self.world.audit.written] == [], name
             return f"{error} {error.details}"
         self._count(name, True)
         return repr(answer)
@@ -485,7 +562,7 @@ COUNTED_AS = {"join": "join_by_domain", "show": "refresh"}
 def ask_in_order(machine: type[Tenants]) -> None:
     """What chance has left out: everything, by the people of one tenant, until it is answered."""
     for kind, name in dict.fromkeys(ACTIONS):
-        prefix = {"read": "repository ", "support": "support "}.get(kind, "")
+        prefix = {"read": "repository ", "support": "support ", "knock": "door "}.get(kind, "")
         counted = COUNTED_AS.get(kind, f"{prefix}{name}")
         tenants = machine()
         tenants.begin()
@@ -528,6 +605,7 @@ def test_nobody_is_told_or_changes_anything_of_another_tenant(world: World) -> N
         "record",
         *acted,
         *(f"repository {name}" for name in READS),
+        *(f"door {name}" for name in ("preview", "accept", "decline", "claim", "join")),
     }
     assert expected - set(+machine.answered) <= refused_to_users
 
@@ -540,6 +618,10 @@ def _audit_of_another(_tenant: str, *rest: str) -> str:
     return organization_pk("t-1", *rest)
 
 
+def _invitation_of_another(_tenant: str, invitation_id: str) -> dict[str, str]:
+    return key(organization_pk("t-1"), f"INVITATION#{invitation_id}")
+
+
 CONTROLS: dict[str, tuple[str, Any]] = {
     "standings are not asked": ("tenantry.tenancy.access.Standing.require", lambda *_: None),
     "the partition of the log is another's": (
@@ -549,6 +631,14 @@ CONTROLS: dict[str, tuple[str, Any]] = {
     "memberships are looked up under one name": (
         "tenantry.organizations.dynamodb.user_pk",
         lambda _user: f"USER#{user_id(1, 1)}",
+    ),
+    "an invitation is looked up wherever it is": (
+        "tenantry.invitations.dynamodb._invitation_key",
+        _invitation_of_another,
+    ),
+    "a token opens to whoever has it": (
+        "tenantry.invitations.service.DoorService._require_addressee",
+        lambda *_: None,
     ),
     "members are looked up under one name": (
         "tenantry.organizations.dynamodb.member_key",
