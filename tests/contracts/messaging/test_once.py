@@ -1,6 +1,8 @@
 """An effect is done once, or again when nobody knows whether it was: on the local cloud."""
 
+import random
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -96,6 +98,49 @@ def test_of_many_workers_at_one_moment_one_does_it(once: Once, effects: list[str
         answers = list(pool.map(work, range(32)))
     assert effects == ["mail"]
     assert answers.count("True") == 1
+
+
+def test_of_1000_events_each_four_times_at_once_each_is_done_once(
+    once: Once, clock: FakeClock
+) -> None:
+    """A third are new, a third began and crashed, a third were done: 4,000 in all (14)."""
+    events = [f"e-{number}" for number in range(1000)]
+    crashed, done_before = set(events[0::3]), set(events[1::3])
+    effects: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def crash() -> None:
+        raise Stopped("before the effect")
+
+    def begin(event: str) -> None:
+        if event in crashed:
+            with pytest.raises(Stopped):
+                once.run(event, crash)
+        elif event in done_before:
+            assert once.run(event, lambda: None)
+
+    def deliver(event: str) -> str:
+        def effect() -> None:
+            with lock:
+                effects[event] += 1
+
+        try:
+            return str(once.run(event, effect))
+        except UnavailableError:
+            return "later"
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(begin, events))
+        early = list(pool.map(deliver, sorted(crashed)[:20]))
+        clock.advance(LEASE)
+        deliveries = [event for event in events for _ in range(4)]
+        random.Random(14).shuffle(deliveries)
+        answers = Counter(pool.map(deliver, deliveries))
+
+    assert early == ["later"] * 20
+    assert effects == dict.fromkeys((e for e in events if e not in done_before), 1)
+    assert answers["True"] == len(effects)
+    assert sum(answers.values()) == 4000
 
 
 def test_a_marker_is_purged_after_every_queue_has_given_up(
