@@ -16,10 +16,10 @@ from tenantry.messaging.delivery import PlatformSenders
 from tenantry.messaging.event import Actor, Envelope
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.runtime.appsync import answer
-from tenantry.runtime.batch import consume
+from tenantry.runtime.batch import consume, work
 from tenantry.runtime.cognito import trigger
 from tenantry.runtime.inputs import Input, parse
-from tenantry.runtime.observability import logger
+from tenantry.runtime.observability import annotated, logger
 from tenantry.runtime.rest import caller_of, rest_resolver
 from tests.support.invocations import ACCOUNT, bus_event, queue_event
 from tests.support.things import ThingChanged
@@ -161,6 +161,21 @@ def test_one_message_of_a_batch_is_never_logged_as_anothers(
         ("working on b", "b", batch[2].id),
         ("consumed", "b", batch[2].id),
     ]
+
+
+def test_what_a_work_names_for_itself_does_not_take_away_what_was_named_around_it(
+    lines: Lines, lambda_context: LambdaContext
+) -> None:
+    def effect(_body: str) -> None:
+        with annotated(correlation_id="notice-1", tenant_id="acme"):
+            logger.info("inside")
+
+    work(queue_event(["a"]), lambda_context, effect)
+
+    inside, worked = lines()
+    assert (inside["correlation_id"], inside["tenant_id"]) == ("notice-1", "acme")
+    assert worked["correlation_id"] == lambda_context.aws_request_id
+    assert "tenant_id" not in worked
 
 
 def test_records_that_fail_come_back_alone(

@@ -62,10 +62,17 @@ def annotate(**context: Any) -> None:
 
 @contextmanager
 def annotated(**context: Any) -> Iterator[None]:
-    """Add `context` to the lines of a block only: one message of a batch is not the next one."""
+    """Add `context` to the lines of a block only: one message of a batch is not the next one.
+
+    What a name said around the block, it says again after it.
+    """
     known = {name: value for name, value in context.items() if value is not None}
-    with logger.append_context_keys(**known):
-        yield
+    around = dict(logger.get_current_keys())
+    try:
+        with logger.append_context_keys(**known):
+            yield
+    finally:
+        logger.append_keys(**{name: around[name] for name in known if name in around})
 
 
 def note(error: TenantryError) -> None:
