@@ -19,7 +19,7 @@ from rich.markup import escape
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "layers" / "tenantry"))
 
-from bench import builds, credentials, report, starts, units  # noqa: E402 - the product's path first
+from bench import builds, credentials, provisioning, report, starts, units  # noqa: E402 - the product's path first
 from bench.artifacts import BenchError  # noqa: E402
 from bench.figures import Bound, Figure, Tick  # noqa: E402
 
@@ -33,6 +33,7 @@ BENCHES: dict[str, Bench] = {
     "units": units.units,
     "builds": builds.builds,
     "commands": builds.commands,
+    "provisioning": provisioning.provisioning,
 }
 
 
