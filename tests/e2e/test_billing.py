@@ -29,6 +29,11 @@ UPDATE = """mutation($plan: PlanName!) { updateSubscription(input: {plan: $plan}
 } }"""
 SEATS = "query { organization { status plan limits { maxUsers } } }"
 RENAME = 'mutation { updateOrganization(input: {industry: "Calculus"}) { id } }'
+GRANT = """mutation($at: ID!) {
+  grantPlan(
+    organizationId: $at, plan: ENTERPRISE, until: "2030-01-01T00:00:00Z", reason: "contract 7"
+  ) { plan granted periodEnd }
+}"""
 SLOW = 60
 
 
@@ -112,7 +117,7 @@ def test_who_does_not_pay_is_suspended_after_the_grace_and_opened_by_paying(
         customer.stripe("/world/accept")
     customer.until(lambda found: found["status"] == "PAST_DUE")
     assert customer.ask(SEATS)["status"] == "ACTIVE"
-    _let_the_grace_pass(customer)
+    _let_it_be_due(customer, "grace_end")
 
     customer.sweep()
 
@@ -129,10 +134,33 @@ def test_who_does_not_pay_is_suspended_after_the_grace_and_opened_by_paying(
     customer.ask(RENAME)
 
 
-def _let_the_grace_pass(customer: Customer) -> None:
+def test_an_operator_grants_what_has_no_price_and_the_sweep_ends_it(
+    customer: Customer, people: People
+) -> None:
+    at = customer.owner.organization_id
+    root = people.operator()
+    granted = customer.product.graphql(GRANT, root.tokens, at=at)["grantPlan"]
+
+    assert (granted["plan"], granted["granted"]) == ("ENTERPRISE", True)
+    assert customer.ask(SEATS)["limits"]["maxUsers"] is None
+    activity = "query { activity(first: 20) { items { type actor { kind } } } }"
+    told = until(
+        "the grant in the activity",
+        lambda: [i for i in customer.ask(activity)["items"] if i["type"] == "PlanGranted"],
+        SLOW,
+    )
+    assert told[0]["actor"]["kind"] == "operator"
+
+    _let_it_be_due(customer, "period_end")
+    customer.sweep()
+
+    assert customer.ask(SEATS) == {"status": "ACTIVE", "plan": "FREE", "limits": {"maxUsers": 5}}
+
+
+def _let_it_be_due(customer: Customer, what: str) -> None:
     item = customer.stored
     past = "2026-01-01T00:00:00+00:00"
-    item |= {"grace_end": {"S": past}}
+    item |= {what: {"S": past}}
     item["GSI2SK"] = {"S": f"{past}#{customer.owner.organization_id}"}
     del item["events"]  # a repair tells nobody anything
     customer.aws("dynamodb").put_item(

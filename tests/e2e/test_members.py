@@ -1,6 +1,7 @@
 """Members and support sessions on the deployed product: what a change does to sessions that run."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ MEMBERS = "query($text: String) { members(filter: {text: $text}) { items { userI
 OPEN = """mutation($at: ID!, $minutes: Int!) {
   openSupportSession(organizationId: $at, reason: "ticket 42", minutes: $minutes) { id }
 }"""
+PAST = "2026-01-01T00:00:00+00:00"
 CLOSE = "mutation($at: ID!) { closeSupportSession(organizationId: $at) { status } }"
 SESSIONS = "query { supportSessions { items { id operatorId reason status } } }"
 ACTIVITY = "query { activity(first: 30) { items { type actor { id kind } data } } }"
@@ -138,3 +140,38 @@ def test_an_operator_acts_in_a_session_that_the_organisation_sees(
     by_type = until("the session in the activity", told)
     assert {item["actor"]["id"] for item in by_type.values()} == {operator.user_id}
     assert json.loads(by_type["SupportSessionOpened"]["data"])["reason"] == "ticket 42"
+
+
+def test_the_deployed_sweep_closes_a_session_whose_time_is_over(
+    product: Product, people: People, aws: Callable[[str], Any]
+) -> None:
+    owner, operator = people.owner("Overdue"), people.operator()
+    at, table = owner.organization_id, product.outputs["PlatformTable"]
+    opened = product.graphql(OPEN, operator.tokens, at=at, minutes=30)["openSupportSession"]["id"]
+    for sk in (f"SUPPORT#{opened}", f"OPERATOR#{operator.user_id}"):
+        where = {"PK": {"S": f"ORG#{at}"}, "SK": {"S": sk}}
+        item = aws("dynamodb").get_item(TableName=table, Key=where)["Item"]
+        item |= {"expires_at": {"S": PAST}}
+        item |= {"GSI2SK": {"S": f"{PAST}#{opened}"}} if "GSI2SK" in item else {}
+        item.pop("events", None)  # a hand in the table tells nobody anything
+        aws("dynamodb").put_item(TableName=table, Item=item)
+    name = f"{product.outputs['Prefix']}-organizations-sweep-support"
+
+    answer = aws("lambda").invoke(FunctionName=name, Payload=b"{}")
+
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    [seen] = product.graphql(SESSIONS, owner.tokens)["supportSessions"]["items"]
+    assert seen["status"] == "CLOSED"
+    closed = until(
+        "the end in the activity",
+        lambda: [
+            item
+            for item in product.graphql(ACTIVITY, owner.tokens)["activity"]["items"]
+            if item["type"] == "SupportSessionClosed"
+        ],
+    )
+    assert json.loads(closed[0]["data"])["how"] == "expiry"
+    rules = aws("events").list_rule_names_by_target(
+        TargetArn=aws("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    )["RuleNames"]
+    assert [aws("events").describe_rule(Name=rule)["State"] for rule in rules] == ["ENABLED"]

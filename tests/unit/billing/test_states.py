@@ -41,6 +41,7 @@ class Subscriptions(RuleBasedStateMachine):
         self.before = "NONE"
         self.trials = 0
         self.by_operator = False
+        self.granted: tuple[Any, Any] | None = None
 
     def attempt(self, call: Any) -> None:
         try:
@@ -52,6 +53,8 @@ class Subscriptions(RuleBasedStateMachine):
 
     @rule(plan=st.sampled_from(PLANS))
     def update(self, plan: str) -> None:
+        if not self.world.pays:
+            self.granted = None  # where nobody pays, a larger plan takes its place
         self.attempt(lambda: self.world.update(plan))
 
     @rule(plan=st.sampled_from(PLANS))
@@ -122,6 +125,14 @@ class Subscriptions(RuleBasedStateMachine):
 
         self.attempt(operate)
 
+    @rule(plan=st.sampled_from(PLANS[1:]), days=st.sampled_from([2, 10, 40]))
+    def grant(self, plan: str, days: int) -> None:
+        def grant() -> None:
+            given = self.world.grant(plan, days)
+            self.granted = given.plan, given.period_end
+
+        self.attempt(grant)
+
     def living(self) -> str | None:
         objects = self.world.stripe.objects.values()
         found = [
@@ -147,6 +158,17 @@ class Subscriptions(RuleBasedStateMachine):
         now = str(self.world.subscription.status)
         assert now == self.before or now in FOLLOWS[self.before], (self.before, now)
         self.before = now
+
+    @invariant()
+    def what_was_granted_stands_until_its_end_or_a_purchase(self) -> None:
+        """Whatever Stripe tells of what was bought before, and whenever."""
+        if self.granted is None:
+            return
+        subscription, (plan, until) = self.world.subscription, self.granted
+        if subscription.subscription_id or until is None or self.world.clock() >= until:
+            self.granted = None
+        else:
+            assert (subscription.plan, subscription.granted) == (plan, True)
 
     @invariant()
     def there_is_one_trial_at_most(self) -> None:
