@@ -143,11 +143,14 @@ def test_what_stripe_tells_of_what_was_bought_before_changes_no_grant(paid: Worl
     assert paid.organization.plan is NEVER_SOLD
 
 
-def test_what_was_ended_at_stripe_changes_no_grant(paid: World) -> None:
+@pytest.mark.parametrize(
+    ("reason", "plan"), [("cancellation_requested", "FREE"), ("payment_failed", "STARTER")]
+)
+def test_what_was_ended_at_stripe_changes_no_grant(paid: World, reason: str, plan: str) -> None:
     subscription = paid.bought("STARTER")
-    paid.stripe.end(subscription, "cancellation_requested")
+    paid.stripe.end(subscription, reason)
     paid.hear()
-    assert paid.organization.plan is PlanName.FREE
+    assert paid.organization.plan == plan
     paid.grant()
     stands = paid.subscription
 
