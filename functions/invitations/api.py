@@ -119,6 +119,7 @@ def post_invite(id: str) -> Response[dict[str, Any]]:
 @routes.post("/api/invitations/lookup")
 def post_lookup() -> dict[str, Any]:
     """For people without an account."""
+    origin_of(routes)  # so that the log of a refusal says of which request it is
     preview = invitation_doors().preview(parse(TokenInput, json_body(routes)).token)
     if preview is None:
         raise InvitationInvalidError("There is no such invitation, or no longer.")
@@ -128,8 +129,8 @@ def post_lookup() -> dict[str, Any]:
 @routes.post("/api/invitations/decline")
 def post_decline() -> dict[str, Any]:
     """For people without an account."""
-    token = parse(TokenInput, json_body(routes)).token
-    invitation_doors().decline(token, origin_of(routes))
+    cause = origin_of(routes)
+    invitation_doors().decline(parse(TokenInput, json_body(routes)).token, cause)
     return {"declined": True}
 
 

@@ -184,8 +184,8 @@ def canaries(product: Product, people: People, aws: Aws) -> dict[str, str]:
         TemporaryPassword=found["temporary password"],
         UserAttributes=[{"Name": "email", "Value": found["invited address"]}],
     )
-    _through_the_apis(product, people, found, tokens)
     _through_an_invitation(product, found, tokens)
+    _through_the_apis(product, people, found, tokens)
     return found
 
 
