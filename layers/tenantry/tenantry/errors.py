@@ -33,6 +33,7 @@ TenantryError
 ├── ProvisioningError          a step of provisioning failed; the ledger says which
 │   ├── StackFailedError       CloudFormation could not make what the account needs
 │   ├── ProbeFailedError       what was written to the new place did not come back
+│   ├── CopyDiffersError       what was copied is not what stands in the original
 │   ├── OperationCancelledError  someone asked for it to be given up
 │   ├── OperationCommittedError  it is in use already and only goes forward
 │   └── OperationSupersededError another run is at work on it, or it has ended
@@ -315,6 +316,12 @@ class ProbeFailedError(ProvisioningError):
     """What was written to the new place did not come back."""
 
     code = "PROBE_FAILED"
+
+
+class CopyDiffersError(ProvisioningError):
+    """What was copied is not what stands in the original, so nobody is sent there."""
+
+    code = "COPY_DIFFERS"
 
 
 class OperationCancelledError(ProvisioningError):

@@ -47,6 +47,7 @@ CODES: dict[str, tuple[str, int]] = {
     "ProvisioningError": ("PROVISIONING_FAILED", 409),
     "StackFailedError": ("STACK_FAILED", 409),
     "ProbeFailedError": ("PROBE_FAILED", 409),
+    "CopyDiffersError": ("COPY_DIFFERS", 409),
     "OperationCancelledError": ("CANCELLED", 409),
     "OperationCommittedError": ("COMMITTED", 409),
     "OperationSupersededError": ("SUPERSEDED", 409),

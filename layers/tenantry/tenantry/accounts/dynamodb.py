@@ -121,6 +121,16 @@ class DynamoDBAccountRepository:
                 raise LimitExceededError("As many operations run as may.") from failure
             raise ConflictError("The operation has changed since.") from failure
 
+    def begin(self, account: tuple[Account, Account], operation: Operation, event: Event) -> None:
+        writes = (
+            _account_change(*account, (event,)),
+            Create(_operation_key(operation), _operation_item(operation)),
+        )
+        try:
+            self._table.transact(writes)
+        except ConditionFailedError as failure:
+            raise ConflictError("The account has changed since.") from failure
+
     def reroute(self, write: Write) -> None:
         try:
             self._table.transact([write])

@@ -68,3 +68,37 @@ class AccountProbed(_AccountsEvent):
 
     account_id: str
     operation_id: str
+
+
+class AccountMoveRequested(_AccountsEvent):
+    """To be moved to a place of another kind; it waits for its turn."""
+
+    type: ClassVar[str] = "AccountMoveRequested"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    cloud_type: CloudType
+
+
+class AccountMoved(_AccountsEvent):
+    """The organisation's data lives in a place of another kind from now on."""
+
+    type: ClassVar[str] = "AccountMoved"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    cloud_type: CloudType
+    table_name: str
+
+
+class AccountMoveFailed(_AccountsEvent):
+    """The organisation's data is where it was, and the copy is gone."""
+
+    type: ClassVar[str] = "AccountMoveFailed"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    code: str

@@ -76,6 +76,13 @@ class StepName(StrEnum):
     VERIFY = "VERIFY"
     ACTIVATE = "ACTIVATE"
     ANNOUNCE = "ANNOUNCE"
+    # of a move
+    BACKFILL = "BACKFILL"
+    CATCH_UP = "CATCH_UP"
+    FENCE = "FENCE"
+    COPY_TAIL = "COPY_TAIL"
+    COMPARE = "COMPARE"
+    FLIP = "FLIP"
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,24 @@ COURSES: Final = {
         ),
         commits=StepName.ACTIVATE,
     ),
+    Kind.MOVE: Course(
+        steps=(
+            StepName.VALIDATE,
+            StepName.CREATE,
+            StepName.VERIFY,
+            StepName.BACKFILL,
+            StepName.CATCH_UP,
+            StepName.FENCE,
+            StepName.COPY_TAIL,
+            StepName.COMPARE,
+            StepName.FLIP,
+            StepName.ANNOUNCE,
+        ),
+        undone=frozenset({StepName.CREATE, StepName.BACKFILL, StepName.FENCE}),
+        commits=StepName.FLIP,
+    ),
 }
-"""Teardown and move bring their own."""
+"""Teardown brings its own."""
 
 
 class StepState(StrEnum):
@@ -229,6 +252,8 @@ class Operation(_Stored):
     error: str | None = None
     identity: str | None = None
     """Who the tenant's session was, as STS told when the account was verified."""
+    position: str | None = None
+    """Where the pass of a copy goes on."""
     correlation_id: str | None = None
     requested_by: str
     created_at: datetime
@@ -250,6 +275,11 @@ class Operation(_Stored):
     @property
     def is_over(self) -> bool:
         return self.status in (OperationStatus.SUCCEEDED, OperationStatus.CANCELLED)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has ended, well or not: nothing is at work, and nothing waits to be."""
+        return self.is_over or self.status is OperationStatus.FAILED
 
     @property
     def is_committed(self) -> bool:

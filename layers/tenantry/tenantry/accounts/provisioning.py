@@ -360,11 +360,15 @@ class Provisioning:
         """Tell other systems, and end the operation."""
 
         def work(account: Account, _operation: Operation) -> Done:
-            if account.has_own_tree:
-                self.tree.write(account, self._values(account, "active"))
+            self.tell(account, "active")
             return Done(ends=True)
 
         return self.ledger.run(given, StepName.ANNOUNCE, work)
+
+    def tell(self, account: Account, status: str) -> None:
+        """Write what other systems read of the account, if it has a tree of its own."""
+        if account.has_own_tree:
+            self.tree.write(account, self._values(account, status))
 
     # backward
 
@@ -389,7 +393,7 @@ class Provisioning:
             return operation
         if operation.is_committed:
             raise OperationCommittedError("The account is active; its operation goes forward.")
-        code, words = _told(given)
+        code, words = told(given)
         return operation.compensating(code, words, self.stamp.now())
 
     def _undo(self, name: StepName, account: Account) -> bool:
@@ -538,7 +542,7 @@ class Provisioning:
         return self.stamp.event(data, cause, derived_id(operation.operation_id, *parts))
 
 
-def _told(given: Failure) -> tuple[str, str]:
+def told(given: Failure) -> tuple[str, str]:
     """The code of what was caught, and its words for people, where it has safe ones."""
     known = _CODES.get(given.error)
     try:

@@ -70,6 +70,9 @@ class AccountRepository(Protocol):
         ConflictError when something has changed since, LimitExceededError when no place is free.
         """
 
+    def begin(self, account: tuple[Account, Account], operation: Operation, event: Event) -> None:
+        """Store another operation of an account; ConflictError when the account has changed."""
+
     def reroute(self, write: Write) -> None:
         """Make one write of another context; ConflictError when it is refused."""
 

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tenantry.accounts.events import AccountCancelled, AccountRequested
+from tenantry.accounts.events import (
+    AccountCancelled,
+    AccountMoveRequested,
+    AccountRequested,
+)
 from tenantry.accounts.model import (
     ACCOUNT_MANAGE,
     ACCOUNT_READ,
@@ -180,6 +184,74 @@ class AccountService:
             )
         )
         return Outcome(deleted, after)
+
+    def move(
+        self,
+        caller: Caller,
+        account_id: str,
+        to: CloudType,
+        *,
+        as_operator: bool = False,
+        dry_run: bool = False,
+        plan: str | None = None,
+    ) -> Outcome:
+        """Queue a move to a place of another kind; emits AccountMoveRequested.
+
+        ConflictError unless the account is active, nothing is at work on it, and it is moved
+        between public and private. Asked for again while it is at work, it is answered as it
+        stands.
+        """
+        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
+        account, latest = self._current(who, account_id)
+        if latest.kind is Kind.MOVE and latest.cloud_type is to and not latest.is_settled:
+            return Outcome(account, latest)
+        if account.status is not ProvisioningStatus.ACTIVE or not latest.is_settled:
+            raise ConflictError("An account is moved when it is active and nothing is at work.")
+        if {account.cloud_type, to} != {CloudType.PUBLIC, CloudType.PRIVATE}:
+            raise ConflictError("Moves lead from public to private, or back.")
+        hosted = self._hosted(account.tenant_id)
+        would = Plan(
+            action=f"move to {to}",
+            account_id=account.account_id,
+            steps=tuple(COURSES[Kind.MOVE].steps),
+            resources=self._resources(to, account.account_id),
+            basis=(str(account.entity_version), str(hosted.route_epoch)),
+        )
+        if dry_run:
+            return Outcome(plan=would)
+        _agreed(plan, would)
+        now = self.stamp.now()
+        operation = Operation(
+            operation_id=derived_id(
+                "operation", account.account_id, Kind.MOVE, str(account.entity_version)
+            ),
+            account_id=account.account_id,
+            tenant_id=account.tenant_id,
+            kind=Kind.MOVE,
+            cloud_type=to,
+            steps=planned(Kind.MOVE),
+            correlation_id=caller.correlation_id,
+            requested_by=caller.user_id,
+            created_at=now,
+            heartbeat_at=now,
+        )
+        after = account.model_copy(
+            update={
+                "operation_id": operation.operation_id,
+                "error": None,
+                "updated_at": now,
+                "entity_version": account.entity_version + 1,
+            }
+        )
+        data = AccountMoveRequested(
+            account_id=account.account_id,
+            organization_id=account.tenant_id,
+            operation_id=operation.operation_id,
+            cloud_type=to,
+        )
+        event = self.stamp.event(data, who.cause)
+        self.accounts.begin((account, after), operation, event)
+        return Outcome(after, operation)
 
     # reading
 

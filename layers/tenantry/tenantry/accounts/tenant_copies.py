@@ -1,0 +1,253 @@
+"""Adapter: a tenant's items and objects from one place to another, page by page.
+
+A pass makes the target equal to the source: what differs is copied, what the source lacks goes. A
+page that comes again changes nothing, so a pass goes on from wherever it stopped. Items are found
+by their keys' beginning in the whole table, since nothing else knows all of a tenant's partitions;
+reading so takes the function's own credentials, and writing the tenant's.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenantry.accounts.moving import Sums
+from tenantry.accounts.repository import Place
+from tenantry.errors import UnavailableError
+from tenantry.persistence.items import from_wire, to_wire, without_events
+from tenantry.persistence.keys import Key, organization_pk
+from tenantry.persistence.table import Table
+from tenantry.persistence.writes import Remove, Store, Write
+from tenantry.tenancy.router import PUBLIC, Whereabouts
+from tenantry.tenancy.tenant_table import TenantTable, fence_key
+
+_SCANNED: Final = 400
+_AT_ONCE: Final = 9
+"""Items of 400 KB that one transaction, of 4 MB at most, takes whatever their size."""
+_LISTED: Final = 100
+_SETS: Final = frozenset({"SS", "NS", "BS"})
+_MODULUS: Final = 1 << 256
+_BUSY: Final = frozenset(
+    {"SlowDown", "InternalError", "ServiceUnavailable", "ThrottlingException", "503"}
+    | {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError"}
+)
+
+type Wire = dict[str, Any]
+
+
+class DynamoDBTenantCopies:
+    """`reader` is a client that may scan; `writer` makes a table under the tenant's session."""
+
+    def __init__(
+        self,
+        reader: Any,
+        s3: Any,
+        writer: Callable[[Place], Table],
+        shared: str,
+    ) -> None:
+        self._reader = reader
+        self._s3 = s3
+        self._writer = writer
+        self._shared = shared
+
+    def fence(self, place: Place, epoch: int) -> None:
+        self._fenced(place, epoch).raise_fence(epoch)
+
+    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> str | None:
+        """One page of a pass, and where it goes on; None at its end."""
+        phase, _, rest = (position or "items|").partition("|")
+        match phase:
+            case "items":
+                after = self._copy_items(source, target, epoch, rest)
+                return f"items|{after}" if after else "extra|"
+            case "extra":
+                after = self._remove_extra(source, target, epoch, rest)
+                return f"extra|{after}" if after else "raw|"
+            case "raw" | "processed":
+                return self._objects(phase, source, target, rest)
+        raise LookupError(f"a pass has no phase {phase}")
+
+    def clear(self, place: Place, epoch: int) -> None:
+        """Remove all that a tenant has in a place, but for its fence."""
+        nowhere = Place(place.tenant_id, "", "", "")
+        rest = ""
+        while rest := self._remove_extra(nowhere, place, epoch, rest):
+            pass
+        for bucket in (place.raw, place.processed):
+            for each in self._listed(bucket, place.tenant_id):
+                _called(self._s3.delete_object, Bucket=bucket, Key=each["Key"])
+
+    def sums(self, place: Place) -> Sums:
+        """What is there: counted, and items summed so that their order does not matter."""
+        items = checksum = objects = size = 0
+        rest = ""
+        while True:
+            page, rest = self._page(place, rest)
+            for item in page:
+                items += 1
+                checksum = (checksum + _digest(item)) % _MODULUS
+            if not rest:
+                break
+        for bucket in (place.raw, place.processed):
+            for each in self._listed(bucket, place.tenant_id):
+                objects += 1
+                size += each["Size"]
+        return Sums(items, f"{checksum:064x}", objects, size)
+
+    # items
+
+    def _copy_items(self, source: Place, target: Place, epoch: int, rest: str) -> str:
+        page, after = self._page(source, rest)
+        there = self._read(target, page)
+        differing = [item for item in page if _differs(item, there.get(_where(item)))]
+        self._write(target, epoch, [Store(_key(item), item) for item in differing])
+        return after
+
+    def _remove_extra(self, source: Place, target: Place, epoch: int, rest: str) -> str:
+        page, after = self._page(target, rest)
+        there = self._read(source, page) if source.table else {}
+        self._write(target, epoch, [Remove(_key(i)) for i in page if _where(i) not in there])
+        return after
+
+    def _write(self, target: Place, epoch: int, writes: list[Any]) -> None:
+        table = self._fenced(target, epoch)
+        for start in range(0, len(writes), _AT_ONCE):
+            some: list[Write] = writes[start : start + _AT_ONCE]
+            table.transact(some)
+
+    def _page(self, place: Place, rest: str) -> tuple[list[Wire], str]:
+        """The tenant's items of one page of the table, without its fence, and where to go on."""
+        own = organization_pk(place.tenant_id)
+        request: dict[str, Any] = {
+            "TableName": place.table,
+            "ConsistentRead": True,
+            "Limit": _SCANNED,
+            "FilterExpression": "PK = :own OR begins_with(PK, :below)",
+            "ExpressionAttributeValues": {":own": {"S": own}, ":below": {"S": f"{own}#"}},
+        }
+        if rest:
+            request["ExclusiveStartKey"] = json.loads(rest)
+        answer = _called(self._reader.scan, **request)
+        fence = fence_key(place.tenant_id)
+        found = [without_events(item) for item in answer["Items"] if _key(item) != fence]
+        last = answer.get("LastEvaluatedKey")
+        return found, json.dumps(last) if last else ""
+
+    def _read(self, place: Place, items: list[Wire]) -> dict[tuple[str, str], Wire]:
+        """What stands at the same keys, in DynamoDB's own form."""
+        found: dict[tuple[str, str], Wire] = {}
+        keys = [to_wire(_key(item)) for item in items]
+        for start in range(0, len(keys), 100):
+            pending: Any = {
+                place.table: {"Keys": keys[start : start + 100], "ConsistentRead": True}
+            }
+            while pending:
+                answer = _called(self._reader.batch_get_item, RequestItems=pending)
+                for item in answer["Responses"].get(place.table, []):
+                    found[_where(item)] = without_events(item)
+                pending = answer.get("UnprocessedKeys")
+        return found
+
+    def _fenced(self, place: Place, epoch: int) -> TenantTable:
+        kind = PUBLIC if place.table == self._shared else "private"
+        where = Whereabouts(
+            place.tenant_id, kind, place.table, place.raw, place.processed, "", epoch
+        )
+        return TenantTable(self._writer(place), where)
+
+    # objects
+
+    def _objects(self, area: str, source: Place, target: Place, rest: str) -> str | None:
+        """One page of an area's objects: what is newer in the source is copied.
+
+        Of an object that the source lost meanwhile the copy goes at the end of the area.
+        """
+        old, new = (getattr(place, area) for place in (source, target))
+        prefix = f"{source.tenant_id}/"
+        page = _called(
+            self._s3.list_objects_v2, Bucket=old, Prefix=prefix, StartAfter=rest, MaxKeys=_LISTED
+        )
+        found = page.get("Contents", [])
+        there = {
+            each["Key"]: each
+            for each in self._listed(new, source.tenant_id, rest, found[-1]["Key"] if found else "")
+        }
+        for each in found:
+            copied = there.get(each["Key"])
+            if copied is None or _is_stale(copied, each):
+                _called(
+                    self._s3.copy_object,
+                    Bucket=new,
+                    Key=each["Key"],
+                    CopySource={"Bucket": old, "Key": each["Key"]},
+                    TaggingDirective="REPLACE",
+                    Tagging=f"tenant-id={source.tenant_id}",
+                )
+        if page.get("IsTruncated"):
+            return f"{area}|{found[-1]['Key']}"
+        kept = {each["Key"] for each in self._listed(old, source.tenant_id)}
+        for each in self._listed(new, source.tenant_id):
+            if each["Key"] not in kept:
+                _called(self._s3.delete_object, Bucket=new, Key=each["Key"])
+        return "processed|" if area == "raw" else None
+
+    def _listed(
+        self, bucket: str, tenant_id: str, after: str = "", until: str = "\U0010ffff"
+    ) -> Iterator[Mapping[str, Any]]:
+        while True:
+            page = _called(
+                self._s3.list_objects_v2, Bucket=bucket, Prefix=f"{tenant_id}/", StartAfter=after
+            )
+            for each in page.get("Contents", []):
+                if each["Key"] > until:
+                    return
+                yield each
+                after = each["Key"]
+            if not page.get("IsTruncated"):
+                return
+
+
+def _is_stale(copied: Mapping[str, Any], original: Mapping[str, Any]) -> bool:
+    """Copied in the same second is copied again: S3 tells no finer times."""
+    late: bool = copied["LastModified"] <= original["LastModified"]
+    return late or copied["Size"] != original["Size"]
+
+
+def _differs(item: Wire, other: Wire | None) -> bool:
+    return other is None or _digest(other) != _digest(item)
+
+
+def _digest(item: Wire) -> int:
+    """Of an item in DynamoDB's own form; sets have no order."""
+    text = json.dumps(_ordered(item), sort_keys=True, default=repr)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest())
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: (sorted(inner) if name in _SETS and isinstance(inner, list) else _ordered(inner))
+            for name, inner in value.items()
+        }
+    return [_ordered(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _key(item: Wire) -> Key:
+    return from_wire({"PK": item["PK"], "SK": item["SK"]})
+
+
+def _where(item: Wire) -> tuple[str, str]:
+    return item["PK"]["S"], item["SK"]["S"]
+
+
+def _called(call: Callable[..., Any], **request: Any) -> Any:
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _BUSY:
+            raise UnavailableError("The tenant's place is busy; try again.") from error
+        raise
+    except BotoCoreError as error:
+        raise UnavailableError("The tenant's place does not answer; try again.") from error
