@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -336,6 +337,18 @@ def test_long_intervals_come_in_pages(run: SealedLog) -> None:
         page = service.verify(ADA, given, page.next_cursor)
 
     assert [*days, page.through] == DAYS
+
+
+def test_a_page_ends_in_time_with_the_day_that_it_is_at(run: SealedLog) -> None:
+    seconds = count(step=verification.MOST_SECONDS + 1)
+    service = copied(run).verification(elapsed=lambda: next(seconds))
+    given = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-05T00:00:00Z"}
+
+    page = service.verify(ADA, given)
+
+    assert page.through == DAYS[0]
+    assert page.next_cursor
+    assert service.verify(ADA, given, page.next_cursor).through == DAYS[1]
 
 
 def test_findings_are_counted_and_the_first_are_named(run: SealedLog) -> None:

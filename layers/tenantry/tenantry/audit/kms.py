@@ -20,6 +20,7 @@ from tenantry.errors import CorruptDataError, ShreddedError
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_pk
 from tenantry.persistence.table import Table
+from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types_boto3_kms.client import KMSClient
 
 _NONCE = 12
+_KEYS = "The service that keeps the keys"
 
 
 class KmsSealKeys:
@@ -58,9 +60,10 @@ class KmsSealKeys:
     def _data_key(self, tenant_id: str) -> bytes:
         item = self._table.get(_key(tenant_id))
         if item is None:
-            made = self._client.generate_data_key(
-                KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext=_context(tenant_id)
-            )
+            with reached(_KEYS):
+                made = self._client.generate_data_key(
+                    KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext=_context(tenant_id)
+                )
             wrapped = base64.b64encode(made["CiphertextBlob"]).decode()
             if self._table.add({**_key(tenant_id), "wrapped": wrapped}):
                 return made["Plaintext"]
@@ -71,11 +74,12 @@ class KmsSealKeys:
         if item.get("destroyed"):
             raise ShreddedError("The organisation's key was destroyed, and its seals with it.")
         try:
-            return self._client.decrypt(
-                KeyId=self._key_arn,
-                CiphertextBlob=base64.b64decode(item["wrapped"]),
-                EncryptionContext=_context(tenant_id),
-            )["Plaintext"]
+            with reached(_KEYS):
+                return self._client.decrypt(
+                    KeyId=self._key_arn,
+                    CiphertextBlob=base64.b64decode(item["wrapped"]),
+                    EncryptionContext=_context(tenant_id),
+                )["Plaintext"]
         except (KeyError, ValueError) as error:
             raise CorruptDataError("the tenant's key cannot be read") from error
         except ClientError as error:
@@ -90,12 +94,13 @@ class KmsSigner:
         self.key_id = key_id
 
     def sign(self, message: bytes) -> str:
-        answer = self._client.sign(
-            KeyId=self.key_id,
-            Message=message,  # KMS takes 4 KB and hashes it; a statement has less than one
-            MessageType="RAW",
-            SigningAlgorithm="ECDSA_SHA_256",
-        )
+        with reached(_KEYS):
+            answer = self._client.sign(
+                KeyId=self.key_id,
+                Message=message,  # KMS takes 4 KB and hashes it; a statement has less than one
+                MessageType="RAW",
+                SigningAlgorithm="ECDSA_SHA_256",
+            )
         return base64.b64encode(answer["Signature"]).decode()
 
 
@@ -111,7 +116,8 @@ class KmsSignatures:
         if key_id not in self._trusted:
             return False
         if key_id not in self._public:
-            self._public[key_id] = self._client.get_public_key(KeyId=key_id)["PublicKey"]
+            with reached(_KEYS):
+                self._public[key_id] = self._client.get_public_key(KeyId=key_id)["PublicKey"]
         return is_signed(self._public[key_id], message, signature)
 
 

@@ -7,9 +7,12 @@ from botocore.exceptions import ClientError
 
 from tenantry.audit.seals import Seal, folder
 from tenantry.errors import CorruptDataError, UnavailableError
+from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
+
+_STORE = "The store of seals"
 
 
 class S3SealStore:
@@ -20,13 +23,14 @@ class S3SealStore:
     def put(self, seal: Seal) -> Seal:
         """One conditional write: what stands there stays, ours after a lost answer included."""
         try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=seal.place,
-                Body=seal.written,
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
+            with reached(_STORE):
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=seal.place,
+                    Body=seal.written,
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                )
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "ConditionalRequestConflict":
@@ -43,12 +47,13 @@ class S3SealStore:
         if not place.startswith(folder(tenant_id)):
             raise CorruptDataError("the place of a seal is another tenant's")
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=place)
+            with reached(_STORE):
+                written = self._client.get_object(Bucket=self._bucket, Key=place)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             return None
-        return Seal.read(answer["Body"].read())
+        return Seal.read(written)
 
     def places(self, tenant_id: str, day: date, through: date) -> list[str]:
         own = folder(tenant_id)
@@ -56,9 +61,10 @@ class S3SealStore:
             Bucket=self._bucket, Prefix=own, StartAfter=f"{own}{day.isoformat()}"
         )
         found: list[str] = []
-        for page in pages:
-            for each in page.get("Contents", []):
-                if each["Key"] > f"{own}{through.isoformat()}/~":
-                    return found
-                found.append(each["Key"])
+        with reached(_STORE):
+            for page in pages:
+                for each in page.get("Contents", []):
+                    if each["Key"] > f"{own}{through.isoformat()}/~":
+                        return found
+                    found.append(each["Key"])
         return found

@@ -5,6 +5,7 @@ of its own entries. Then these entries are compared with those in the log. Pure:
 and entries may do it, here as in `ops.verify_audit`.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -46,6 +47,8 @@ MOST_ENTRIES: Final = 10_000
 """Entries after which a page ends, with the seal or the day that it is at."""
 MOST_DAYS: Final = 366
 """Days that one page looks into at most."""
+MOST_SECONDS: Final = 15
+"""Seconds after which a page ends, with the day that it is at: a caller waits thirty at most."""
 MOST_FINDINGS: Final = 100
 """Findings that a page names; the others it counts."""
 _READ: Final = 1000
@@ -160,6 +163,8 @@ class VerificationService:
     forgotten_through: Callable[[str], str | None]
     now: Callable[[], datetime]
     most_entries: int = MOST_ENTRIES
+    elapsed: Callable[[], float] = time.monotonic
+    """Seconds since some moment."""
 
     def verify(
         self, caller: Caller, given: Mapping[str, Any], after: str | None = None
@@ -184,12 +189,13 @@ class VerificationService:
         chains = self.chains(tenant_id)
         position = chains.position(tenant_id)
         days = _Days(self, tenant_id, chains, position, forgotten, page)
-        day = begin
+        day, began = begin, self.elapsed()
         while day <= last:
             until = min(last, day + timedelta(days=30))
             for done in days.verify(day, until):
                 day = done + timedelta(days=1)
-                if page.weight >= self.most_entries or (day - begin).days >= MOST_DAYS:
+                is_full = page.weight >= self.most_entries or (day - begin).days >= MOST_DAYS
+                if is_full or self.elapsed() - began > MOST_SECONDS:
                     break
             else:
                 continue

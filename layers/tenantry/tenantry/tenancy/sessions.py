@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tenantry.persistence.keys import organization_pk, part
+from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
@@ -171,12 +172,13 @@ class TenantSessions:
         return made.client
 
     def _assume(self, tenant_id: str, scope: DataScope) -> _Cached:
-        session = self.sts.assume_role(
-            RoleArn=self.role_arn,
-            RoleSessionName=f"tenant-{tenant_id.replace(':', '-')}"[:64],
-            DurationSeconds=int(LIFETIME.total_seconds()),
-            Policy=scope.policy(tenant_id),
-        )["Credentials"]
+        with reached("The service that gives credentials"):
+            session = self.sts.assume_role(
+                RoleArn=self.role_arn,
+                RoleSessionName=f"tenant-{tenant_id.replace(':', '-')}"[:64],
+                DurationSeconds=int(LIFETIME.total_seconds()),
+                Policy=scope.policy(tenant_id),
+            )["Credentials"]
         client = self.connect(
             {
                 "aws_access_key_id": session["AccessKeyId"],
