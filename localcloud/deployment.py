@@ -51,6 +51,8 @@ def parameters() -> dict[str, str]:
         "EmailFrom": MAIL_FROM,
         "StripePrices": ",".join(f"{plan}={price}" for plan, price in PRICES.items()),
         "StripeApiBase": "/_stripe",
+        "TeardownGraceSeconds": "2",
+        "TeardownKeptDays": "1",
     }
 
 

@@ -101,6 +101,37 @@ def cancel(
     _do(context.of(ctx), f"/accounts/{account}/cancel", watch, dry_run, plan)
 
 
+@app.command()
+def teardown(ctx: typer.Context, account: str, dry_run: DryRun = False, plan: Plan = None) -> None:
+    """Ask for the end of an active account; it takes the hash that --dry-run shows.
+
+    Somebody else approves it, with the approval id that this tells.
+    """
+    given = context.of(ctx)
+    query = {"dryRun": "true" if dry_run else None, "plan": plan}
+    outcome = given.session().rest("DELETE", f"/accounts/{account}", query=query)
+    if dry_run:
+        planned = outcome["plan"]
+        counted = planned["inventory"]
+        given.show([{**planned, **counted}], ["action", *counted, "resources", "hash"])
+    else:
+        given.show([outcome["operation"]], ["id", "status", "approvalId", "approvalUntil"])
+
+
+@app.command()
+def approve(ctx: typer.Context, account: str, approval: str, watch: Watch = False) -> None:
+    """Approve the end of an account that somebody else asked for."""
+    given = context.of(ctx)
+    session = given.session()
+    body = {"approvalId": approval}
+    outcome = session.rest("POST", f"/accounts/{account}/approve", body)
+    operation = outcome["operation"]
+    if watch:
+        _follow(given, session, account, operation["id"])
+    else:
+        given.show([operation], ["id", "status", "approvedBy", "notBefore"])
+
+
 @operations.command("watch")
 def watch_operation(
     ctx: typer.Context,

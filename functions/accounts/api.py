@@ -3,12 +3,17 @@
 REST is for operators of the platform, for any organisation, and for owners; GraphQL for owners.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import AppSyncResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.accounts.replies import account_reply, operation_reply, outcome_reply
+from functions.accounts.replies import (
+    account_reply,
+    operation_reply,
+    outcome_reply,
+    plan_reply,
+)
 from tenantry.accounts.bootstrap.api import account_service
 from tenantry.accounts.model import Outcome
 from tenantry.errors import InvalidInputError, NotFoundError
@@ -17,6 +22,9 @@ from tenantry.runtime.observability import logger
 from tenantry.runtime.rest import caller_of, json_body, rest_resolver
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OPERATOR_GROUP
+
+if TYPE_CHECKING:
+    from tenantry.accounts.teardown_service import TeardownService
 
 fields = AppSyncResolver()
 routes = rest_resolver()
@@ -66,6 +74,30 @@ def cancel_account_operation(
 ) -> dict[str, Any]:
     caller = fields.context["caller"]
     return outcome_reply(account_service().cancel(caller, accountId, dry_run=dryRun, plan=plan))
+
+
+@fields.resolver(type_name="Query", field_name="accountTeardownPlan")
+def account_teardown_plan(accountId: str) -> dict[str, Any]:  # noqa: N803 - schema
+    return plan_reply(_teardowns().plan(fields.context["caller"], accountId))
+
+
+@fields.resolver(type_name="Mutation", field_name="teardownAccount")
+def teardown_account(
+    accountId: str,  # noqa: N803 - schema
+    dryRun: bool = False,  # noqa: N803 - schema
+    plan: str | None = None,
+) -> dict[str, Any]:
+    caller = fields.context["caller"]
+    return outcome_reply(_teardowns().request(caller, accountId, dry_run=dryRun, plan=plan))
+
+
+@fields.resolver(type_name="Mutation", field_name="approveAccountTeardown")
+def approve_account_teardown(
+    accountId: str,  # noqa: N803 - schema
+    approvalId: str,  # noqa: N803 - schema
+) -> dict[str, Any]:
+    caller = fields.context["caller"]
+    return outcome_reply(_teardowns().approve(caller, accountId, {"approvalId": approvalId}))
 
 
 @routes.post("/accounts")
@@ -119,12 +151,38 @@ def post_cancel(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the
     return _answered(account_service().cancel(caller, accountId, **_how(caller)))
 
 
+@routes.get("/accounts/<accountId>/teardown-plan")
+def get_teardown_plan(accountId: str) -> dict[str, Any]:  # noqa: N803 - the path's
+    caller = caller_of(routes)
+    return plan_reply(_teardowns().plan(caller, accountId, as_operator=_is_operator(caller)))
+
+
+@routes.delete("/accounts/<accountId>")
+def delete_account(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
+    caller = caller_of(routes)
+    return _answered(_teardowns().request(caller, accountId, **_how(caller)))
+
+
+@routes.post("/accounts/<accountId>/approve")
+def post_approve(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
+    caller, body = caller_of(routes), json_body(routes)
+    as_operator = _is_operator(caller)
+    return _answered(_teardowns().approve(caller, accountId, body, as_operator=as_operator))
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A resolver's event names its field (`info`), a REST request its method."""
     if "info" in event:
         return answer(fields, event, context)
     return routes.resolve(event, context)
+
+
+def _teardowns() -> "TeardownService":
+    """Rare, and it knows many services: imported when it is asked for."""
+    from tenantry.accounts.bootstrap.ending import teardown_service
+
+    return teardown_service()
 
 
 def _is_operator(caller: Caller) -> bool:

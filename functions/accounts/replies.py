@@ -1,9 +1,10 @@
 """Accounts and operations as the API shows them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from tenantry.accounts.model import Account, Operation, Outcome, Plan, StackEvent
+from tenantry.accounts.model import Account, Inventory, Operation, Outcome, Plan, StackEvent
 
 
 def account_reply(account: Account) -> dict[str, Any]:
@@ -37,6 +38,12 @@ def operation_reply(operation: Operation, events: Sequence[StackEvent] = ()) -> 
         "error": operation.error,
         "identity": operation.identity,
         "cancelRequested": operation.cancel_requested,
+        "approvalId": operation.approval_id,
+        "approvalUntil": _time(operation.approval_until),
+        "approvedBy": operation.approved_by,
+        "requestedBy": operation.requested_by,
+        "notBefore": _time(operation.not_before),
+        "certificate": operation.certificate,
         "steps": [
             {
                 "name": step.name,
@@ -68,14 +75,30 @@ def outcome_reply(outcome: Outcome) -> dict[str, Any]:
     return {
         "account": account_reply(outcome.account) if outcome.account else None,
         "operation": operation_reply(outcome.operation) if outcome.operation else None,
-        "plan": _plan_reply(outcome.plan) if outcome.plan else None,
+        "plan": plan_reply(outcome.plan) if outcome.plan else None,
     }
 
 
-def _plan_reply(plan: Plan) -> dict[str, Any]:
+def plan_reply(plan: Plan) -> dict[str, Any]:
     return {
         "action": plan.action,
         "hash": plan.hash,
         "steps": list(plan.steps),
         "resources": list(plan.resources),
+        "inventory": _inventory_reply(plan.inventory) if plan.inventory else None,
     }
+
+
+def _inventory_reply(found: Inventory) -> dict[str, Any]:
+    return {
+        "items": found.items,
+        "itemBytes": found.item_bytes,
+        "objects": found.objects,
+        "objectBytes": found.object_bytes,
+        "parameters": found.parameters,
+        "isWhole": found.is_whole,
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -25,7 +25,7 @@ _COLORS = {
 
 
 def accounts(story: Story) -> None:
-    """Accounts: shared, and of one's own; a stack that fails is undone, and tried again."""
+    """Accounts: shared, and of one's own; a stack that fails is undone; an end is certified."""
     product, run = story.product, secrets.token_hex(3)
 
     with story.step("Ada asks for a public account: the shared table, under her own keys") as note:
@@ -56,6 +56,34 @@ def accounts(story: Story) -> None:
         assert done["status"] == "SUCCEEDED", done
         account = product.rest("GET", f"/accounts/{asked['account']['id']}", bob).json()
         note(f"{account['provisioningStatus']} in table {account['tableName']}")
+
+    with story.step("Bob asks for its end: he sees what goes, and may not approve it") as note:
+        path = f"/accounts/{asked['account']['id']}"
+        plan = product.rest("GET", f"{path}/teardown-plan", bob).json()
+        note(f"{plan['inventory']['items']} items and {len(plan['resources'])} resources would go")
+        ending = product.rest("DELETE", f"{path}?plan={plan['hash']}", bob).json()
+        approval = {"approvalId": ending["operation"]["approvalId"]}
+        refused = product.rest("POST", f"{path}/approve", bob, body=approval).json()
+        assert refused["code"] == "OWN_APPROVAL", refused
+        note(f"his own approval: {refused['code']}")
+
+    with story.step("An operator approves; after two seconds of grace everything goes") as note:
+        root = _operator(story, f"root-{run}@accounts.example")
+        approved = product.rest("POST", f"{path}/approve", root, body=approval)
+        assert approved.status_code == 202, approved.text  # noqa: PLR2004 - the status it answers
+        done = _watch(story, bob, ending)
+        assert done["status"] == "SUCCEEDED", done
+        assert own not in story.aws("dynamodb").list_tables()["TableNames"]
+        note(f"signed and kept: {done['certificate']}")
+
+
+def _operator(story: Story, email: str) -> Tokens:
+    product = story.product
+    product.join(email, PASSWORD, organization_name="Platform")
+    story.aws("cognito-idp").admin_add_user_to_group(
+        UserPoolId=product.outputs["UserPoolId"], Username=email, GroupName="SuperAdmin"
+    )
+    return product.sign_in(email, PASSWORD)
 
 
 def _body(cloud_type: str) -> dict[str, Any]:

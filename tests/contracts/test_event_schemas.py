@@ -63,7 +63,7 @@ def test_events_are_named_in_the_past_tense_by_their_class() -> None:
         assert event.type == event.__name__
         # A warning tells of what is still to come.
         warnings = ("LicenseExpiring", "UsageWarning")
-        assert event.type.endswith(("ed", "SignedIn", "Found", *warnings)), event.type
+        assert event.type.endswith(("ed", "SignedIn", "TornDown", "Found", *warnings)), event.type
 
 
 def test_a_schema_is_compatible_with_itself_and_with_what_it_grew_from() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from localcloud.client import Product, Tokens, until
+from tenantry.accounts.certificate import Certificate
+from tenantry.audit.kms import is_signed
 from tests.e2e.conftest import People, Person
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -176,3 +178,74 @@ def test_operators_see_all_and_others_only_their_own(product: Product, people: P
     assert product.rest("GET", "/accounts", member.tokens).status_code == 403
     assert product.rest("POST", "/accounts", None, body=body("public")).status_code == 401
     ended(product, owner.tokens, asked)
+
+
+def torn_down(product: Product, owner: Person, second: Person, asked: Any) -> Any:
+    """Planned, asked for, approved by somebody else, and seen to its end."""
+    path = f"/accounts/{asked['account']['id']}"
+    plan = product.rest("GET", f"{path}/teardown-plan", owner.tokens)
+    assert plan.status_code == 200, plan.text
+    changed = product.rest("DELETE", f"{path}?plan=another", owner.tokens)
+    assert (changed.status_code, changed.json()["code"]) == (409, "PLAN_CHANGED"), changed.text
+    answer = product.rest("DELETE", f"{path}?plan={plan.json()['hash']}", owner.tokens)
+    assert answer.status_code == 202, answer.text
+    waiting = answer.json()
+    given = {"approvalId": waiting["operation"]["approvalId"]}
+    own = product.rest("POST", f"{path}/approve", owner.tokens, body=given)
+    assert (own.status_code, own.json()["code"]) == (403, "OWN_APPROVAL"), own.text
+    approved = product.rest("POST", f"{path}/approve", second.tokens, body=given)
+    assert approved.status_code == 202, approved.text
+    return plan.json(), ended(product, owner.tokens, waiting)
+
+
+def items_of(product: Product, aws: Callable[[str], Any], tenant_id: str) -> list[Any]:
+    found = aws("dynamodb").query(
+        TableName=product.outputs["TenantTable"],
+        KeyConditionExpression="PK = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"ORG#{tenant_id}"}},
+    )
+    return list(found["Items"])
+
+
+def certificate_of(aws: Callable[[str], Any], operation: Any) -> Certificate:
+    """Read where it is kept, and its signature checked by the key's public half."""
+    s3, kms = aws("s3"), aws("kms")
+    (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"] if "archive" in b["Name"].lower()]
+    body = s3.get_object(Bucket=bucket, Key=operation["certificate"])["Body"].read()
+    found = Certificate.read(body)
+    public = kms.get_public_key(KeyId=found.statement.key_id)["PublicKey"]
+    assert is_signed(public, found.statement.signed, found.signature)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["public", "private"])
+def test_an_account_is_torn_down_to_a_certificate(
+    product: Product, people: People, aws: Callable[[str], Any], kind: str
+) -> None:
+    owner, other, operator = people.owner(), people.owner(), people.operator()
+    neighbour = request(product, other.tokens, "public")
+    ended(product, other.tokens, neighbour)
+    before = items_of(product, aws, other.organization_id)
+    asked = request(product, owner.tokens, kind)
+    ended(product, owner.tokens, asked)
+    own = account(product, owner.tokens, asked)["tableName"]
+
+    plan, done = torn_down(product, owner, operator, asked)
+
+    assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
+    assert plan["inventory"]["items"] > 0
+    deleted = account(product, owner.tokens, asked)
+    assert deleted["provisioningStatus"] == "deleted"
+    assert stored_route(product, aws, owner)["state"] == "deleted"
+    assert items_of(product, aws, owner.organization_id) == []
+    assert parameters(aws, asked["account"]["id"]) == {}
+    if kind == "private":
+        assert own not in aws("dynamodb").list_tables()["TableNames"]
+        buckets = [b["Name"] for b in aws("s3").list_buckets()["Buckets"]]
+        assert not [name for name in buckets if name.startswith(own)]
+    said = certificate_of(aws, done).statement
+    assert (said.requested_by, said.approved_by) == (owner.user_id, operator.user_id)
+    assert said.found.items > 0
+    assert said.left.is_empty
+    assert before
+    assert items_of(product, aws, other.organization_id) == before

@@ -245,7 +245,7 @@ def _services_of_role(function: Function) -> set[str]:
     return {_MODELS.get(prefix, prefix) for prefix in prefixes}
 
 
-_MODELS = {"states": "stepfunctions"}
+_MODELS = {"states": "stepfunctions", "tag": "resourcegroupstaggingapi"}
 """Where a service's model is called otherwise than its prefix in IAM."""
 
 

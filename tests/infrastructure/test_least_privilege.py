@@ -15,7 +15,8 @@ OWN_TABLES = "table/${Prefix}-account-*"
 OWN_BUCKETS = "${Prefix}-account-*"
 STACKS = "stack/${Prefix}-account-*/*"
 TREE = "parameter/${Prefix}/accounts/*"
-EXECUTIONS = "execution:${Prefix}-provision-account:*"
+EXECUTIONS = ("execution:${Prefix}-provision-account:*", "execution:${Prefix}-teardown-account:*")
+MACHINES = ("ProvisionMachine", "TeardownMachine")
 BUS = "event-bus/${EventBus}"
 
 
@@ -32,7 +33,32 @@ LINE = {
     *LEDGER,
     *items(PLATFORM, "PutItem"),
     *items(f"{PLATFORM}/index/GSI2", "Query"),
-    *of("ProvisionMachine", "states:StartExecution"),
+    *(pair for machine in MACHINES for pair in of(machine, "states:StartExecution")),
+}
+RUNS = {
+    pair
+    for runs in EXECUTIONS
+    for pair in of(runs, "states:DescribeExecution", "states:StopExecution")
+}
+# What looks for everything that there is of an account.
+SURVEY = {
+    *of("TenantDataRoleArn", "sts:AssumeRole"),
+    *of(STACKS, "cloudformation:DescribeStacks"),
+    *of(
+        "*",
+        "dynamodb:ListTables",
+        "s3:ListAllMyBuckets",
+        "ssm:DescribeParameters",
+        "tag:GetResources",
+    ),
+    *of("key/*", "kms:DescribeKey"),
+}
+DELETES_STACKS = {
+    *of(STACKS, "cloudformation:DeleteStack", "cloudformation:DescribeStacks"),
+    *of("ProvisionerRole.Arn", "iam:PassRole"),
+    *items(OWN_TABLES, "DescribeTable", "UpdateTable"),
+    *of(OWN_BUCKETS, "s3:ListBucketVersions"),
+    *of(f"{OWN_BUCKETS}/*", "s3:DeleteObject", "s3:DeleteObjectVersion"),
 }
 ARRIVAL = items(PLATFORM, "BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem")
 CONSUME = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
@@ -227,7 +253,29 @@ EXPECTED = {
     ("accounts", "ApiFunction"): {
         *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *items(MEMBERSHIPS, "Query"),
+        *SURVEY,
+        *of(TREE, "ssm:DeleteParameter"),
     },
+    ("accounts", "AwaitGraceFunction"): LEDGER,
+    ("accounts", "ExportFunction"): LEDGER | SURVEY | of("${Archive.Arn}/*", "s3:PutObject"),
+    ("accounts", "StopInflowsFunction"): LEDGER | items(PLATFORM, "GetItem"),
+    ("accounts", "PurgeFunction"): {
+        *LEDGER,
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *of(TREE, "ssm:DeleteParameter"),
+        *of("*", "ssm:DescribeParameters"),
+    },
+    ("accounts", "DeleteStackFunction"): LEDGER | DELETES_STACKS,
+    ("accounts", "AwaitDeletionFunction"): LEDGER | of(STACKS, "cloudformation:DescribeStacks"),
+    ("accounts", "InventoryFunction"): LEDGER | SURVEY,
+    ("accounts", "CertifyFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem", "PutItem"),
+        *SURVEY,
+        *of("${Archive.Arn}/*", "s3:GetObject", "s3:PutObject"),
+        *of("CertificateKey.Arn", "kms:Sign"),
+    },
+    ("accounts", "HaltFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "ValidateFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "ReserveFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "AdoptSharedFunction"): LEDGER,
@@ -257,11 +305,7 @@ EXPECTED = {
     ("accounts", "CompensateFunction"): {
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem"),
-        *of(STACKS, "cloudformation:DeleteStack", "cloudformation:DescribeStacks"),
-        *of("ProvisionerRole.Arn", "iam:PassRole"),
-        *items(OWN_TABLES, "DescribeTable", "UpdateTable"),
-        *of(OWN_BUCKETS, "s3:ListBucketVersions"),
-        *of(f"{OWN_BUCKETS}/*", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+        *DELETES_STACKS,
         *of(TREE, "ssm:DeleteParameter", "ssm:PutParameter"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
     },
@@ -276,8 +320,8 @@ EXPECTED = {
     },
     ("accounts", "SettleOperationsFunction"): {
         *LEDGER,
-        *of("ProvisionMachine", "states:StartExecution"),
-        *of(EXECUTIONS, "states:DescribeExecution", "states:StopExecution"),
+        *(pair for machine in MACHINES for pair in of(machine, "states:StartExecution")),
+        *RUNS,
         *of(
             "SettleOperationsQueue.Arn",
             "sqs:DeleteMessage",
@@ -288,7 +332,7 @@ EXPECTED = {
     ("accounts", "ReconcileFunction"): {
         *LINE,
         *of("ReconcileDeadLetters.Arn", "sqs:SendMessage"),
-        *of(EXECUTIONS, "states:DescribeExecution", "states:StopExecution"),
+        *RUNS,
     },
     ("health", "ApiFunction"): {
         *items(PLATFORM, "DescribeTable"),
@@ -341,8 +385,8 @@ TENANT_DATA = {
     ),
     *(
         pair
-        for place in ("TenantRaw.Arn", "TenantProcessed.Arn", OWN_BUCKETS)
-        for pair in of(place, "s3:ListBucket")
+        for bucket in ("TenantRaw.Arn", "TenantProcessed.Arn", OWN_BUCKETS)
+        for pair in of(bucket, "s3:ListBucket", "s3:ListBucketVersions")
     ),
     *items("AuditTable.Arn", "BatchGetItem", "GetItem", "Query"),
     *items("${AuditTable.Arn}/index/*", "BatchGetItem", "GetItem", "Query"),

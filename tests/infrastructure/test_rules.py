@@ -40,6 +40,15 @@ EVERYTHING = {
         for action in ("Create", "Delete", "Update")
     },
     **{
+        (action, "*"): "looking for what should not be there has no resources"
+        for action in (
+            "dynamodb:ListTables",
+            "s3:ListAllMyBuckets",
+            "ssm:DescribeParameters",
+            "tag:GetResources",
+        )
+    },
+    **{
         (f"application-autoscaling:{action}", "*"): "looking has no resources"
         for action in ("DescribeScalableTargets", "DescribeScalingPolicies")
     },

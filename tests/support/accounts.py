@@ -7,12 +7,13 @@ from datetime import datetime
 from tenantry.accounts.model import (
     Account,
     CloudType,
+    Inventory,
     Kind,
     Operation,
     StackEvent,
     planned,
 )
-from tenantry.accounts.repository import Place, Stack
+from tenantry.accounts.repository import Listing, Place, Stack
 from tenantry.messaging.event import Event
 from tests.support.clock import START
 
@@ -171,3 +172,69 @@ class FakeExecutions:
     def stop(self, operation: Operation, cause: str) -> None:
         if self.states.get(operation.execution_name) == "RUNNING":
             self.states[operation.execution_name] = "ABORTED"
+
+
+@dataclass
+class FakeEstate:
+    """Items and objects by tenants; a purge takes `at_once` of them, a page of an export two."""
+
+    at_once: int = 3
+    items: dict[str, list[str]] = field(default_factory=dict)
+    objects: dict[str, list[str]] = field(default_factory=dict)
+    orphans: list[str] = field(default_factory=list)
+    stacks: FakeStacks = field(default_factory=FakeStacks)
+    tree: FakeTree = field(default_factory=FakeTree)
+
+    def fill(self, tenant_id: str, items: int = 8, objects: int = 5) -> None:
+        self.items[tenant_id] = [f"{tenant_id}/item-{n}" for n in range(items)]
+        self.objects[tenant_id] = [f"{tenant_id}/object-{n}" for n in range(objects)]
+
+    def survey(self, account: Account, most: int | None = None) -> Inventory:
+        stack = [f"stack {account.account_id}"] if account.account_id in self.stacks.made else []
+        return Inventory(
+            items=len(self.items.get(account.tenant_id, [])),
+            objects=len(self.objects.get(account.tenant_id, [])),
+            parameters=len(self._parameters(account)),
+            resources=(*stack, *self.orphans),
+        )
+
+    def export(self, account: Account, after: str | None) -> Listing:
+        mine = self.items.get(account.tenant_id, []) + self.objects.get(account.tenant_id, [])
+        start = int(after or 0)
+        page = tuple({"is": each} for each in mine[start : start + 2])
+        return Listing(page, str(start + 2) if start + 2 < len(mine) else None)
+
+    def purge(self, account: Account) -> bool:
+        done = True
+        for kind in (self.items, self.objects):
+            mine = kind.get(account.tenant_id, [])
+            kind[account.tenant_id] = mine[self.at_once :]
+            done = done and not kind[account.tenant_id]
+        self.tree.remove(account)
+        return done
+
+    def _parameters(self, account: Account) -> list[str]:
+        return [n for n in self.tree.values if n.startswith(f"{account.account_id}/")]
+
+
+@dataclass
+class FakeArchive:
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    def keep(self, name: str, body: bytes) -> None:
+        self.kept[name] = body
+
+    def certify(self, name: str, body: bytes) -> bytes:
+        return self.kept.setdefault(name, body)
+
+
+@dataclass
+class FakeSigner:
+    """Signs by counting: two signatures over the same differ, as those of ECDSA do."""
+
+    key_id: str = "arn:aws:kms:eu-central-1:000000000000:key/k"
+    signed: list[bytes] = field(default_factory=list)
+
+    def sign(self, message: bytes) -> str:
+        self.signed.append(message)
+        return f"signature-{len(self.signed)}"

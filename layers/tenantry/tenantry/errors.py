@@ -5,6 +5,7 @@ TenantryError
 ├── UnauthenticatedError       nobody, or not with an access token
 ├── ForbiddenError             the caller may not do this
 │   ├── NotAMemberError        not (or no longer) an active member of the organisation
+│   ├── OwnApprovalError       nobody approves what they asked for themselves
 │   ├── InvitationForOtherError  the invitation is for another e-mail address
 │   └── OrganizationSuspendedError
 ├── NoOrganizationError        the caller has no organisation to act on
@@ -17,6 +18,7 @@ TenantryError
 │   ├── LicenseOverlapError
 │   ├── LastOwnerError
 │   ├── AccountExistsError     the organisation has an account already
+│   ├── ApprovalExpiredError   it was not approved in time; it has to be asked for again
 │   ├── PlanChangedError       the world is not as it was when the plan was made
 │   ├── UnknownRouteError      its data lies where this part of the product does not reach
 │   ├── OrganizationMovingError  its data is being moved or set up
@@ -32,6 +34,7 @@ TenantryError
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
 ├── ProvisioningError          a step of provisioning failed; the ledger says which
 │   ├── StackFailedError       CloudFormation could not make what the account needs
+│   ├── LeftoversError         something is left that should be gone; it is in quarantine
 │   ├── ProbeFailedError       what was written to the new place did not come back
 │   ├── CopyDiffersError       what was copied is not what stands in the original
 │   ├── OperationCancelledError  someone asked for it to be given up
@@ -107,6 +110,12 @@ class InvitationForOtherError(ForbiddenError):
     code = "INVITATION_FOR_OTHER"
 
 
+class OwnApprovalError(ForbiddenError):
+    """What one person asked for, another one approves."""
+
+    code = "OWN_APPROVAL"
+
+
 class OrganizationSuspendedError(ForbiddenError):
     """The organisation is suspended or cancelled and takes no changes."""
 
@@ -180,6 +189,12 @@ class PlanChangedError(ConflictError):
     """The world is not as it was when the plan was made; make a new one."""
 
     code = "PLAN_CHANGED"
+
+
+class ApprovalExpiredError(ConflictError):
+    """It was not approved in time; it has to be asked for again."""
+
+    code = "APPROVAL_EXPIRED"
 
 
 class OrganizationMovingError(ConflictError):
@@ -310,6 +325,12 @@ class StackFailedError(ProvisioningError):
     """CloudFormation could not make what the account needs."""
 
     code = "STACK_FAILED"
+
+
+class LeftoversError(ProvisioningError):
+    """After everything was deleted something is left: somebody has to look."""
+
+    code = "LEFTOVERS"
 
 
 class ProbeFailedError(ProvisioningError):

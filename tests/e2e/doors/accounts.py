@@ -22,6 +22,21 @@ FIELDS = {
         "OWNER",
         writes=True,
     ),
+    "accountTeardownPlan": Field(
+        'query { accountTeardownPlan(accountId: "MISSING") { hash } }', "OWNER"
+    ),
+    "teardownAccount": Field(
+        'mutation { teardownAccount(accountId: "MISSING") { account { id } } }',
+        "OWNER",
+        writes=True,
+    ),
+    "approveAccountTeardown": Field(
+        """mutation {
+  approveAccountTeardown(accountId: "MISSING", approvalId: "MISSING") { account { id } }
+}""",
+        "OWNER",
+        writes=True,
+    ),
 }
 
 ROUTES = {
@@ -31,4 +46,7 @@ ROUTES = {
     ("GET", "/accounts/{accountId}/operations/{operationId}"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/retry"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/cancel"): OWNERS_AND_OPERATORS,
+    ("GET", "/accounts/{accountId}/teardown-plan"): OWNERS_AND_OPERATORS,
+    ("DELETE", "/accounts/{accountId}"): OWNERS_AND_OPERATORS,
+    ("POST", "/accounts/{accountId}/approve"): OWNERS_AND_OPERATORS,
 }

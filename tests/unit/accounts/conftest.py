@@ -11,10 +11,12 @@ import pytest
 
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.line import Line
-from tenantry.accounts.model import Account, Names, Operation
+from tenantry.accounts.model import Account, Kind, Names, Operation
 from tenantry.accounts.provisioning import Failure, Ledger, Provisioning, Shared, Task
 from tenantry.accounts.service import AccountService
 from tenantry.accounts.step_functions import execution_input
+from tenantry.accounts.teardown import Paged, Teardown
+from tenantry.accounts.teardown_service import TeardownService
 from tenantry.errors import NotAMemberError, TenantryError
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
@@ -25,7 +27,15 @@ from tenantry.persistence.writes import Create
 from tenantry.tenancy.access import Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OPERATOR_GROUP
-from tests.support.accounts import FakeExecutions, FakeStacks, FakeTenantData, FakeTree
+from tests.support.accounts import (
+    FakeArchive,
+    FakeEstate,
+    FakeExecutions,
+    FakeSigner,
+    FakeStacks,
+    FakeTenantData,
+    FakeTree,
+)
 from tests.support.clock import START, FakeClock, FakeIds
 from tests.support.fakes.organizations import FakeOperators
 from tests.support.fakes.table import InMemoryTable
@@ -47,6 +57,19 @@ FUNCTIONS = (
     "Announce",
     "Compensate",
 )
+TEARDOWN = (Path(__file__).parents[3] / "statemachines" / "teardown_account.asl.json").read_text()
+TEARDOWN_FUNCTIONS = (
+    "AwaitGrace",
+    "Export",
+    "StopInflows",
+    "Purge",
+    "DeleteStack",
+    "AwaitDeletion",
+    "Inventory",
+    "Certify",
+    "Halt",
+)
+GRACE = timedelta(hours=1)
 SHARED = Shared("shared", "shared-raw", "shared-processed")
 OWNER = Caller(user_id="ada", tenant_id="acme")
 OPERATOR = Caller(user_id="root", groups=frozenset({OPERATOR_GROUP}))
@@ -66,6 +89,8 @@ class World:
     stacks: FakeStacks = field(default_factory=FakeStacks)
     tree: FakeTree = field(default_factory=FakeTree)
     data: FakeTenantData = field(default_factory=FakeTenantData)
+    estate: FakeEstate = field(default_factory=FakeEstate)
+    archive: FakeArchive = field(default_factory=FakeArchive)
     executions: FakeExecutions = field(default_factory=FakeExecutions)
     operators: FakeOperators = field(default_factory=FakeOperators)
     reported: list[str] = field(default_factory=list)
@@ -90,6 +115,19 @@ class World:
             tree=self.tree,
             data=self.data,
         )
+        self.estate.stacks = self.stacks
+        self.estate.tree = self.tree
+        self.teardown = Teardown(
+            ledger=Ledger(self.accounts, stamp),
+            stamp=stamp,
+            hosting=self.hosting,
+            stacks=self.stacks,
+            estate=self.estate,
+            archive=self.archive,
+            signer=FakeSigner(),
+            keeps=timedelta(days=365),
+            report=lambda what, _operation: self.reported.append(what),
+        )
         self.line = Line(
             self.accounts,
             self.executions,
@@ -102,9 +140,11 @@ class World:
             hosting=self.hosting,
             operators=self.operators,
             stamp=stamp,
+            tree=self.tree,
             region="eu-central-1",
             prefix="tenantry",
         )
+        self.teardowns = TeardownService(self.service, self.estate, GRACE)
         self._taken = 0
 
     # what is there
@@ -214,8 +254,13 @@ class World:
                 self.executions.states[name] = "ABORTED"
 
     def execute(self, operation: Operation) -> str:
+        definition, functions = (
+            (TEARDOWN, TEARDOWN_FUNCTIONS)
+            if operation.kind is Kind.TEARDOWN
+            else (DEFINITION, FUNCTIONS)
+        )
         machine = StateMachine(
-            substituted(DEFINITION, [f"{name}Function" for name in FUNCTIONS]),
+            substituted(definition, [f"{name}Function" for name in functions]),
             self._invoke,
             waited=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
         )
@@ -233,9 +278,11 @@ class World:
 
     def _called(self, name: str, payload: dict[str, Any]) -> Any:
         step = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-        given = (Failure if name == "Compensate" else Task).model_validate(payload)
+        kinds: dict[str, type[Task]] = {"Compensate": Failure, "Halt": Failure, "Export": Paged}
+        given = kinds.get(name, Task).model_validate(payload)
+        its = self.teardown if name in TEARDOWN_FUNCTIONS else self.provisioning
         try:
-            done = getattr(self.provisioning, step)(given)
+            done = getattr(its, step)(given)
         except TenantryError as error:
             told = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__})
             raise TaskError(type(error).__name__, told) from error

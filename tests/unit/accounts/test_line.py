@@ -96,7 +96,7 @@ def test_one_that_speaks_is_not_looked_at(world: World) -> None:
 def test_two_starters_at_once_start_one_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.request()
     waiting = world.accounts.waiting(5)
-    monkeypatch.setattr(world.accounts, "waiting", lambda _limit: waiting)  # a stale read
+    monkeypatch.setattr(world.accounts, "waiting", lambda _limit, _until: waiting)  # a stale read
 
     assert [world.line.move_up(), world.line.move_up()] == [1, 0]
     assert world.places_taken == 1

@@ -204,7 +204,7 @@ def test_a_committed_operation_is_not_turned_round() -> None:
         ("pending", {"creating", "failed", "deleted"}),
         ("creating", {"active", "failed", "deleted"}),
         ("active", {"deleting"}),
-        ("failed", {"pending", "deleted", "deleting"}),
+        ("failed", {"pending", "deleted", "deleting", "active"}),
         ("deleting", {"deleted", "failed", "active"}),
         ("deleted", set()),
     ],

@@ -151,8 +151,9 @@ class DynamoDBAccountRepository:
         page = self._table.query(_account_pk(account_id), prefix="OPERATION#", limit=limit)
         return [_operation(item) for item in page.items]
 
-    def waiting(self, limit: int) -> list[Operation]:
-        return self._indexed(_WAITING, None, limit)
+    def waiting(self, limit: int, until: datetime | None = None) -> list[Operation]:
+        between = ("0", f"{until.isoformat()}~") if until else None
+        return self._indexed(_WAITING, between, limit)
 
     def silent(self, since: datetime, limit: int) -> list[Operation]:
         """One query a shard: what is open is written often, and spread for it."""
@@ -256,7 +257,10 @@ def _operation_item(operation: Operation) -> Item:
 
 def _listed(operation: Operation) -> Item:
     """Where the line of those who wait, or the reconciler, finds it; nowhere once it has ended."""
-    since = f"{operation.heartbeat_at.isoformat()}#{operation.operation_id}"
+    at = operation.heartbeat_at
+    if operation.status is OperationStatus.PENDING:
+        at = max(at, operation.not_before or at)
+    since = f"{at.isoformat()}#{operation.operation_id}"
     if operation.status is OperationStatus.PENDING:
         return {"GSI2PK": _WAITING, "GSI2SK": since}
     if operation.is_open:

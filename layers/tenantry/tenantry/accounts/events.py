@@ -102,3 +102,59 @@ class AccountMoveFailed(_AccountsEvent):
     organization_id: str
     operation_id: str
     code: str
+
+
+class AccountTeardownRequested(_AccountsEvent):
+    """Asked for; nothing happens until a second person approves it."""
+
+    type: ClassVar[str] = "AccountTeardownRequested"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    plan: str
+
+
+class AccountTeardownApproved(_AccountsEvent):
+    """By a second person: the account is read only, and deleted when its grace period is over."""
+
+    type: ClassVar[str] = "AccountTeardownApproved"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    requested_by: str
+    not_before: str
+
+
+class AccountTeardownCancelled(_AccountsEvent):
+    """Given up before anything was deleted: the account is as it was."""
+
+    type: ClassVar[str] = "AccountTeardownCancelled"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+
+
+class AccountTeardownFailed(_AccountsEvent):
+    """It stands where it stands until somebody retries it."""
+
+    type: ClassVar[str] = "AccountTeardownFailed"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    code: str
+
+
+class AccountTornDown(_AccountsEvent):
+    """Nothing of it is left but what its certificate names."""
+
+    type: ClassVar[str] = "AccountTornDown"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    certificate: str
+    """SHA-256 of the certificate."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from tenantry.accounts.model import (
@@ -16,6 +17,9 @@ from tenantry.errors import ConflictError, LimitExceededError
 from tenantry.messaging.stamp import Stamp
 
 _LOOKED_AT: Final = 25
+AWAITED_AT_WORK: Final = timedelta(seconds=90)
+"""What begins within this long is started already and waits in its execution, since a sweep may be
+a minute away."""
 STOPPED: Final = "STOPPED"
 
 
@@ -35,7 +39,8 @@ class Line:
         That no place is free is no failure: whoever ends lets the next one in.
         """
         started = 0
-        for operation in self.accounts.waiting(_LOOKED_AT):
+        now = self.stamp.now()
+        for operation in self.accounts.waiting(_LOOKED_AT, now + AWAITED_AT_WORK):
             if operation.status is not OperationStatus.PENDING:
                 continue
             begun = operation.begun(self.stamp.now())

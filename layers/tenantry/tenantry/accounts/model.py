@@ -34,6 +34,10 @@ MOST_RESUMES: Final = 3
 """How often an operation is taken up again by itself; then it is undone."""
 MOST_AT_ONCE: Final = 10
 """Operations that run at a time; others wait in the order in which they came."""
+APPROVED_WITHIN: Final = timedelta(days=7)
+"""How long a teardown waits for its approval."""
+GRACE: Final = timedelta(days=7)
+"""How long after its approval a teardown may be cancelled, where nothing else is configured."""
 
 
 class CloudType(StrEnum):
@@ -55,7 +59,7 @@ _NEXT: Final = {
     ProvisioningStatus.PENDING: {"creating", "failed", "deleted"},
     ProvisioningStatus.CREATING: {"active", "failed", "deleted"},
     ProvisioningStatus.ACTIVE: {"deleting"},
-    ProvisioningStatus.FAILED: {"pending", "deleted", "deleting"},
+    ProvisioningStatus.FAILED: {"pending", "deleted", "deleting", "active"},
     ProvisioningStatus.DELETING: {"deleted", "failed", "active"},
     ProvisioningStatus.DELETED: set[str](),
 }
@@ -83,6 +87,14 @@ class StepName(StrEnum):
     COPY_TAIL = "COPY_TAIL"
     COMPARE = "COMPARE"
     FLIP = "FLIP"
+    # teardown
+    AWAIT = "AWAIT"
+    EXPORT = "EXPORT"
+    STOP = "STOP"
+    PURGE = "PURGE"
+    DELETE = "DELETE"
+    INVENTORY = "INVENTORY"
+    CERTIFY = "CERTIFY"
 
 
 @dataclass(frozen=True)
@@ -133,8 +145,21 @@ COURSES: Final = {
         undone=frozenset({StepName.CREATE, StepName.BACKFILL, StepName.FENCE}),
         commits=StepName.FLIP,
     ),
+    Kind.TEARDOWN: Course(
+        steps=(
+            StepName.AWAIT,
+            StepName.EXPORT,
+            StepName.STOP,
+            StepName.PURGE,
+            StepName.DELETE,
+            StepName.INVENTORY,
+            StepName.CERTIFY,
+        ),
+        # Until it commits it takes nothing away: giving it up opens the account again, and no more.
+        undone=frozenset(),
+        commits=StepName.STOP,
+    ),
 }
-"""Teardown brings its own."""
 
 
 class StepState(StrEnum):
@@ -147,6 +172,7 @@ class StepState(StrEnum):
 
 
 class OperationStatus(StrEnum):
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     COMPENSATING = "COMPENSATING"
@@ -160,6 +186,33 @@ OPEN: Final = frozenset({OperationStatus.RUNNING, OperationStatus.COMPENSATING})
 
 class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+# what there is of an account
+
+
+class Inventory(_Stored):
+    """What the services themselves say there is of an account, at a time.
+
+    `resources` are what has the account's names or tags; whole parts of it are counted.
+    """
+
+    items: int = 0
+    item_bytes: int = 0
+    objects: int = 0
+    """Versions of objects, and marks of deleted ones."""
+    object_bytes: int = 0
+    parameters: int = 0
+    resources: tuple[str, ...] = ()
+    is_whole: bool = True
+    """False where there was more than was counted."""
+
+    going: tuple[str, ...] = ()
+    """What AWS itself deletes later, such as keys, and when."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.items or self.objects or self.parameters or self.resources)
 
 
 # accounts
@@ -203,18 +256,17 @@ class Account(_Stored):
         """Whether other systems find it in the SSM tree."""
         return self.cloud_type is not CloudType.PUBLIC or self.options.parameters
 
+    def amended(self, now: datetime, **fields: Any) -> Self:
+        """The next version, in the same status."""
+        return self.model_copy(
+            update={**fields, "updated_at": now, "entity_version": self.entity_version + 1}
+        )
+
     def moved(self, status: ProvisioningStatus, now: datetime, **fields: Any) -> Self:
         """The next version, in `status`; ConflictError where no way leads there."""
         if status.value not in _NEXT[self.status]:
             raise ConflictError(f"An account that is {self.status} cannot become {status}.")
-        return self.model_copy(
-            update={
-                **fields,
-                "status": status,
-                "updated_at": now,
-                "entity_version": self.entity_version + 1,
-            }
-        )
+        return self.amended(now, **fields, status=status)
 
 
 # operations
@@ -250,6 +302,17 @@ class Operation(_Stored):
     cancel_requested: bool = False
     error_code: str | None = None
     error: str | None = None
+    approval_id: str | None = None
+    """What a second person approves it by; of a teardown only, like what follows."""
+    approval_until: datetime | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    not_before: datetime | None = None
+    """When its grace period ends."""
+    found: Inventory | None = None
+    """What was there before it took anything away."""
+    certificate: str | None = None
+    """Where its certificate lies."""
     identity: str | None = None
     """Who the tenant's session was, as STS told when the account was verified."""
     position: str | None = None
@@ -318,6 +381,35 @@ class Operation(_Stored):
         return next(step for step in self.steps if step.name is name)
 
     # moving
+
+    def approved(self, by: str, now: datetime, grace: timedelta) -> Self:
+        """In the queue, to begin when its grace period is over."""
+        self._only(OperationStatus.AWAITING_APPROVAL)
+        return self._next(
+            now,
+            status=OperationStatus.PENDING,
+            approved_by=by,
+            approved_at=now,
+            not_before=now + grace,
+        )
+
+    def halted(self, code: str, words: str, now: datetime) -> Self:
+        """Stopped where it is: given up where that was asked for in time, else to be retried."""
+        self._only(*OPEN)
+        gives_up = self.cancel_requested and not self.is_committed
+        stopped = {"state": StepState.FAILED, "error": code, "ended_at": now}
+        steps = tuple(
+            step.model_copy(update=stopped) if step.state is StepState.RUNNING else step
+            for step in self.steps
+        )
+        return self._next(
+            now,
+            status=OperationStatus.CANCELLED if gives_up else OperationStatus.FAILED,
+            steps=steps,
+            error_code=None if gives_up else code,
+            error=None if gives_up else words,
+            ended_at=now,
+        )
 
     def begun(self, now: datetime) -> Self:
         """Taken from the queue: its first or next run starts."""
@@ -420,11 +512,16 @@ class Operation(_Stored):
 
     def cancelled(self, now: datetime) -> Self:
         """Ended where nothing runs; otherwise marked, and turned round at its next step."""
-        if self.status in (OperationStatus.PENDING, OperationStatus.FAILED):
-            return self._next(now, status=OperationStatus.CANCELLED, ended_at=now)
-        self._only(*OPEN)
+        waits = (
+            OperationStatus.AWAITING_APPROVAL,
+            OperationStatus.PENDING,
+            OperationStatus.FAILED,
+        )
+        self._only(*waits, *OPEN)
         if self.is_committed:
-            raise ConflictError("The account is active already; nothing is left to cancel.")
+            raise ConflictError("The operation only goes forward; nothing is left to cancel.")
+        if self.status in waits:
+            return self._next(now, status=OperationStatus.CANCELLED, ended_at=now)
         return self._next(self.heartbeat_at, cancel_requested=True)
 
     # inside
@@ -519,10 +616,14 @@ class Plan:
     resources: tuple[str, ...]
     basis: tuple[str, ...] = ()
     """What it was decided on, such as versions."""
+    inventory: Inventory | None = None
+    """What would be taken away, of a teardown."""
 
     @property
     def hash(self) -> str:
         content = [self.action, *self.steps, *self.resources, *self.basis]
+        if self.inventory:
+            content.append(self.inventory.model_dump_json())
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 
@@ -593,6 +694,10 @@ class RequestAccountInput(_CamelInput):
 
 class AccountInput(_CamelInput):
     account_id: Identifier
+
+
+class ApprovalInput(AccountInput):
+    approval_id: Identifier
 
 
 class OperationInput(AccountInput):

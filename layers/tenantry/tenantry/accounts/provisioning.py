@@ -98,6 +98,13 @@ class Shared:
     raw: str
     processed: str
 
+    def place(self, account: Account, prefix: str) -> Place:
+        """Where the account's data is: here, or in what has its own names."""
+        if account.cloud_type is CloudType.PUBLIC:
+            return Place(account.tenant_id, self.table, self.raw, self.processed)
+        names = Names(prefix, account.account_id)
+        return Place(account.tenant_id, names.table, names.raw, names.processed)
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -164,6 +171,7 @@ class Ledger:
                         (account, moved[0]) if moved else None,
                         moved[1] if moved else None,
                         slots=-1 if done.ends else 0,
+                        releases=done.releases,
                         also=done.also() if done.also else (),
                     )
                 )
@@ -202,6 +210,8 @@ class Done:
     also: Callable[[], tuple[Write, ...]] | None = None
     """What goes into the same transaction; asked anew when that is refused."""
     ends: bool = False
+    releases: bool = False
+    """Whether the organisation is free for another account."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +239,7 @@ class Provisioning:
             if account.cloud_type is CloudType.DEDICATED:
                 raise ConflictError("Dedicated accounts are not offered here.")
             elsewhere = hosted.route.get("account") not in (None, account.account_id)
+            elsewhere = elsewhere and hosted.route.get("state") != "deleted"
             if elsewhere or (account.cloud_type is CloudType.PRIVATE and hosted.holds_data):
                 raise ConflictError(
                     "The organisation has data elsewhere: it is moved, not set up anew."
@@ -478,12 +489,7 @@ class Provisioning:
         return hosted
 
     def _place(self, account: Account) -> Place:
-        if account.cloud_type is CloudType.PUBLIC:
-            return Place(
-                account.tenant_id, self.shared.table, self.shared.raw, self.shared.processed
-            )
-        names = Names(self.prefix, account.account_id)
-        return Place(account.tenant_id, names.table, names.raw, names.processed)
+        return self.shared.place(account, self.prefix)
 
     def _route(self, account: Account) -> dict[str, str]:
         """A public account's data stays where it is, so nobody is kept out meanwhile."""

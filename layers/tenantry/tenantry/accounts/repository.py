@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from tenantry.accounts.model import Account, Operation, StackEvent
+from tenantry.accounts.model import Account, Inventory, Operation, StackEvent
 from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
 from tenantry.persistence.writes import Write
@@ -82,8 +82,9 @@ class AccountRepository(Protocol):
 
     def operations(self, account_id: str, limit: int) -> list[Operation]: ...
 
-    def waiting(self, limit: int) -> list[Operation]:
-        """Operations in the queue, those that wait longest first. As of a moment ago."""
+    def waiting(self, limit: int, until: datetime | None = None) -> list[Operation]:
+        """Operations in the queue, those that wait longest first; with `until`, without those
+        whose time comes later. As of a moment ago."""
 
     def silent(self, since: datetime, limit: int) -> list[Operation]:
         """Open operations that have not been heard of since then. As of a moment ago."""
@@ -185,3 +186,41 @@ class TenantData(Protocol):
         """Whether the event came through the table's stream to the audit log."""
 
     def unprobe(self, place: Place, account: Account) -> None: ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of what is exported, each in plain values, and where the next one begins."""
+
+    lines: tuple[Mapping[str, Any], ...]
+    next: str | None = None
+
+
+class Estate(Protocol):
+    """What there is of an account, as the services say it: never as our own ledger does."""
+
+    def survey(self, account: Account, most: int | None = None) -> Inventory:
+        """Everything, by the account's names, tags, keys and prefixes; counts up to `most`."""
+
+    def export(self, account: Account, after: str | None) -> Listing:
+        """The tenant's items, then its objects, page by page."""
+
+    def purge(self, account: Account) -> bool:
+        """Delete a bounded part of the tenant's items, objects and parameters; True when nothing
+        of them is left. What is gone is fine."""
+
+
+class Archive(Protocol):
+    """A place that outlives accounts."""
+
+    def keep(self, name: str, body: bytes) -> None:
+        """Store it; the same again changes nothing that matters."""
+
+    def certify(self, name: str, body: bytes) -> bytes:
+        """Store it unless something stands there; answers what stands there."""
+
+
+class Signer(Protocol):
+    key_id: str
+
+    def sign(self, message: bytes) -> str: ...

@@ -29,7 +29,14 @@ from tenantry.accounts.model import (
     StackEvent,
     planned,
 )
-from tenantry.accounts.repository import AccountRepository, Advance, Hosting, Operators
+from tenantry.accounts.reopening import reopened
+from tenantry.accounts.repository import (
+    AccountRepository,
+    Advance,
+    Hosting,
+    Operators,
+    ParameterTree,
+)
 from tenantry.errors import (
     AccountExistsError,
     ConflictError,
@@ -56,7 +63,7 @@ _PAST_RESERVATION: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class _Who:
+class Who:
     """For which organisation somebody acts, None for any, and as what."""
 
     tenant_id: str | None
@@ -70,6 +77,7 @@ class AccountService:
     hosting: Hosting
     operators: Operators
     stamp: Stamp
+    tree: ParameterTree
     region: str
     prefix: str
 
@@ -93,7 +101,7 @@ class AccountService:
         given = parse(RequestAccountInput, values)
         if given.organization_id and not as_operator:
             caller = caller.model_copy(update={"tenant_id": given.organization_id})
-        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
         tenant_id = who.tenant_id or given.organization_id or caller.organization_id
         self._check(given)
         key = given.client_mutation_id
@@ -106,7 +114,7 @@ class AccountService:
             if self.accounts.of(tenant_id):
                 raise AccountExistsError("The organisation has an account already.")
             return Outcome(plan=would)
-        _agreed(plan, would)
+        agreed(plan, would)
         account, operation = self._new(account_id, tenant_id, caller, given)
         event = self._requested(account, operation, who.cause)
         stored, its = self.accounts.request(account, operation, event)
@@ -127,17 +135,22 @@ class AccountService:
 
         Emits AccountRequested. One that waits or runs already is answered as it stands.
         """
-        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
-        account, operation = self._current(who, account_id)
+        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        account, operation = self.current(who, account_id)
         would = self._plan("retry", account, operation, _remaining(operation))
         if dry_run:
             return Outcome(plan=would)
-        _agreed(plan, would)
+        agreed(plan, would)
         if operation.is_open or operation.status is OperationStatus.PENDING:
             return Outcome(account, operation)
         now = self.stamp.now()
         after = operation.retried(now)
-        pending = account.moved(ProvisioningStatus.PENDING, now, error=None)
+        goes_on = (
+            ProvisioningStatus.DELETING
+            if operation.kind is Kind.TEARDOWN
+            else ProvisioningStatus.PENDING
+        )
+        pending = account.moved(goes_on, now, error=None)
         event = self._requested(pending, after, who.cause)
         self.accounts.advance(Advance((operation, after), (account, pending), event))
         return Outcome(pending, after)
@@ -154,14 +167,15 @@ class AccountService:
         """Give an operation up: at once where nothing runs, else at its next step.
 
         Emits AccountCancelled when it has ended; the organisation is then free for another
-        account. ConflictError once the account is active.
+        account. Of a teardown, AccountTeardownCancelled: the account is active as it was.
+        ConflictError once the operation only goes forward.
         """
-        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
-        account, operation = self._current(who, account_id)
+        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        account, operation = self.current(who, account_id)
         would = self._plan("cancel", account, operation, _to_undo(operation))
         if dry_run:
             return Outcome(plan=would)
-        _agreed(plan, would)
+        agreed(plan, would)
         if operation.status is OperationStatus.CANCELLED or operation.cancel_requested:
             return Outcome(account, operation)
         now = self.stamp.now()
@@ -169,6 +183,15 @@ class AccountService:
         if after.status is not OperationStatus.CANCELLED:
             self.accounts.advance(Advance((operation, after)))
             return Outcome(account, after)
+        if operation.kind is Kind.TEARDOWN:
+            moved, event, also = reopened(
+                account, after, self.hosting, now, lambda data: self.stamp.event(data, who.cause)
+            )
+            self.accounts.advance(Advance((operation, after), (account, moved), event, also=also))
+            return Outcome(moved, after)
+        if account.has_own_tree:
+            # First: what is lost with a stop behind it would stay for good, and a retry writes it.
+            self.tree.remove(account)
         deleted = account.moved(ProvisioningStatus.DELETED, now)
         data = AccountCancelled(
             account_id=account.account_id,
@@ -201,8 +224,8 @@ class AccountService:
         between public and private. Asked for again while it is at work, it is answered as it
         stands.
         """
-        who = self._who(caller, ACCOUNT_MANAGE, as_operator)
-        account, latest = self._current(who, account_id)
+        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        account, latest = self.current(who, account_id)
         if latest.kind is Kind.MOVE and latest.cloud_type is to and not latest.is_settled:
             return Outcome(account, latest)
         if account.status is not ProvisioningStatus.ACTIVE or not latest.is_settled:
@@ -219,7 +242,7 @@ class AccountService:
         )
         if dry_run:
             return Outcome(plan=would)
-        _agreed(plan, would)
+        agreed(plan, would)
         now = self.stamp.now()
         operation = Operation(
             operation_id=derived_id(
@@ -257,7 +280,7 @@ class AccountService:
 
     def own(self, caller: Caller) -> Account | None:
         """The account of the caller's organisation."""
-        who = self._who(caller, ACCOUNT_READ, as_operator=False)
+        who = self.who(caller, ACCOUNT_READ, as_operator=False)
         return self.accounts.of(who.tenant_id) if who.tenant_id else None
 
     def page(
@@ -269,7 +292,7 @@ class AccountService:
         as_operator: bool = False,
     ) -> AccountPage:
         """All accounts for an operator, newest first; their own for an owner."""
-        who = self._who(caller, ACCOUNT_READ, as_operator)
+        who = self.who(caller, ACCOUNT_READ, as_operator)
         if who.tenant_id:
             found = self.accounts.of(who.tenant_id)
             return AccountPage((found,) if found else (), None)
@@ -280,7 +303,7 @@ class AccountService:
 
     def read(self, caller: Caller, account_id: str, *, as_operator: bool = False) -> Account:
         """NotFoundError for none, and for another organisation's."""
-        who = self._who(caller, ACCOUNT_READ, as_operator)
+        who = self.who(caller, ACCOUNT_READ, as_operator)
         return self._visible(
             who, self.accounts.get(parse(AccountInput, {"accountId": account_id}).account_id)
         )
@@ -289,7 +312,7 @@ class AccountService:
         self, caller: Caller, account_id: str, operation_id: str, *, as_operator: bool = False
     ) -> tuple[Operation, list[StackEvent]]:
         """The ledger of an operation, and what CloudFormation told of it."""
-        who = self._who(caller, ACCOUNT_READ, as_operator)
+        who = self.who(caller, ACCOUNT_READ, as_operator)
         given = parse(OperationInput, {"accountId": account_id, "operationId": operation_id})
         account, operation = self.accounts.read(given.account_id, given.operation_id)
         self._visible(who, account)
@@ -297,28 +320,30 @@ class AccountService:
             raise NotFoundError("There is no such operation.")
         return operation, self.accounts.noted(operation, _EVENTS_SHOWN)
 
-    # inside
+    # who may, shared with other commands
 
-    def _who(self, caller: Caller, permission: Permission, as_operator: bool) -> _Who:
+    def who(self, caller: Caller, permission: Permission, as_operator: bool) -> Who:
         if as_operator:
             self.operators.require_active(caller)
-            return _Who(None, caller.operator_cause)
+            return Who(None, caller.operator_cause)
         standing = self.access.standing(caller)
         standing.require(permission)
-        return _Who(standing.tenant_id, standing.cause(caller))
+        return Who(standing.tenant_id, standing.cause(caller))
 
-    def _visible(self, who: _Who, account: Account | None) -> Account:
+    def _visible(self, who: Who, account: Account | None) -> Account:
         if account is None or who.tenant_id not in (None, account.tenant_id):
             raise NotFoundError("There is no such account.")
         return account
 
-    def _current(self, who: _Who, account_id: str) -> tuple[Account, Operation]:
+    def current(self, who: Who, account_id: str) -> tuple[Account, Operation]:
         given = parse(AccountInput, {"accountId": account_id})
         account = self._visible(who, self.accounts.get(given.account_id))
         found, operation = self.accounts.read(account.account_id, account.operation_id)
         if found is None or operation is None:
             raise NotFoundError("There is no such account.")
         return found, operation
+
+    # inside
 
     def _check(self, given: RequestAccountInput) -> None:
         faults = []
@@ -443,7 +468,7 @@ class AccountService:
         )
 
 
-def _agreed(plan: str | None, would: Plan) -> None:
+def agreed(plan: str | None, would: Plan) -> None:
     if plan not in (None, would.hash):
         raise PlanChangedError("This is no longer what would happen; look at the plan again.")
 

@@ -1,12 +1,12 @@
-"""Adapter: runs of the state machine, named after the operation and its run."""
+"""Adapter: runs of the state machines, named after the operation and its run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tenantry.accounts.model import Operation, OperationStatus
+from tenantry.accounts.model import Kind, Operation, OperationStatus
 from tenantry.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -16,15 +16,16 @@ _BUSY: Final = frozenset({"ThrottlingException", "ExecutionLimitExceeded", "Inte
 
 
 class StepFunctionsExecutions:
-    def __init__(self, client: "SFNClient", machine_arn: str) -> None:
+    def __init__(self, client: "SFNClient", machine_arns: Mapping[Kind, str]) -> None:
+        """Each kind of operation has a state machine of its own."""
         self._client: Any = client
-        self._machine_arn = machine_arn
+        self._machine_arns = machine_arns
 
     def start(self, operation: Operation) -> None:
         try:
             _called(
                 self._client.start_execution,
-                stateMachineArn=self._machine_arn,
+                stateMachineArn=self._machine_arns[operation.kind],
                 name=operation.execution_name,
                 input=json.dumps(execution_input(operation)),
             )
@@ -49,7 +50,7 @@ class StepFunctionsExecutions:
                 raise
 
     def _arn(self, operation: Operation) -> str:
-        machine = self._machine_arn.replace(":stateMachine:", ":execution:")
+        machine = self._machine_arns[operation.kind].replace(":stateMachine:", ":execution:")
         return f"{machine}:{operation.execution_name}"
 
 

@@ -72,6 +72,7 @@ class DataScope:
     """Whether it tags and deletes them too."""
     read_only_table_arns: tuple[str, ...] = ()
     lists_objects: bool = False
+    lists_versions: bool = False
     wrapping_key_arns: tuple[str, ...] = ()
     """Keys that wrap the tenants' own, each of which is bound to its tenant by its context."""
 
@@ -95,8 +96,10 @@ class DataScope:
                 "Resource": [f"{bucket}/{part(tenant_id)}/*" for bucket in self.bucket_arns],
             }
             statements += [objects, _KEY_OF_THE_BUCKETS]
-            if self.lists_objects:
-                statements.append(_listing(self.bucket_arns, part(tenant_id)))
+            listed = ["s3:ListBucket"] * self.lists_objects
+            listed += ["s3:ListBucketVersions"] * self.lists_versions
+            if listed:
+                statements.append(_listing(listed, self.bucket_arns, part(tenant_id)))
         if self.wrapping_key_arns:
             statements.append(
                 {
@@ -121,10 +124,10 @@ def _items(actions: tuple[str, ...], table_arns: tuple[str, ...], own: str) -> d
     }
 
 
-def _listing(bucket_arns: tuple[str, ...], tenant_id: str) -> dict[str, Any]:
+def _listing(actions: list[str], bucket_arns: tuple[str, ...], tenant_id: str) -> dict[str, Any]:
     return {
         "Effect": "Allow",
-        "Action": "s3:ListBucket",
+        "Action": actions[0] if len(actions) == 1 else actions,
         "Resource": list(bucket_arns),
         "Condition": {"StringLike": {"s3:prefix": f"{tenant_id}/*"}},
     }

@@ -1,10 +1,15 @@
 """The doors: asking for accounts, and looking at them."""
 
+from collections.abc import Mapping
 from functools import cache
 
+import boto3
+
 from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.model import Account
 from tenantry.accounts.service import AccountService
-from tenantry.bootstrap import platform_table, settings, stamp
+from tenantry.accounts.ssm import SsmParameterTree
+from tenantry.bootstrap import CONFIG, platform_table, settings, stamp
 from tenantry.organizations.bootstrap import access
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
@@ -19,6 +24,7 @@ def account_service() -> AccountService:
         hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
         operators=_Operators(),
         stamp=stamp(),
+        tree=_Tree(),
         region=settings().required("AWS_REGION"),
         prefix=settings().required("PREFIX"),
     )
@@ -31,3 +37,17 @@ class _Operators:
         from tenantry.identity.bootstrap.operators import operator_standing
 
         operator_standing().require_active(caller)
+
+
+class _Tree:
+    """Given up is rarely anything, so its client is made then."""
+
+    def write(self, account: Account, values: Mapping[str, str]) -> None:
+        self._made().write(account, values)
+
+    def remove(self, account: Account) -> None:
+        self._made().remove(account)
+
+    @staticmethod
+    def _made() -> SsmParameterTree:
+        return SsmParameterTree(boto3.client("ssm", config=CONFIG), settings().required("PREFIX"))

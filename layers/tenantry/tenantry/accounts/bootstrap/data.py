@@ -42,7 +42,7 @@ def working() -> Provisioning:
 
 @cache
 def data() -> TenantDataInPlace:
-    return TenantDataInPlace(_session, _arrived)
+    return TenantDataInPlace(clients, _arrived)
 
 
 @cache
@@ -57,7 +57,8 @@ def sessions() -> TenantSessions:
     )
 
 
-def _session(place: Place) -> _Clients:
+def clients(place: Place, *, lists_versions: bool = False) -> _Clients:
+    """Those of the tenant's own session for its place."""
     sts: Any = sessions().sts
     partition, region = sts.meta.partition, sts.meta.region_name
     account = settings().required("PLATFORM_ACCOUNT_ID")
@@ -69,6 +70,7 @@ def _session(place: Place) -> _Clients:
         bucket_arns=tuple(f"arn:{partition}:s3:::{name}" for name in (place.raw, place.processed)),
         writes_objects=True,
         keeps_objects=True,
+        lists_versions=lists_versions,
         read_only_table_arns=(f"{arn}{audit}",) if audit else (),
     )
     found: _Clients = sessions().client(place.tenant_id, scope)
@@ -78,7 +80,7 @@ def _session(place: Place) -> _Clients:
 def _arrived(place: Place, event: Event) -> bool:
     """Whether the audit log, read as the tenant, has the event."""
     log = DynamoDBActivityRepository(
-        lambda _tenant_id: _session(place).table(settings().required("AUDIT_TABLE"))
+        lambda _tenant_id: clients(place).table(settings().required("AUDIT_TABLE"))
     )
     found = log.narrowed(place.tenant_id, "entity_id", event.id, _EVER, 1)
     return bool(found)

@@ -6,7 +6,7 @@ import boto3
 
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.line import Line
-from tenantry.accounts.model import Operation
+from tenantry.accounts.model import Kind, Operation
 from tenantry.accounts.step_functions import StepFunctionsExecutions
 from tenantry.bootstrap import CONFIG, settings, stamp
 from tenantry.runtime.observability import MetricUnit, logger, metrics
@@ -18,7 +18,10 @@ def line() -> Line:
         accounts=accounts(),
         executions=StepFunctionsExecutions(
             boto3.client("stepfunctions", config=CONFIG),
-            settings().required("PROVISION_MACHINE_ARN"),
+            {
+                Kind.PROVISION: settings().required("PROVISION_MACHINE_ARN"),
+                Kind.TEARDOWN: settings().required("TEARDOWN_MACHINE_ARN"),
+            },
         ),
         stamp=stamp(),
         report=_report,

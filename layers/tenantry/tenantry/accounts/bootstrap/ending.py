@@ -1,0 +1,129 @@
+"""Teardown: the steps, each with the ports that it uses, and what the doors look with."""
+
+from datetime import timedelta
+from functools import cache
+from typing import Any, cast
+
+import boto3
+
+from tenantry.accounts.bootstrap.api import account_service
+from tenantry.accounts.bootstrap.data import clients
+from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.cloudformation import CloudFormationStacks
+from tenantry.accounts.estate import AwsEstate
+from tenantry.accounts.kms import KmsSigner
+from tenantry.accounts.model import GRACE, Operation
+from tenantry.accounts.provisioning import Ledger, Shared
+from tenantry.accounts.repository import Place
+from tenantry.accounts.s3 import S3Archive
+from tenantry.accounts.teardown import Teardown
+from tenantry.accounts.teardown_service import TeardownService
+from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
+from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.organizations.hosting import OrganizationHosting
+from tenantry.runtime.observability import MetricUnit, logger, metrics
+
+
+@cache
+def teardown_service() -> TeardownService:
+    given = settings().text("TEARDOWN_GRACE_SECONDS")
+    grace = timedelta(seconds=int(given)) if given.isdecimal() else GRACE
+    return TeardownService(account_service(), _looking(), grace)
+
+
+@cache
+def stepping() -> Teardown:
+    """For steps that work on the ledger and the organisation alone."""
+    return _teardown()
+
+
+@cache
+def exporting() -> Teardown:
+    return _teardown(estate=_looking(), archive=_archive())
+
+
+@cache
+def purging() -> Teardown:
+    estate = AwsEstate(
+        settings().required("PREFIX"), _shared(), _session, ssm=boto3.client("ssm", config=CONFIG)
+    )
+    return _teardown(estate=estate)
+
+
+@cache
+def deleting() -> Teardown:
+    stacks = CloudFormationStacks(
+        boto3.client("cloudformation", config=CONFIG),
+        settings().required("PREFIX"),
+        role_arn=settings().required("PROVISIONER_ROLE_ARN"),
+        dynamodb=dynamodb(),
+        s3=boto3.client("s3", config=CONFIG),
+    )
+    return _teardown(stacks=stacks)
+
+
+@cache
+def watching() -> Teardown:
+    client = boto3.client("cloudformation", config=CONFIG)
+    return _teardown(stacks=CloudFormationStacks(client, settings().required("PREFIX")))
+
+
+@cache
+def looking_again() -> Teardown:
+    return _teardown(estate=_looking())
+
+
+@cache
+def certifying() -> Teardown:
+    key = settings().required("CERTIFICATE_KEY_ARN")
+    signer = KmsSigner(boto3.client("kms", config=CONFIG), key)
+    return _teardown(estate=_looking(), archive=_archive(), signer=signer)
+
+
+def _teardown(**ports: Any) -> Teardown:
+    nothing: dict[str, Any] = {"stacks": None, "estate": None, "archive": None, "signer": None}
+    days = settings().text("ARCHIVE_DAYS")
+    return Teardown(
+        ledger=Ledger(accounts(), stamp()),
+        stamp=stamp(),
+        hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
+        keeps=timedelta(days=int(days) if days.isdecimal() else 0),
+        report=_report,
+        **cast("dict[str, Any]", nothing | ports),
+    )
+
+
+def _looking() -> AwsEstate:
+    return AwsEstate(
+        settings().required("PREFIX"),
+        _shared(),
+        _session,
+        ssm=boto3.client("ssm", config=CONFIG),
+        cloudformation=boto3.client("cloudformation", config=CONFIG),
+        dynamodb=dynamodb(),
+        s3=boto3.client("s3", config=CONFIG),
+        tags=boto3.client("resourcegroupstaggingapi", config=CONFIG),
+        kms=boto3.client("kms", config=CONFIG),
+    )
+
+
+def _archive() -> S3Archive:
+    return S3Archive(boto3.client("s3", config=CONFIG), settings().required("ARCHIVE_BUCKET"))
+
+
+def _shared() -> Shared:
+    return Shared(
+        table=settings().required("TENANT_TABLE"),
+        raw=settings().required("TENANT_RAW_BUCKET"),
+        processed=settings().required("TENANT_PROCESSED_BUCKET"),
+    )
+
+
+def _session(place: Place) -> Any:
+    return clients(place, lists_versions=True)
+
+
+def _report(what: str, operation: Operation) -> None:
+    """Counted too, since it has an alarm."""
+    logger.error(what, tenant_id=operation.tenant_id, operation_id=operation.operation_id)
+    metrics.add_metric("OperationsStuck", MetricUnit.Count, 1)

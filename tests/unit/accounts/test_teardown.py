@@ -1,0 +1,420 @@
+"""The end of an account: two people, time to think, and then every state with what goes wrong.
+
+Whatever happens it ends deleted, or it stands where it stands and goes on when it is retried.
+"""
+
+import gzip
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tenantry.accounts.certificate import Certificate
+from tenantry.accounts.model import Account, CloudType, Operation, ProvisioningStatus
+from tenantry.errors import (
+    ApprovalExpiredError,
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    OwnApprovalError,
+    PlanChangedError,
+)
+from tenantry.tenancy.caller import Caller
+from tests.unit.accounts.conftest import (
+    GRACE,
+    OPERATOR,
+    OWNER,
+    TEARDOWN_FUNCTIONS,
+    World,
+)
+from tests.unit.accounts.test_provisioning import always, first, stopped
+
+KINDS = ("public", "private")
+STATES = [f for f in TEARDOWN_FUNCTIONS if f not in ("Halt", "AwaitDeletion")]
+BEFORE_IT_COMMITS = ("AwaitGrace", "Export", "StopInflows")
+OTHER = Caller(user_id="ben", tenant_id="acme")
+
+
+def active(world: World, kind: str = "public") -> Account:
+    account = world.request(kind)
+    assert world.goes_on() == 0
+    world.estate.fill("acme")
+    world.estate.fill("ajax")
+    return world.account(account.account_id)
+
+
+def asked(world: World, account: Account, caller: Caller = OWNER) -> Operation:
+    would = world.teardowns.plan(caller, account.account_id)
+    operation = world.teardowns.request(caller, account.account_id, plan=would.hash).operation
+    assert operation
+    return operation
+
+
+def approved(world: World, account: Account) -> Operation:
+    waiting = asked(world, account)
+    values = {"approvalId": waiting.approval_id}
+    outcome = world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+    assert outcome.operation
+    return outcome.operation
+
+
+def due(world: World, account: Account) -> Operation:
+    """Approved, and the grace period is over."""
+    operation = approved(world, account)
+    world.clock.advance(GRACE + timedelta(seconds=1))
+    return operation
+
+
+def is_gone(world: World, account_id: str) -> None:
+    account = world.account(account_id)
+    operation = world.operation(account)
+    assert (account.status, operation.status) == (ProvisioningStatus.DELETED, "SUCCEEDED")
+    assert operation.percent == 100
+    assert world.hosted().route["state"] == "deleted"
+    assert world.accounts.of("acme") is None
+    assert not world.estate.items["acme"]
+    assert not world.estate.objects["acme"]
+    assert account_id not in world.stacks.made
+    assert not [name for name in world.tree.values if name.startswith(account_id)]
+    assert operation.certificate
+    certificate = Certificate.read(world.archive.kept[operation.certificate]).statement
+    assert (certificate.found.items, certificate.found.objects) == (8, 5)
+    assert certificate.left.is_empty
+    assert (certificate.requested_by, certificate.approved_by) == ("ada", "root")
+    assert "AccountTornDown" in world.events()
+    assert world.places_taken == 0
+    # Others have all that they had.
+    assert (len(world.estate.items["ajax"]), len(world.estate.objects["ajax"])) == (8, 5)
+
+
+def stands_still(world: World, account_id: str) -> None:
+    account = world.account(account_id)
+    operation = world.operation(account)
+    assert (account.status, operation.status) == (ProvisioningStatus.FAILED, "FAILED")
+    assert operation.error_code
+    assert account.error
+    assert world.hosted().route["state"] in ("closing", "deleting")
+    assert world.places_taken == 0
+    assert "a teardown has failed and waits to be retried" in world.reported
+
+
+# two people
+
+
+def test_the_plan_says_what_there_is_and_executing_it_takes_its_hash(world: World) -> None:
+    account = active(world)
+    would = world.teardowns.plan(OWNER, account.account_id)
+    assert would.inventory
+    assert (would.inventory.items, would.inventory.objects) == (8, 5)
+    dry = world.teardowns.request(OWNER, account.account_id, dry_run=True)
+    assert dry.plan == would
+    assert world.account(account.account_id) == account
+
+    with pytest.raises(InvalidInputError):
+        world.teardowns.request(OWNER, account.account_id)
+    world.estate.items["acme"].append("one more")
+    with pytest.raises(PlanChangedError):
+        world.teardowns.request(OWNER, account.account_id, plan=would.hash)
+    assert world.account(account.account_id) == account
+
+
+def test_nothing_happens_until_it_is_approved(world: World) -> None:
+    account = active(world)
+    operation = asked(world, account)
+    world.clock.advance(timedelta(days=6))
+    world.goes_on(sweeps=2)
+
+    assert world.operation(world.account(account.account_id)) == operation
+    assert world.hosted().route["state"] == "active"
+    assert world.account(account.account_id).status is ProvisioningStatus.ACTIVE
+
+
+def test_asking_again_answers_what_waits(world: World) -> None:
+    account = active(world)
+    operation = asked(world, account)
+
+    again = world.teardowns.request(OWNER, account.account_id, plan="whatever it was")
+    assert again.operation == operation
+
+
+def test_who_asked_does_not_approve(world: World) -> None:
+    account = active(world)
+    operation = asked(world, account)
+
+    with pytest.raises(OwnApprovalError):
+        world.teardowns.approve(OWNER, account.account_id, {"approvalId": operation.approval_id})
+    assert world.operation(world.account(account.account_id)) == operation
+
+
+def test_an_operator_who_asked_does_not_approve_as_an_owner_either(world: World) -> None:
+    account = active(world)
+    would = world.teardowns.plan(OPERATOR, account.account_id, as_operator=True)
+    operation = world.teardowns.request(
+        OPERATOR, account.account_id, as_operator=True, plan=would.hash
+    ).operation
+    assert operation
+    values = {"approvalId": operation.approval_id}
+    with pytest.raises(OwnApprovalError):
+        world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+    assert world.teardowns.approve(OWNER, account.account_id, values).operation
+
+
+def test_a_stranger_does_not_approve(world: World) -> None:
+    account = active(world)
+    operation = asked(world, account)
+    world.found("ajax", "bob")
+    values = {"approvalId": operation.approval_id}
+
+    with pytest.raises(NotFoundError):
+        world.teardowns.approve(Caller(user_id="bob", tenant_id="ajax"), account.account_id, values)
+    with pytest.raises(ForbiddenError):
+        world.teardowns.approve(OTHER, account.account_id, values)
+    with pytest.raises(NotFoundError):
+        world.teardowns.approve(
+            OPERATOR, account.account_id, {"approvalId": "another"}, as_operator=True
+        )
+
+
+def test_an_approval_that_comes_too_late_is_refused_and_it_is_asked_for_anew(world: World) -> None:
+    account = active(world)
+    operation = asked(world, account)
+    world.clock.advance(timedelta(days=7))
+    values = {"approvalId": operation.approval_id}
+    with pytest.raises(ApprovalExpiredError):
+        world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+
+    anew = asked(world, world.account(account.account_id))
+    assert anew.approval_id != operation.approval_id
+    with pytest.raises(NotFoundError):
+        world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+
+
+# time to think
+
+
+def test_an_approved_account_is_read_only_for_its_grace_period(world: World) -> None:
+    account = active(world)
+    before = world.hosted().route_epoch
+    approved(world, account)
+    world.clock.advance(GRACE - timedelta(minutes=10))
+    world.line.move_up()
+
+    assert world.places_taken == 0
+    assert world.account(account.account_id).status is ProvisioningStatus.DELETING
+    assert world.hosted().route["state"] == "closing"
+    assert world.hosted().route_epoch == before + 1
+    assert len(world.estate.items["acme"]) == 8
+
+
+def test_cancelled_in_its_grace_period_it_is_as_it_was(world: World) -> None:
+    account = active(world)
+    approved(world, account)
+    world.clock.advance(GRACE / 2)
+    cancelled = world.service.cancel(OWNER, account.account_id)
+    world.clock.advance(GRACE)
+    world.goes_on()
+
+    assert cancelled.operation
+    assert cancelled.operation.status == "CANCELLED"
+    assert world.account(account.account_id).status is ProvisioningStatus.ACTIVE
+    assert world.hosted().route["state"] == "active"
+    assert "AccountTeardownCancelled" in world.events()
+    assert len(world.estate.items["acme"]) == 8
+    held = world.accounts.of("acme")
+    assert held
+    assert held.account_id == account.account_id
+
+
+def test_cancelled_while_it_runs_it_is_given_up_at_its_next_step(world: World) -> None:
+    account = active(world)
+    due(world, account)
+
+    def cancels(name: str, call: Any) -> Any:
+        if name == "Export":
+            world.service.cancel(OWNER, account.account_id)
+        return call()
+
+    world.fault = cancels
+    world.goes_on()
+
+    operation = world.operation(world.account(account.account_id))
+    assert operation.status == "CANCELLED"
+    assert world.account(account.account_id).status is ProvisioningStatus.ACTIVE
+    assert world.hosted().route["state"] == "active"
+    assert world.places_taken == 0
+    assert len(world.estate.items["acme"]) == 8
+
+
+def test_once_it_takes_things_away_it_cannot_be_cancelled(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    world.fault = always("Purge", "TaskFailedError")
+    world.goes_on()
+    stands_still(world, account.account_id)
+
+    with pytest.raises(ConflictError):
+        world.service.cancel(OWNER, account.account_id)
+
+
+# to the end
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_goes_and_a_certificate_stays(world: World, kind: str) -> None:
+    account = active(world, kind)
+    operation = due(world, account)
+
+    assert world.goes_on() == 0
+    is_gone(world, account.account_id)
+    exported = [
+        json.loads(line)["is"]
+        for name, body in sorted(world.archive.kept.items())
+        if name.startswith(f"exports/{account.account_id}/{operation.operation_id}/")
+        for line in gzip.decompress(body).splitlines()
+    ]
+    assert exported == [f"acme/item-{n}" for n in range(8)] + [f"acme/object-{n}" for n in range(5)]
+
+
+def test_the_organisation_may_have_another_account_then(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    world.goes_on()
+    another = world.request("private")
+
+    assert world.goes_on() == 0
+    assert world.account(another.account_id).status is ProvisioningStatus.ACTIVE
+
+
+def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    world.estate.orphans = ["bucket tenantry-account-leftover"]
+    world.goes_on()
+
+    stands_still(world, account.account_id)
+    operation = world.operation(world.account(account.account_id))
+    assert operation.error_code == "LEFTOVERS"
+    assert "tenantry-account-leftover" in (operation.error or "")
+    assert operation.certificate is None
+
+    world.estate.orphans = []
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("function", STATES)
+def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(
+    world: World, kind: str, function: str
+) -> None:
+    account = active(world, kind)
+    due(world, account)
+    world.fault = always(function, "TaskFailedError")
+    world.goes_on(sweeps=3)
+    stands_still(world, account.account_id)
+
+    world.fault = None
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("function", [*STATES, "AwaitDeletion"])
+@pytest.mark.parametrize("after", [False, True], ids=["nothing-done", "answer-lost"])
+@pytest.mark.parametrize(
+    "error", ["States.Timeout", "Lambda.TooManyRequestsException", "UnavailableError"]
+)
+def test_what_passes_is_tried_again(
+    world: World, kind: str, function: str, error: str, after: bool
+) -> None:
+    account = active(world, kind)
+    due(world, account)
+    world.fault = first(function, 2, error, after=after)
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("function", STATES)
+@pytest.mark.parametrize("error", ["States.Timeout", "Lambda.TooManyRequestsException"])
+def test_what_does_not_pass_stands_and_a_retry_goes_on(
+    world: World, kind: str, function: str, error: str
+) -> None:
+    account = active(world, kind)
+    due(world, account)
+    world.fault = always(function, error)
+    world.goes_on(sweeps=3)
+    stands_still(world, account.account_id)
+
+    world.fault = None
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("function", [*STATES, "AwaitDeletion"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_stopped_from_outside_it_is_settled_within_two_sweeps(
+    world: World, kind: str, function: str, after: bool
+) -> None:
+    if (kind, function) == ("public", "AwaitDeletion"):
+        pytest.skip("a public account has no stack")
+    account = active(world, kind)
+    due(world, account)
+    world.fault = stopped(function, after=after)
+    assert world.goes_on() <= 2
+
+    if world.account(account.account_id).status is ProvisioningStatus.DELETED:
+        is_gone(world, account.account_id)
+        return
+    assert function in BEFORE_IT_COMMITS
+    stands_still(world, account.account_id)
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_gone(world, account.account_id)
+
+
+def test_a_stack_that_cannot_be_deleted_is_told(world: World) -> None:
+    account = active(world, "private")
+    due(world, account)
+    find = world.stacks.find
+
+    def fails(its: Account) -> Any:
+        found = find(its)
+        return found and type(found)("DELETE_FAILED", "the bucket is not empty")
+
+    world.stacks.find = fails  # type: ignore[assignment,method-assign]
+    world.goes_on(sweeps=3)
+    stands_still(world, account.account_id)
+    assert world.operation(world.account(account.account_id)).error_code == "STACK_FAILED"
+
+    world.stacks.find = find  # type: ignore[method-assign]
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_gone(world, account.account_id)
+
+
+def test_a_certificate_is_made_once_whatever_its_signature(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    world.fault = first("Certify", 1, "States.Timeout", after=False)
+    world.goes_on()
+    is_gone(world, account.account_id)
+    assert account.cloud_type is CloudType.PUBLIC
+    assert len([name for name in world.archive.kept if name.startswith("certificates/")]) == 1
+
+
+def test_a_failed_account_that_is_cancelled_leaves_no_parameters(world: World) -> None:
+    account = world.request("private")
+    world.stacks.fails = "no"
+    world.goes_on()
+    assert world.tree.values
+    world.service.cancel(OWNER, account.account_id)
+
+    assert world.tree.values == {}
