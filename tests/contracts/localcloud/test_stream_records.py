@@ -32,7 +32,8 @@ def stream(home: Place) -> Stream:
 
 
 def told(stream: Stream) -> list[str]:
-    return [key for batch in stream.seen() for key in batch]
+    """Each once: what was given just before a stop may be given again."""
+    return list(dict.fromkeys(key for batch in stream.seen() for key in batch))
 
 
 def test_what_is_written_after_a_restart_is_told(
