@@ -45,8 +45,8 @@ class Log:
     def read(cls, aws: Aws, product: Product) -> "Log":
         logs, prefix = aws("logs"), f"/aws/lambda/{product.outputs['Prefix']}-"
         found: dict[str, list[str]] = {}
-        for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
-            name = group["logGroupName"]
+        groups = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+        for name in (group["logGroupName"] for page in groups for group in page["logGroups"]):
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
             found[name.removeprefix(prefix)] = [
                 event["message"] for page in pages for event in page["events"]
