@@ -433,6 +433,29 @@ def test_asking_twice_is_one_move_and_a_plan_holds(world: MovingWorld) -> None:
     assert first.operation.operation_id != derived_id("operation", account.account_id, "PROVISION")
 
 
+def test_a_move_that_waits_can_be_given_up_and_the_account_is_where_it_was(
+    world: MovingWorld,
+) -> None:
+    account = settled(world)
+    world.move(account, "private")
+    world.goes_on()
+    parameters = dict(world.tree.values)
+    assert parameters
+    world.move(account, "public")
+
+    world.service.cancel(OWNER, account.account_id)
+    world.goes_on()
+
+    assert world.tree.values == parameters
+    now = world.account(account.account_id)
+    assert (now.status, now.cloud_type) == ("active", CloudType.PRIVATE)
+    assert world.operation(now).status is OperationStatus.CANCELLED
+    assert world.places_taken == 0
+    world.move(account, "public")
+    world.goes_on()
+    is_moved(world, now, "public")
+
+
 @pytest.mark.parametrize("to", ["public", "dedicated"])
 def test_where_it_is_or_cannot_be_it_is_not_moved(world: MovingWorld, to: str) -> None:
     account = settled(world)

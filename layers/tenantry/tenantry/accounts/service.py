@@ -167,7 +167,8 @@ class AccountService:
         """Give an operation up: at once where nothing runs, else at its next step.
 
         Emits AccountCancelled when it has ended; the organisation is then free for another
-        account. Of a teardown, AccountTeardownCancelled: the account is active as it was.
+        account. Of a teardown, AccountTeardownCancelled: the account is active as it was. Of a move
+        that waits nothing: it is where it was, with its parameters.
         ConflictError once the operation only goes forward.
         """
         who = self.who(caller, ACCOUNT_MANAGE, as_operator)
@@ -180,7 +181,8 @@ class AccountService:
             return Outcome(account, operation)
         now = self.stamp.now()
         after = operation.cancelled(now)
-        if after.status is not OperationStatus.CANCELLED:
+        if after.status is not OperationStatus.CANCELLED or operation.kind is Kind.MOVE:
+            # A move that waits has touched nothing: the account is where it was.
             self.accounts.advance(Advance((operation, after)))
             return Outcome(account, after)
         if operation.kind is Kind.TEARDOWN:
@@ -258,14 +260,7 @@ class AccountService:
             created_at=now,
             heartbeat_at=now,
         )
-        after = account.model_copy(
-            update={
-                "operation_id": operation.operation_id,
-                "error": None,
-                "updated_at": now,
-                "entity_version": account.entity_version + 1,
-            }
-        )
+        after = account.amended(now, operation_id=operation.operation_id, error=None)
         data = AccountMoveRequested(
             account_id=account.account_id,
             organization_id=account.tenant_id,
