@@ -9,6 +9,7 @@ from tenantry.errors import UnavailableError
 
 BUSY = frozenset(
     {
+        "503",  # of a HEAD, whose answer has no body to name it
         "DependencyTimeoutException",
         "InternalError",
         "InternalFailure",

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from tenantry.errors import NotFoundError, UnavailableError
+from tenantry.errors import NotFoundError
+from tenantry.runtime.services import reached
 from tenantry.tenancy.router import Whereabouts
 from tenantry.tenancy.storage import (
     LONGEST_LINK,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 _GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _REFUSED: Final = frozenset({"AccessDenied", "403"})
-_BUSY: Final = frozenset(
-    {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling", "503"}
-)
 
 
 class S3TenantStorage:
@@ -173,13 +171,9 @@ def _attachment(name: str) -> str:
 @contextmanager
 def _told() -> Iterator[None]:
     try:
-        yield
+        with reached("The tenant's bucket"):
+            yield
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in _GONE:
+        if error.response["Error"]["Code"] in _GONE:
             raise NotFoundError("There is no such object.") from error
-        if code in _BUSY:
-            raise UnavailableError("The tenant's bucket is busy; try again.") from error
         raise
-    except BotoCoreError as error:
-        raise UnavailableError("The tenant's bucket does not answer; try again.") from error
