@@ -308,13 +308,7 @@ class Moving:
                 code=after.error_code or "PROVISIONING_FAILED",
             )
             event = self._event(data, after, "back", str(after.run))
-            kept = account.model_copy(
-                update={
-                    "error": f"{after.error_code}: {after.error}",
-                    "updated_at": self.stamp.now(),
-                    "entity_version": account.entity_version + 1,
-                }
-            )
+            kept = account.amended(self.stamp.now(), error=f"{after.error_code}: {after.error}")
             try:
                 self.ledger.accounts.advance(
                     Advance((operation, after), (account, kept), event, slots=-1)
@@ -391,14 +385,8 @@ class Moving:
             cloud_type=operation.cloud_type,
             table_name=table,
         )
-        moved = account.model_copy(
-            update={
-                "cloud_type": operation.cloud_type,
-                "table_name": table,
-                "error": None,
-                "updated_at": self.stamp.now(),
-                "entity_version": account.entity_version + 1,
-            }
+        moved = account.amended(
+            self.stamp.now(), cloud_type=operation.cloud_type, table_name=table, error=None
         )
         return moved, self._event(data, operation, "moved")
 
