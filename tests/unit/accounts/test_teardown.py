@@ -5,16 +5,25 @@ Whatever happens it ends deleted, or it stands where it stands and goes on when 
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tenantry.accounts.certificate import Certificate
-from tenantry.accounts.model import Account, CloudType, Operation, ProvisioningStatus
+from tenantry.accounts.model import (
+    Account,
+    CloudType,
+    Operation,
+    ProvisioningStatus,
+    StepName,
+    StepState,
+)
 from tenantry.errors import (
     ApprovalExpiredError,
     ConflictError,
+    CorruptDataError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
@@ -277,6 +286,37 @@ def test_everything_goes_and_a_certificate_stays(world: World, kind: str) -> Non
     assert exported == [f"acme/item-{n}" for n in range(8)] + [f"acme/object-{n}" for n in range(5)]
 
 
+def test_before_anything_is_taken_away_nobody_reads_or_writes_any_more(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    before = world.hosted().route_epoch
+    seen: list[tuple[str, int]] = []
+
+    def look(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Purge":
+            seen.append((world.hosted().route["state"], world.hosted().route_epoch))
+        return call()
+
+    world.fault = look
+    world.goes_on()
+
+    assert set(seen) == {("deleting", before + 1)}
+    is_gone(world, account.account_id)
+
+
+def test_a_certificate_with_another_byte_is_not_read(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    world.goes_on()
+    name = world.operation(world.account(account.account_id)).certificate
+    assert name
+    written = world.archive.kept[name]
+    assert Certificate.read(written).written == written
+
+    with pytest.raises(CorruptDataError):
+        Certificate.read(written.replace(b'":', b'": ', 1))
+
+
 def test_the_organisation_may_have_another_account_then(world: World) -> None:
     account = active(world)
     due(world, account)
@@ -296,6 +336,7 @@ def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World)
     stands_still(world, account.account_id)
     operation = world.operation(world.account(account.account_id))
     assert operation.error_code == "LEFTOVERS"
+    assert operation.step(StepName.INVENTORY).state is StepState.FAILED
     assert "tenantry-account-leftover" in (operation.error or "")
     assert operation.certificate is None
 
