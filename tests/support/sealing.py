@@ -64,7 +64,7 @@ class Stands:
         return Standing(**{**fields, **self._more})
 
 
-@dataclass
+@dataclass(repr=False)  # thousands of entries, which a test that fails would tell for minutes
 class SealedLog:
     """Records, seals and verifies; `clock` says when."""
 
