@@ -17,7 +17,7 @@ from tenantry.organizations.dynamodb import (
     DynamoDBMemberRepository,
     DynamoDBOrganizationRepository,
 )
-from tenantry.organizations.model import CreateOrganizationInput, PlanName
+from tenantry.organizations.model import CreateOrganizationInput, Member, PlanName
 from tenantry.organizations.repository import MemberChange
 from tenantry.organizations.seats import reserve
 from tenantry.persistence.table import Table
@@ -327,11 +327,16 @@ def _turned_on(own: str, command: str, who: str, whom: str) -> Outcome:
 
 def _owners(api: Api, own: str) -> tuple[int, int]:
     """How many active owners there are, and how many the organisation counts."""
+    organization = DynamoDBOrganizationRepository(api.table).get(own)
+    assert organization is not None
+    return sum(member.leads for member in _both(api, own)), organization.owners
+
+
+def _both(api: Api, own: str) -> list[Member]:
+    """Ada and Bob, whatever has become of their memberships."""
     found = DynamoDBOrganizationRepository(api.table)
     members = [found.acting(own, user).member for user in ("ada", "bob")]
-    organization = found.get(own)
-    assert organization is not None
-    return sum(m is not None and m.leads for m in members), organization.owners
+    return [member for member in members if member is not None]
 
 
 @pytest.fixture
@@ -369,8 +374,14 @@ def test_of_two_owners_who_turn_on_each_other_at_once_one_is_left(
             second = pool.submit(turn, commands[1], "bob", "ada")
             told[tuple(sorted(each.result().code for each in (first, second)))] += 1
             assert _owners(concurrent_api, own) == (1, 1)
+            # Each ends or changes one owner, once: nobody's version goes further than that.
+            versions = [member.entity_version for member in _both(concurrent_api, own)]
+            assert sorted(versions) == [1, 2]
 
     assert sum(told.values()) == times
+    if commands == ("remove", "leave"):
+        # Both end the same membership: who removes somebody who has just left is told so.
+        del told["OK", "OK"]
     # Whoever comes second is the last owner, has changed meanwhile, or is no owner any more.
     refusals = {"LAST_OWNER", "CONFLICT", "NOT_A_MEMBER", "FORBIDDEN", "NOT_FOUND"}
     assert all("OK" in each and set(each) & refusals for each in told), told
