@@ -34,6 +34,8 @@ TenantryError
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
 ├── ProvisioningError          a step of provisioning failed; the ledger says which
 │   ├── StackFailedError       CloudFormation could not make what the account needs
+│   ├── AccountShutError       an AWS account lets nobody in: too new yet, or closed
+│   ├── GuardrailMissingError  the required service control policy is not in effect for it
 │   ├── LeftoversError         something is left that should be gone; it is in quarantine
 │   ├── ProbeFailedError       what was written to the new place did not come back
 │   ├── CopyDiffersError       what was copied is not what stands in the original
@@ -325,6 +327,18 @@ class StackFailedError(ProvisioningError):
     """CloudFormation could not make what the account needs."""
 
     code = "STACK_FAILED"
+
+
+class AccountShutError(ProvisioningError):
+    """The AWS account lets nobody in: it is too new yet, or it is closed."""
+
+    code = "ACCOUNT_SHUT"
+
+
+class GuardrailMissingError(ProvisioningError):
+    """The service control policy that every tenant's account needs is not in effect for it."""
+
+    code = "GUARDRAIL_MISSING"
 
 
 class LeftoversError(ProvisioningError):

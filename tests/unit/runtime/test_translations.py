@@ -48,6 +48,8 @@ CODES: dict[str, tuple[str, int]] = {
     "UnknownRouteError": ("UNKNOWN_ROUTE", 409),
     "ProvisioningError": ("PROVISIONING_FAILED", 409),
     "StackFailedError": ("STACK_FAILED", 409),
+    "AccountShutError": ("ACCOUNT_SHUT", 409),
+    "GuardrailMissingError": ("GUARDRAIL_MISSING", 409),
     "LeftoversError": ("LEFTOVERS", 409),
     "ProbeFailedError": ("PROBE_FAILED", 409),
     "CopyDiffersError": ("COPY_DIFFERS", 409),

@@ -1,0 +1,76 @@
+"""What a deployment is told of its vendor, and the orders that follow from it."""
+
+import pytest
+from pydantic import ValidationError
+
+from tenantry.accounts.vending import Credentials, Progress, State, VendorKind, VendorSettings
+from tests.support.clock import START
+from tests.support.fakes.vending import SETTINGS
+
+
+def settings(**changes: object) -> VendorSettings:
+    return VendorSettings.model_validate({**SETTINGS.model_dump(), **changes})
+
+
+def test_the_same_account_has_the_same_order() -> None:
+    assert SETTINGS.order("acme", "a-1") == SETTINGS.order("acme", "a-1")
+
+
+def test_another_account_of_the_tenant_has_an_address_of_its_own() -> None:
+    first, second = SETTINGS.order("acme", "a-1"), SETTINGS.order("acme", "a-2")
+
+    assert first.email != second.email
+    assert first.name != second.name
+
+
+def test_the_address_is_a_plus_address_of_the_root_and_within_the_limits() -> None:
+    order = SETTINGS.order("acme", "a-1")
+
+    assert order.email == f"aws+{order.name}@example.com"
+    assert len(order.email) <= 64
+    assert len(order.name) <= 50
+
+
+def test_an_order_carries_whose_it_is() -> None:
+    order = SETTINGS.order("acme", "a-1")
+
+    assert order.tags == {"tenant-id": "acme", "account-id": "a-1", "deployment": "tenantry"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"management_role_arn": "tenantry-vendor"},
+        {"root_email": "aws+tenants@example.com"},
+        {"root_email": "nobody"},
+        {"root_email": f"{'a' * 40}@example.com"},
+        {"unit": "Tenants"},
+        {"most_creations": 0},
+        {"kind": "control-tower"},
+        {"kind": "control-tower", "product_id": "prod-1", "unit_name": "Tenants"},
+    ],
+)
+def test_what_cannot_work_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**changes)
+
+
+def test_each_kind_has_its_role_to_enter_by() -> None:
+    tower = settings(kind="control-tower", product_id="p", unit_name="T", sso_email="a@example.com")
+
+    assert tower.kind is VendorKind.CONTROL_TOWER
+    assert tower.access_role == "AWSControlTowerExecution"
+    assert SETTINGS.access_role == "OrganizationAccountAccessRole"
+
+
+def test_a_wait_is_not_the_end() -> None:
+    over = {state for state in State if Progress(state=state).is_over}
+
+    assert over == {State.DONE, State.FAILED}
+
+
+def test_credentials_do_not_tell_themselves() -> None:
+    shown = repr(Credentials("123456789012", "AKIA", "hush", "token", START))
+
+    assert "hush" not in shown
+    assert "token=" not in shown
