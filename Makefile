@@ -165,8 +165,8 @@ check-templates: .cache/validated/linted .cache/validated/state-machines $(patsu
 	@echo "ok  templates"
 
 # Each takes seconds, so it is done once a change.
-.cache/validated/linted: $(templates) $(dev)/installed
-	@cfn-lint $(templates)
+.cache/validated/linted: $(templates) $(wildcard stacks/*.yaml) $(dev)/installed
+	@cfn-lint $(templates) $(wildcard stacks/*.yaml)
 	@mkdir -p $(@D) && touch $@
 
 .cache/validated/state-machines: $(wildcard statemachines/*) tools/state_machines.py $(dev)/installed

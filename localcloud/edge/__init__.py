@@ -22,6 +22,7 @@ MENDS = (
     "queue_batches",
     "kms_conditions",
     "event_bus_resources",
+    "event_buses_across_accounts",
     "event_archives",
     "lambda_errors",
     "shared_layers",
