@@ -149,6 +149,12 @@ def save_state(where: Place) -> None:
     urllib.request.urlopen(request, timeout=120).close()
 
 
+def is_quiet(where: Place) -> bool:
+    """Whether nothing happens any more behind what was answered."""
+    with urllib.request.urlopen(f"{where.endpoint}/_localcloud/quiet", timeout=10) as answer:
+        return bool(json.load(answer)["quiet"])
+
+
 def verify_sender(where: Place) -> None:
     """Make the local sender of mails a verified SES identity."""
     client(where, "ses").verify_email_identity(EmailAddress=MAIL_FROM)

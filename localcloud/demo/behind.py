@@ -3,12 +3,12 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-# The stream is looked at several times in that time: what then is quiet stays so.
-_QUIET_SECONDS = 0.3
+# Between a function's end and the next one's start lies less than that.
+_QUIET_SECONDS = 0.06
 _SETTLED_SECONDS = 10
 _RECORDER = "audit-record-events"
 """It hears of everything; other consumers of some, and log that too."""
@@ -54,6 +54,8 @@ class Logs:
 
     client: Any
     prefix: str
+    is_quiet: Callable[[], bool]
+    """Whether nothing runs and nothing waits to be read, as the local cloud tells."""
     _read: dict[str, tuple[int, int, list[tuple[int, str]]]] = field(
         default_factory=dict, repr=False
     )
@@ -65,14 +67,22 @@ class Logs:
         Waits until nothing more happens and everything published is recorded, or long enough.
         """
         deadline = time.monotonic() + _SETTLED_SECONDS
-        seen, since = self.since(start_ms), time.monotonic()
-        while time.monotonic() < deadline:
-            if seen.is_whole and time.monotonic() - since > _QUIET_SECONDS:
-                break
-            time.sleep(0.05)
-            if (now := self.since(start_ms)) != seen:
-                seen, since = now, time.monotonic()
+        self._await_quiet(deadline)
+        while not (seen := self.since(start_ms)).is_whole and time.monotonic() < deadline:
+            self._await_quiet(deadline)
         return seen
+
+    def _await_quiet(self, deadline: float) -> None:
+        """Wait until it is quiet and has been for a moment, or until `deadline`."""
+        quiet_since: float | None = None
+        while (now := time.monotonic()) < deadline:
+            if not self.is_quiet():
+                quiet_since = None
+            elif quiet_since is None:
+                quiet_since = now
+            elif now - quiet_since >= _QUIET_SECONDS:
+                return
+            time.sleep(0.02)
 
     def since(self, start_ms: int) -> Happening:
         """What the functions logged from `start_ms` (epoch milliseconds) on."""

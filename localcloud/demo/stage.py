@@ -44,4 +44,7 @@ def on(where: Place, found: dict[str, str]) -> Stage:
     def aws(service: str) -> Any:
         return deployment.client(where, service)
 
-    return Product(found), aws, Logs(aws("logs"), found.get("Prefix", STACK))
+    def is_quiet() -> bool:
+        return deployment.is_quiet(where)
+
+    return Product(found), aws, Logs(aws("logs"), found.get("Prefix", STACK), is_quiet)

@@ -21,7 +21,7 @@ def build_app(saver: Saver, where: Place) -> App:
     """
     import ministack.app
 
-    from localcloud.edge import install_all, mailbox
+    from localcloud.edge import install_all, mailbox, quiet
     from localcloud.edge import payments as stripe
 
     install_all()
@@ -32,6 +32,9 @@ def build_app(saver: Saver, where: Place) -> App:
         if scope["type"] == "http":
             if scope["path"] == SAVE_PATH:
                 await _save(saver, scope, send)
+                return
+            if scope["path"] == quiet.PATH:
+                await quiet.handle(send)
                 return
             if scope["path"].startswith(mailbox.PATH):
                 await mailbox.handle(scope, send)

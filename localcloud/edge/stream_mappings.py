@@ -73,6 +73,14 @@ def install() -> None:
     lambda_svc._poll_dynamodb_streams = _poll
 
 
+def is_behind(mapping: Mapping) -> bool:
+    """Whether the mapping has records that it has not handed over, or is at it."""
+    with _busy_lock:
+        if mapping["UUID"] in _busy:
+            return True
+    return _has_records(mapping)
+
+
 def _poll() -> bool:
     """Start a batch of every mapping that has records and is idle; whether any was started."""
     started = False

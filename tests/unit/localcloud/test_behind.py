@@ -42,7 +42,7 @@ def line(message: str, event_type: str) -> str:
 
 
 def happening(**lines: list[str]) -> Happening:
-    return Logs(FakeLogs(**lines), PREFIX).since(0)
+    return Logs(FakeLogs(**lines), PREFIX, lambda: True).since(0)
 
 
 def test_a_function_that_had_nothing_to_say_ran_all_the_same() -> None:
@@ -78,7 +78,7 @@ def test_an_event_that_is_not_recorded_yet_shows() -> None:
 
 def test_a_log_is_read_again_only_when_it_has_grown_or_earlier_lines_are_asked_for() -> None:
     client = FakeLogs(a=[STARTED, STARTED], b=[STARTED])
-    logs = Logs(client, PREFIX)
+    logs = Logs(client, PREFIX, lambda: True)
 
     assert logs.since(1).functions == ("a",)
     assert logs.since(1).functions == ("a",)
@@ -87,3 +87,18 @@ def test_a_log_is_read_again_only_when_it_has_grown_or_earlier_lines_are_asked_f
     assert client.read == ["a", "b", "b"]
 
     assert logs.since(0).functions == ("a", "b", "a", "b")
+
+
+def test_a_step_is_told_once_nothing_runs_and_all_is_recorded() -> None:
+    client = FakeLogs(streams=[line("published", "Joined")], **{RECORDER: [ENDED]})
+    answers = [False, True, False]
+
+    def is_quiet() -> bool:
+        if answers:
+            return answers.pop(0)
+        client.lines[f"/aws/lambda/{PREFIX}-{RECORDER}"] = [STARTED, line("consumed", "Joined")]
+        return True
+
+    found = Logs(client, PREFIX, is_quiet).settled(0)
+
+    assert found.rows == [("ran", RECORDER), ("events", "Joined")]
