@@ -1,4 +1,4 @@
-"""What an AWS account of an organisation's own begins with (stacks/dedicated-account-baseline.yaml)."""
+"""What an AWS account of an organisation's own begins with: the baseline of dedicated accounts."""
 
 import json
 from collections.abc import Iterator

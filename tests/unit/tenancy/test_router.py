@@ -1,12 +1,13 @@
 """Where an organisation's data is, and when nobody is sent there."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from tenantry.errors import OrganizationMovingError, UnknownRouteError
 from tenantry.tenancy.router import TenantRouter, Whereabouts
+from tenantry.tenancy.sessions import Abroad
 
 OWN = {
     "account": "a-1",
@@ -125,3 +126,62 @@ def test_the_longest_policy_is_within_what_sts_takes() -> None:
     place = router.find(Standing(tenant_id=tenant), writes=True)
 
     assert len(router.scope(place, writes=True).policy(tenant)) <= 2048
+
+
+# an AWS account of the tenant's own
+
+DEDICATED = {
+    "account": "a-2",
+    "kind": "dedicated",
+    "region": "eu-central-1",
+    "table": "tenantry-acme",
+    "raw": "tenantry-acme-raw",
+    "processed": "tenantry-acme-processed",
+    "aws_account": "111122223333",
+    "role": "arn:aws:iam::111122223333:role/tenantry-platform",
+    "secret": "/tenantry/accounts/a-2/external-id",
+    "state": "active",
+}
+ABROAD = replace(ROUTER, deployment="tenantry")
+
+
+def test_a_dedicated_account_is_entered_by_the_role_that_its_route_names() -> None:
+    place = ABROAD.find(Standing(DEDICATED), writes=True)
+
+    assert place.abroad == Abroad(DEDICATED["role"], DEDICATED["secret"])
+    assert (place.kind, place.table, place.raw) == (
+        "dedicated",
+        "tenantry-acme",
+        "tenantry-acme-raw",
+    )
+    (table,) = ABROAD.scope(place, writes=True).table_arns
+    assert table == "arn:aws:dynamodb:eu-central-1:111122223333:table/tenantry-acme"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"role": ""},
+        {"role": "arn:aws:iam::111122223333:role/Admin"},
+        {"role": "arn:aws:iam::444455556666:role/tenantry-platform"},
+        {"role": "arn:aws:iam::111122223333:role/tenantry-platform/../Admin"},
+        {"aws_account": "444455556666"},
+        {"aws_account": ""},
+        {"secret": "/other/accounts/a-2/external-id"},
+        {"secret": ""},
+        {"table": "other-acme"},
+        {"region": "us-east-1"},
+    ],
+)
+def test_no_other_role_is_followed(wrong: dict[str, str]) -> None:
+    with pytest.raises(UnknownRouteError):
+        ABROAD.find(Standing({**DEDICATED, **wrong}), writes=False)
+
+
+def test_a_router_that_knows_no_deployment_follows_none() -> None:
+    with pytest.raises(UnknownRouteError):
+        ROUTER.find(Standing(DEDICATED), writes=False)
+
+
+def test_a_private_route_leads_into_no_other_account() -> None:
+    assert ABROAD.find(Standing(OWN), writes=True).abroad is None

@@ -8,10 +8,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tenantry.errors import InvalidInputError
+from tenantry.errors import InvalidInputError, UnknownRouteError
 from tenantry.tenancy import sessions as sessions_module
-from tenantry.tenancy.sessions import BOUND, LIFETIME, MARGIN, DataScope, TenantSessions
+from tenantry.tenancy.sessions import (
+    BOUND,
+    LIFETIME,
+    MARGIN,
+    Abroad,
+    DataScope,
+    Doorway,
+    TenantSessions,
+)
 from tests.support.clock import FakeClock
 
 ROLE = "arn:aws:iam::000000000000:role/TenantData"
@@ -160,3 +169,116 @@ def test_a_session_has_a_name_that_sts_takes(
 ) -> None:
     sessions.client(tenant_id)
     assert re.fullmatch(r"[\w+=,.@-]{2,64}", sts.requests[0]["RoleSessionName"])
+
+
+# an AWS account of the tenant's own
+
+THERE = Abroad(
+    "arn:aws:iam::111122223333:role/tenantry-platform", "/tenantry/accounts/a/external-id"
+)
+SCOPE = DataScope((TABLE,))
+
+
+class FakeParameters:
+    def __init__(self, found: str | None) -> None:
+        self.found = found
+        self.asked = 0
+
+    def get_parameter(self, Name: str, WithDecryption: bool) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        assert (Name, WithDecryption) == (THERE.secret, True)
+        self.asked += 1
+        if self.found is None:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Value": self.found}}
+
+
+class GuardedSts(FakeSts):
+    """Lets in over there whoever knows the external id."""
+
+    def assume_role(self, **request: Any) -> dict[str, Any]:
+        if request["RoleArn"] == THERE.role_arn and request.get("ExternalId") != "right":
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
+        return super().assume_role(**request)
+
+
+@pytest.fixture
+def parameters() -> FakeParameters:
+    return FakeParameters("right")
+
+
+@pytest.fixture
+def abroad(clock: FakeClock, parameters: FakeParameters) -> tuple[TenantSessions, GuardedSts]:
+    sts = GuardedSts(clock)
+    sessions = TenantSessions(
+        sts=sts,  # type: ignore[arg-type]  # the one method that is called
+        role_arn=ROLE,
+        scope=SCOPE,
+        now=clock,
+        connect=lambda credentials: [credentials["aws_session_token"]],
+        doorway=lambda _keys: Doorway(sts, parameters),  # type: ignore[arg-type]  # the same
+    )
+    return sessions, sts
+
+
+def test_an_account_of_ones_own_is_entered_with_its_external_id(
+    abroad: tuple[TenantSessions, GuardedSts],
+) -> None:
+    sessions, sts = abroad
+
+    sessions.client("acme", SCOPE, THERE)
+
+    door, there = sts.requests
+    assert (door["RoleArn"], door.get("ExternalId")) == (ROLE, None)
+    assert (there["RoleArn"], there["ExternalId"]) == (THERE.role_arn, "right")
+    assert there["Policy"] == SCOPE.policy("acme")
+
+
+def test_the_session_at_the_door_can_do_nothing_but_enter(
+    abroad: tuple[TenantSessions, GuardedSts],
+) -> None:
+    sessions, sts = abroad
+    sessions.client("acme", SCOPE, THERE)
+
+    allowed = {
+        (each["Action"], each["Resource"])
+        for each in json.loads(sts.requests[0]["Policy"])["Statement"]
+    }
+    assert allowed == {
+        ("sts:AssumeRole", THERE.role_arn),
+        ("ssm:GetParameter", f"arn:aws:ssm:*:*:parameter{THERE.secret}"),
+        ("kms:Decrypt", "*"),
+    }
+
+
+@pytest.mark.parametrize("found", [None, "wrong", "", "RIGHT"])
+def test_without_the_right_external_id_nobody_gets_in(
+    abroad: tuple[TenantSessions, GuardedSts], parameters: FakeParameters, found: str | None
+) -> None:
+    parameters.found = found
+
+    with pytest.raises(UnknownRouteError):
+        abroad[0].client("acme", SCOPE, THERE)
+
+
+def test_its_credentials_are_kept_per_tenant_and_renewed_before_they_expire(
+    abroad: tuple[TenantSessions, GuardedSts], parameters: FakeParameters, clock: FakeClock
+) -> None:
+    sessions, sts = abroad
+    first = sessions.client("acme", SCOPE, THERE)
+    clock.advance(LIFETIME - MARGIN - timedelta(seconds=1))
+    assert sessions.client("acme", SCOPE, THERE) is first
+    assert (len(sts.requests), parameters.asked) == (2, 1)
+
+    clock.advance(timedelta(seconds=1))
+    assert sessions.client("acme", SCOPE, THERE) is not first
+    assert (len(sts.requests), parameters.asked) == (4, 2)
+
+
+def test_here_and_there_are_different_clients(abroad: tuple[TenantSessions, GuardedSts]) -> None:
+    sessions, _ = abroad
+    assert sessions.client("acme", SCOPE, THERE) is not sessions.client("acme", SCOPE)
+
+
+def test_who_has_no_doorway_enters_nothing(sessions: TenantSessions) -> None:
+    with pytest.raises(LookupError):
+        sessions.client("acme", SCOPE, THERE)

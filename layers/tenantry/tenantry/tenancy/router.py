@@ -1,8 +1,9 @@
 """Where an organisation's data is, from the route that every request has read with its standing.
 
-A route is a few texts on the organisation's item: `kind` public or private, `state` (see below),
-and of one that has its own, `table`, `raw`, `processed` and `region`. None at all is the shared
-table and buckets.
+A route is a few texts on the organisation's item: `kind` public, private or dedicated, `state` (see
+below), and of one that has its own, `table`, `raw`, `processed` and `region`. A dedicated one names
+its AWS account too, the `role` to enter it by, and the parameter here that holds its external id
+(`secret`). None at all is the shared table and buckets.
 
     creating   set up: neither read nor written, nothing is there yet
     active     read and written
@@ -11,12 +12,13 @@ table and buckets.
     deleting   neither
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from tenantry.errors import OrganizationMovingError, UnknownRouteError
-from tenantry.tenancy.sessions import DataScope, TenantSessions
+from tenantry.tenancy.sessions import Abroad, DataScope, TenantSessions
 
 ACTIVE: Final = "active"
 PUBLIC: Final = "public"
@@ -28,6 +30,7 @@ _CLOSED: Final = {
     "creating": "The organisation's own table is being set up. Try again in a moment.",
     "deleting": "The organisation's data is being deleted.",
 }
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/(?P<name>[\w+=,.@-]+)")
 
 
 class Routed(Protocol):
@@ -52,6 +55,8 @@ class Whereabouts:
     processed: str
     region: str
     epoch: int
+    abroad: Abroad | None = None
+    """The way into the tenant's own AWS account, of one that has one."""
 
     @property
     def prefix(self) -> str:
@@ -71,6 +76,8 @@ class TenantRouter:
     arn: Callable[[str, str], str]
     """The ARN of a `table` or `bucket` of that name."""
     sessions: TenantSessions | None = None
+    deployment: str = ""
+    """The deployment's prefix, which begins the names in tenants' own AWS accounts."""
 
     def find(self, standing: Routed, *, writes: bool) -> Whereabouts:
         """Where to read, or to write.
@@ -90,7 +97,9 @@ class TenantRouter:
             case "public":
                 names = (self.table, self.raw, self.processed)
             case "private":
-                names = self._own(route)
+                names = self._own(route, self.own)
+            case "dedicated":
+                names = self._own(route, f"{self.deployment}-")
             case _:
                 raise self._unknown()
         return Whereabouts(
@@ -99,17 +108,22 @@ class TenantRouter:
             *names,
             region=self.region,
             epoch=standing.route_epoch,
+            abroad=self._abroad(route) if route.get("kind") == "dedicated" else None,
         )
 
     def session(self, place: Whereabouts, *, writes: bool) -> Any:
         """Clients that reach this tenant's data in this place, and nothing else."""
         if self.sessions is None:
             raise LookupError("this function reaches no tenants' data")
-        return self.sessions.client(place.tenant_id, self.scope(place, writes=writes))
+        scope = self.scope(place, writes=writes)
+        return self.sessions.client(place.tenant_id, scope, place.abroad)
 
     def scope(self, place: Whereabouts, *, writes: bool) -> DataScope:
+        table = self.arn("table", place.table)
+        if place.abroad:
+            table = table_arn(place.abroad, place.region, place.table)
         return DataScope(
-            table_arns=(self.arn("table", place.table),),
+            table_arns=(table,),
             writes=writes,
             bucket_arns=(self.arn("bucket", place.raw), self.arn("bucket", place.processed)),
             writes_objects=writes,
@@ -117,15 +131,37 @@ class TenantRouter:
             lists_objects=True,
         )
 
-    def _own(self, route: Mapping[str, str]) -> tuple[str, str, str]:
+    def _own(self, route: Mapping[str, str], own: str) -> tuple[str, str, str]:
         """A name that is not of a tenant's own place is not followed, whoever wrote it there."""
         table, raw, processed = (route.get(name, "") for name in ("table", "raw", "processed"))
         if route.get("region") != self.region:
             raise self._unknown()
-        if not all(name.startswith(self.own) for name in (table, raw, processed)):
+        if not all(name.startswith(own) for name in (table, raw, processed)):
             raise self._unknown()
         return table, raw, processed
+
+    def _abroad(self, route: Mapping[str, str]) -> Abroad:
+        """Only the deployment's role in the account that the route names, and only a secret of an
+        account's tree, are followed."""
+        role, account = _ROLE.fullmatch(route.get("role", "")), route.get("aws_account")
+        secret, folder = route.get("secret", ""), f"/{self.deployment}/accounts/"
+        if not role or not self.deployment or role["account"] != account:
+            raise self._unknown()
+        if role["name"] != platform_role(self.deployment) or not secret.startswith(folder):
+            raise self._unknown()
+        return Abroad(role[0], secret)
 
     @staticmethod
     def _unknown() -> UnknownRouteError:
         return UnknownRouteError("The organisation's data is not within reach here.")
+
+
+def platform_role(deployment: str) -> str:
+    """What the role is called by which a deployment enters tenants' own AWS accounts."""
+    return f"{deployment}-platform"
+
+
+def table_arn(abroad: Abroad, region: str, table: str) -> str:
+    """The ARN of a table in the account that the way leads into."""
+    _, partition, _, _, account, _ = abroad.role_arn.split(":")
+    return f"arn:{partition}:dynamodb:{region}:{account}:table/{table}"

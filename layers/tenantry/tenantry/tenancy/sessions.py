@@ -4,6 +4,10 @@ Handlers of tenant data may only assume TenantDataRole; the session's literal in
 it to one tenant's keys, and to the objects whose names begin with the tenant. `ForAllValues` holds
 for a request without any key too, so `Null` pairs with it; `Scan`, which names no key, and listing
 a bucket are not allowed at all.
+
+Where a tenant has an AWS account of its own, TenantDataRole is the one role that the account's role
+trusts, with an external id that the platform made: a session of TenantDataRole that can do no more
+reads it and enters, and the session over there has the same literal policy.
 """
 
 import json
@@ -14,10 +18,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from tenantry.errors import UnknownRouteError
 from tenantry.persistence.keys import organization_pk, part
 from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
+    from types_boto3_ssm.client import SSMClient
     from types_boto3_sts.client import STSClient
 
 LIFETIME = timedelta(hours=1)
@@ -54,6 +62,13 @@ _KEY_OF_THE_BUCKETS = {
     "Condition": {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}},
 }
 """The same of buckets; an upload in parts is decrypted when it is put together."""
+_KEY_OF_THE_SECRETS = {
+    "Effect": "Allow",
+    "Action": "kms:Decrypt",
+    "Resource": "*",
+    "Condition": {"StringLike": {"kms:ViaService": "ssm.*.amazonaws.com"}},
+}
+"""The same of parameters that are kept encrypted."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +149,49 @@ def _listing(actions: list[str], bucket_arns: tuple[str, ...], tenant_id: str) -
 
 
 @dataclass(frozen=True)
+class Abroad:
+    """The way into an AWS account of the tenant's own.
+
+    `secret` is the parameter, here, that holds the external id: a route tells its name alone.
+    """
+
+    role_arn: str
+    secret: str
+
+    def policy(self) -> str:
+        """The literal policy of the session that enters: it reads this one parameter, and leaves
+        by this one door."""
+        parameter = f"arn:{self.role_arn.split(':')[1]}:ssm:*:*:parameter{self.secret}"
+        return json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": self.role_arn},
+                    {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": parameter},
+                    _KEY_OF_THE_SECRETS,
+                ],
+            },
+            separators=(",", ":"),
+        )
+
+
+@dataclass(frozen=True)
+class Doorway:
+    """Clients of the session that enters an account of a tenant's own."""
+
+    sts: "STSClient"
+    ssm: "SSMClient"
+
+
+type SessionKeys = dict[str, str]
+"""The credentials of a session, as boto3 takes them."""
+
+
+type _Key = tuple[str, DataScope, Abroad | None]
+_SHUT = frozenset({"AccessDenied", "AccessDeniedException", "ParameterNotFound"})
+
+
+@dataclass(frozen=True)
 class _Cached:
     client: Any
     until: datetime
@@ -150,23 +208,28 @@ class TenantSessions:
     role_arn: str
     scope: DataScope
     now: Callable[[], datetime]
-    connect: Callable[[dict[str, str]], Any]
+    connect: Callable[[SessionKeys], Any]
     """Makes a client, or the clients that are needed together, of a session's credentials."""
-    _clients: "OrderedDict[tuple[str, DataScope], _Cached]" = field(default_factory=OrderedDict)
+    doorway: Callable[[SessionKeys], Doorway] | None = None
+    """Makes the clients that enter an account of a tenant's own."""
+    _clients: "OrderedDict[_Key, _Cached]" = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def client(self, tenant_id: str, scope: DataScope | None = None) -> Any:
+    def client(
+        self, tenant_id: str, scope: DataScope | None = None, abroad: Abroad | None = None
+    ) -> Any:
         """What `connect` makes: it reaches the data of `tenant_id` only, in `scope` or the usual.
 
-        A tenant whose data moves has another scope, and so another client.
+        A tenant whose data moves has another scope, and so another client. UnknownRouteError when
+        the account of the tenant's own lets nobody in.
         """
-        now, key = self.now(), (tenant_id, scope or self.scope)
+        now, key = self.now(), (tenant_id, scope or self.scope, abroad)
         with self._lock:
             cached = self._clients.get(key)
             if cached and cached.until > now:
                 self._clients.move_to_end(key)
                 return cached.client
-        made = self._assume(*key)
+        made = self._made(*key)
         with self._lock:
             self._clients[key] = made
             self._clients.move_to_end(key)
@@ -174,19 +237,55 @@ class TenantSessions:
                 self._clients.popitem(last=False)
         return made.client
 
-    def _assume(self, tenant_id: str, scope: DataScope) -> _Cached:
+    def _made(self, tenant_id: str, scope: DataScope, abroad: Abroad | None) -> _Cached:
         with reached("The service that gives credentials"):
-            session = self.sts.assume_role(
-                RoleArn=self.role_arn,
-                RoleSessionName=f"tenant-{tenant_id.replace(':', '-')}"[:64],
-                DurationSeconds=int(LIFETIME.total_seconds()),
-                Policy=scope.policy(tenant_id),
-            )["Credentials"]
-        client = self.connect(
-            {
-                "aws_access_key_id": session["AccessKeyId"],
-                "aws_secret_access_key": session["SecretAccessKey"],
-                "aws_session_token": session["SessionToken"],
-            }
+            if abroad is None:
+                keys, until = self._assumed(self.sts, self.role_arn, tenant_id, scope.policy)
+            else:
+                keys, until = self._entered(tenant_id, scope, abroad)
+        return _Cached(self.connect(keys), until - MARGIN)
+
+    def _entered(
+        self, tenant_id: str, scope: DataScope, abroad: Abroad
+    ) -> tuple[SessionKeys, datetime]:
+        """Credentials over there. The external id is read anew each time and kept nowhere."""
+        if self.doorway is None:
+            raise LookupError("this function enters no accounts of tenants' own")
+        keys, _ = self._assumed(
+            self.sts, self.role_arn, tenant_id, lambda _tenant_id: abroad.policy()
         )
-        return _Cached(client, session["Expiration"] - MARGIN)
+        door = self.doorway(keys)
+        try:
+            found = door.ssm.get_parameter(Name=abroad.secret, WithDecryption=True)
+            external = found["Parameter"]["Value"]
+            return self._assumed(
+                door.sts, abroad.role_arn, tenant_id, scope.policy, ExternalId=external
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _SHUT:
+                raise UnknownRouteError(
+                    "The organisation's own AWS account lets nobody in."
+                ) from error
+            raise
+
+    def _assumed(
+        self,
+        sts: "STSClient",
+        role_arn: str,
+        tenant_id: str,
+        policy: Callable[[str], str],
+        **external: str,
+    ) -> tuple[SessionKeys, datetime]:
+        session = sts.assume_role(
+            RoleArn=role_arn,
+            RoleSessionName=f"tenant-{tenant_id.replace(':', '-')}"[:64],
+            DurationSeconds=int(LIFETIME.total_seconds()),
+            Policy=policy(tenant_id),
+            **external,  # type: ignore[arg-type]  # ExternalId alone, a text
+        )["Credentials"]
+        keys = {
+            "aws_access_key_id": session["AccessKeyId"],
+            "aws_secret_access_key": session["SecretAccessKey"],
+            "aws_session_token": session["SessionToken"],
+        }
+        return keys, session["Expiration"]
