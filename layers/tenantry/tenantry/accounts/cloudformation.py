@@ -152,7 +152,7 @@ class CloudFormationStacks:
                 raise
 
     def _names(self, account: Account) -> Names:
-        return Names(self._prefix, account.account_id)
+        return Names.of(self._prefix, account)
 
 
 def _called(call: Callable[..., Any], **request: Any) -> Any:

@@ -252,7 +252,7 @@ class AwsEstate:
             more = {"NextToken": page["NextToken"]}
 
     def _named(self, account: Account) -> Iterator[str]:
-        own = Names(self._prefix, account.account_id).own
+        own = Names.of(self._prefix, account).own
         try:
             found = _called(self._cloudformation.describe_stacks, StackName=own)["Stacks"]
         except ClientError as error:

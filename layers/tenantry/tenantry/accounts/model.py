@@ -74,7 +74,11 @@ class Kind(StrEnum):
 class StepName(StrEnum):
     VALIDATE = "VALIDATE"
     RESERVE = "RESERVE"
+    # of an AWS account of the organisation's own
+    VEND = "VEND"
+    PLACE = "PLACE"
     CREATE = "CREATE"
+    GUARD = "GUARD"
     CONFIGURE = "CONFIGURE"
     SEED = "SEED"
     VERIFY = "VERIFY"
@@ -93,6 +97,8 @@ class StepName(StrEnum):
     STOP = "STOP"
     PURGE = "PURGE"
     DELETE = "DELETE"
+    RELEASE = "RELEASE"
+    CLOSE = "CLOSE"
     INVENTORY = "INVENTORY"
     CERTIFY = "CERTIFY"
 
@@ -160,6 +166,47 @@ COURSES: Final = {
         commits=StepName.STOP,
     ),
 }
+_OF_OWN: Final = {
+    Kind.PROVISION: Course(
+        steps=(
+            StepName.VALIDATE,
+            StepName.RESERVE,
+            StepName.VEND,
+            StepName.PLACE,
+            StepName.CREATE,
+            StepName.GUARD,
+            StepName.CONFIGURE,
+            StepName.SEED,
+            StepName.VERIFY,
+            StepName.ACTIVATE,
+            StepName.ANNOUNCE,
+        ),
+        undone=COURSES[Kind.PROVISION].undone | {StepName.VEND},
+        commits=StepName.ACTIVATE,
+    ),
+    Kind.TEARDOWN: Course(
+        steps=(
+            StepName.AWAIT,
+            StepName.EXPORT,
+            StepName.STOP,
+            StepName.PURGE,
+            StepName.DELETE,
+            StepName.INVENTORY,
+            StepName.RELEASE,
+            StepName.CLOSE,
+            StepName.CERTIFY,
+        ),
+        undone=frozenset(),
+        commits=StepName.STOP,
+    ),
+}
+"""Where the organisation has an AWS account of its own, that is made and ended too."""
+
+
+def course(kind: Kind, cloud_type: CloudType) -> Course:
+    """The steps of an operation on an account of this kind of hosting."""
+    own = _OF_OWN.get(kind) if cloud_type is CloudType.DEDICATED else None
+    return own or COURSES[kind]
 
 
 class StepState(StrEnum):
@@ -237,6 +284,10 @@ class Account(_Stored):
     error: str | None = None
     """Why provisioning failed: a stable code, and words for people."""
     table_name: str | None = None
+    aws_account_id: str | None = None
+    """The organisation's own AWS account, of a dedicated one that has been made."""
+    generation: int = 1
+    """Counts AWS accounts: one that failed is closed, and never used again."""
     addresses: tuple[str, ...] = ()
     technical_user: str | None = None
     licenses: int | None = None
@@ -328,7 +379,7 @@ class Operation(_Stored):
 
     @property
     def course(self) -> Course:
-        return COURSES[self.kind]
+        return course(self.kind, self.cloud_type)
 
     @property
     def is_open(self) -> bool:
@@ -546,9 +597,9 @@ class Operation(_Stored):
         )
 
 
-def planned(kind: Kind) -> tuple[Step, ...]:
+def planned(kind: Kind, cloud_type: CloudType) -> tuple[Step, ...]:
     """The steps of a new operation."""
-    return tuple(Step(name=name) for name in COURSES[kind].steps)
+    return tuple(Step(name=name) for name in course(kind, cloud_type).steps)
 
 
 class StackEvent(_Stored):
@@ -564,22 +615,34 @@ class StackEvent(_Stored):
 
 # names of what an account has for itself
 
+_LONGEST_OWN: Final = 63 - len("-") - len("-processed")
+
 
 @dataclass(frozen=True)
 class Names:
     """What the resources of an account are called; the provisioner may make no others.
 
     Made of 64 bits of the account's id, so that the longest, a bucket's, stays within 63
-    characters.
+    characters. In an AWS account of the organisation's own (`tenant_id`) they are made of the
+    organisation's id, as long as that is short enough.
     """
 
     prefix: str
     account_id: str
+    tenant_id: str = ""
+
+    @classmethod
+    def of(cls, prefix: str, account: Account) -> Self:
+        own = account.cloud_type is CloudType.DEDICATED
+        return cls(prefix, account.account_id, account.tenant_id if own else "")
 
     @property
     def own(self) -> str:
-        digest = hashlib.sha256(self.account_id.encode()).hexdigest()[:16]
-        return f"{self.prefix}-account-{digest}"
+        tenant = self.tenant_id.lower()
+        if tenant and len(self.prefix) + len(tenant) <= _LONGEST_OWN:
+            return f"{self.prefix}-{tenant}"
+        digest = hashlib.sha256((self.tenant_id or self.account_id).encode()).hexdigest()[:16]
+        return f"{self.prefix}-{'tenant' if tenant else 'account'}-{digest}"
 
     @property
     def stack(self) -> str:
@@ -601,6 +664,11 @@ class Names:
     def tree(self) -> str:
         """Where its parameters are."""
         return f"/{self.prefix}/accounts/{self.account_id}"
+
+    @property
+    def external_id(self) -> str:
+        """The parameter that holds the external id of the organisation's own AWS account."""
+        return f"{self.tree}/external-id"
 
 
 # what would happen

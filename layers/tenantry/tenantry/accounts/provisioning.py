@@ -7,7 +7,7 @@ already. A task of an older run finds another run's number and leaves everything
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -56,6 +56,8 @@ from tenantry.organizations.hosting import Hosted
 from tenantry.persistence.writes import Write
 from tenantry.runtime.identifiers import derived_id
 from tenantry.tenancy.access import OrganizationStatus
+from tenantry.tenancy.router import platform_role
+from tenantry.tenancy.sessions import Abroad
 
 _TRIES: Final = 5
 _FIRST_WAIT: Final = 2
@@ -97,13 +99,19 @@ class Shared:
     table: str
     raw: str
     processed: str
+    partition: str = "aws"
 
     def place(self, account: Account, prefix: str) -> Place:
         """Where the account's data is: here, or in what has its own names."""
         if account.cloud_type is CloudType.PUBLIC:
             return Place(account.tenant_id, self.table, self.raw, self.processed)
-        names = Names(prefix, account.account_id)
-        return Place(account.tenant_id, names.table, names.raw, names.processed)
+        names = Names.of(prefix, account)
+        place = Place(account.tenant_id, names.table, names.raw, names.processed)
+        if account.cloud_type is CloudType.DEDICATED and account.aws_account_id:
+            role = f"arn:{self.partition}:iam::{account.aws_account_id}:role/"
+            way = Abroad(f"{role}{platform_role(prefix)}", names.external_id)
+            return replace(place, abroad=way, region=account.region)
+        return place
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
 from tenantry.persistence.writes import Write
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.sessions import Abroad
 
 
 class Operators(Protocol):
@@ -163,6 +164,9 @@ class Place:
     table: str
     raw: str
     processed: str
+    region: str = ""
+    abroad: Abroad | None = None
+    """The way into the organisation's own AWS account, and that one's region."""
 
 
 class TenantData(Protocol):

@@ -11,7 +11,6 @@ from tenantry.accounts.events import (
 from tenantry.accounts.model import (
     ACCOUNT_MANAGE,
     ACCOUNT_READ,
-    COURSES,
     Account,
     AccountInput,
     AccountPage,
@@ -27,6 +26,7 @@ from tenantry.accounts.model import (
     ProvisioningStatus,
     RequestAccountInput,
     StackEvent,
+    course,
     planned,
 )
 from tenantry.accounts.reopening import reopened
@@ -238,7 +238,7 @@ class AccountService:
         would = Plan(
             action=f"move to {to}",
             account_id=account.account_id,
-            steps=tuple(COURSES[Kind.MOVE].steps),
+            steps=course(Kind.MOVE, to).steps,
             resources=self._resources(to, account.account_id),
             basis=(str(account.entity_version), str(hosted.route_epoch)),
         )
@@ -254,7 +254,7 @@ class AccountService:
             tenant_id=account.tenant_id,
             kind=Kind.MOVE,
             cloud_type=to,
-            steps=planned(Kind.MOVE),
+            steps=planned(Kind.MOVE, to),
             correlation_id=caller.correlation_id,
             requested_by=caller.user_id,
             created_at=now,
@@ -384,7 +384,7 @@ class AccountService:
             account_id=account_id,
             tenant_id=tenant_id,
             cloud_type=given.cloud_type,
-            steps=planned(Kind.PROVISION),
+            steps=planned(Kind.PROVISION, given.cloud_type),
             correlation_id=caller.correlation_id,
             requested_by=caller.user_id,
             created_at=now,
@@ -426,7 +426,7 @@ class AccountService:
         return Plan(
             action="provision",
             account_id=account_id,
-            steps=tuple(COURSES[Kind.PROVISION].steps),
+            steps=course(Kind.PROVISION, given.cloud_type).steps,
             resources=self._resources(given.cloud_type, account_id),
             basis=(tenant_id, str(hosted.route_epoch), given.fingerprint),
         )

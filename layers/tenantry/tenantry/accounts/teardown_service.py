@@ -9,7 +9,6 @@ from tenantry.accounts.model import (
     ACCOUNT_MANAGE,
     ACCOUNT_READ,
     APPROVED_WITHIN,
-    COURSES,
     Account,
     ApprovalInput,
     Kind,
@@ -18,6 +17,7 @@ from tenantry.accounts.model import (
     Outcome,
     Plan,
     ProvisioningStatus,
+    course,
     planned,
 )
 from tenantry.accounts.repository import Advance, Estate
@@ -89,7 +89,7 @@ class TeardownService:
             kind=Kind.TEARDOWN,
             cloud_type=account.cloud_type,
             status=OperationStatus.AWAITING_APPROVAL,
-            steps=planned(Kind.TEARDOWN),
+            steps=planned(Kind.TEARDOWN, account.cloud_type),
             approval_id=stamp.new_id(),
             approval_until=now + APPROVED_WITHIN,
             correlation_id=caller.correlation_id,
@@ -166,7 +166,7 @@ class TeardownService:
         return Plan(
             action="teardown",
             account_id=account.account_id,
-            steps=tuple(COURSES[Kind.TEARDOWN].steps),
+            steps=course(Kind.TEARDOWN, account.cloud_type).steps,
             resources=inventory.resources,
             basis=(str(account.entity_version), str(hosted.route_epoch)),
             inventory=inventory,

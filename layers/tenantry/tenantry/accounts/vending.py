@@ -97,13 +97,17 @@ class VendorSettings(_Frozen):
             return "AWSControlTowerExecution"
         return "OrganizationAccountAccessRole"
 
-    def order(self, tenant_id: str, account_id: str, attempt: int = 1) -> "Order":
-        """The order of an account's AWS account: the same for the same account.
+    def order(
+        self, tenant_id: str, account_id: str, attempt: int = 1, generation: int = 1
+    ) -> "Order":
+        """The order of an account's AWS account: the same for the same account and generation.
 
         Its e-mail address follows from the account and not from the tenant alone, as AWS gives an
-        address to one account ever: a tenant that comes back needs another one.
+        address to one account ever: a tenant that comes back needs another one, and so does an
+        account whose AWS account was closed, the next `generation`.
         """
-        digest = hashlib.sha256(account_id.encode()).hexdigest()[:_DIGITS]
+        which = account_id if generation == 1 else f"{account_id}/{generation}"
+        digest = hashlib.sha256(which.encode()).hexdigest()[:_DIGITS]
         name = f"{self.deployment}-{digest}"
         mailbox, _, domain = self.root_email.partition("@")
         return Order(
