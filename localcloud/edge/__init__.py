@@ -29,6 +29,8 @@ MENDS = (
     "stream_mappings",
     "stream_records",
     "organization_accounts",
+    "organization_requests",
+    "service_catalog",
     "cognito",
 )
 

@@ -20,6 +20,7 @@ from ministack.core.responses import _request_account_id, get_account_id
 from ministack.services import iam, organizations, sts
 
 DEFAULT_ROLE = "OrganizationAccountAccessRole"
+_CLOSED = ("PENDING_CLOSURE", "SUSPENDED")
 
 type Answer = tuple[int, dict[str, str], bytes]
 
@@ -33,7 +34,7 @@ def install() -> None:
         status, _, body = answer
         if status == HTTPStatus.OK:
             account = json.loads(body)["CreateAccountStatus"]["AccountId"]
-            _create_access_role(account, payload.get("RoleName") or DEFAULT_ROLE)
+            create_access_role(account, payload.get("RoleName") or DEFAULT_ROLE)
         return answer
 
     organizations._DISPATCH["CreateAccount"] = create_with_role
@@ -41,7 +42,7 @@ def install() -> None:
     iam_evaluator.enforce = _denying_in_closed_accounts(iam_evaluator.enforce)
 
 
-def _create_access_role(account: str, role: str) -> None:
+def create_access_role(account: str, role: str) -> None:
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -64,7 +65,7 @@ def _create_access_role(account: str, role: str) -> None:
 
 def _is_closed(account: str) -> bool:
     return any(
-        member_id == account and member.get("Status") == "SUSPENDED"
+        member_id == account and member.get("Status") in _CLOSED
         for (_, member_id), member in organizations._accounts._data.items()
     )
 

@@ -13,11 +13,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 
-def create_account(client: Any, name: str, **options: str) -> str:
-    status = client("organizations").create_account(
+def create_account(client: Any, until: Any, name: str, **options: str) -> str:
+    organizations = client("organizations")
+    request = organizations.create_account(
         Email=f"{name}@example.com", AccountName=name, **options
-    )["CreateAccountStatus"]
-    return str(status["AccountId"])
+    )["CreateAccountStatus"]["Id"]
+
+    def made() -> str | None:
+        status = organizations.describe_create_account_status(CreateAccountRequestId=request)
+        account: str | None = status["CreateAccountStatus"].get("AccountId")
+        return account
+
+    return str(until(made))
 
 
 def enter(client: Any, account: str, role: str = "OrganizationAccountAccessRole") -> Any:
@@ -32,8 +39,8 @@ def enter(client: Any, account: str, role: str = "OrganizationAccountAccessRole"
     )
 
 
-def test_the_management_account_administers_a_new_account(client: Any, name: str) -> None:
-    account = create_account(client, name)
+def test_the_management_account_administers_a_new_one(client: Any, until: Any, name: str) -> None:
+    account = create_account(client, until, name)
 
     inside = enter(client, account)
 
@@ -45,14 +52,14 @@ def test_the_management_account_administers_a_new_account(client: Any, name: str
     assert f"{name}-inside" not in buckets
 
 
-def test_the_role_has_the_name_that_was_asked_for(client: Any, name: str) -> None:
-    account = create_account(client, name, RoleName="Entrance")
+def test_the_role_has_the_name_that_was_asked_for(client: Any, until: Any, name: str) -> None:
+    account = create_account(client, until, name, RoleName="Entrance")
 
     assert enter(client, account, "Entrance")("sts").get_caller_identity()["Account"] == account
 
 
-def test_another_account_may_not_enter(client: Any, name: str) -> None:
-    account = create_account(client, name)
+def test_another_account_may_not_enter(client: Any, until: Any, name: str) -> None:
+    account = create_account(client, until, name)
     stranger = client("sts", aws_access_key_id="123456789012", aws_secret_access_key="test")
 
     with pytest.raises(ClientError) as denied:
@@ -63,14 +70,18 @@ def test_another_account_may_not_enter(client: Any, name: str) -> None:
     assert denied.value.response["Error"]["Code"] == "AccessDenied"
 
 
-def test_a_closed_account_is_suspended_and_shut(client: Any, name: str) -> None:
-    account = create_account(client, name)
+def test_a_closed_account_is_suspended_and_shut(client: Any, until: Any, name: str) -> None:
+    account = create_account(client, until, name)
     inside = enter(client, account)
 
     client("organizations").close_account(AccountId=account)
 
-    described = client("organizations").describe_account(AccountId=account)["Account"]
-    assert described["Status"] == "SUSPENDED"
+    def is_suspended() -> bool:
+        described = client("organizations").describe_account(AccountId=account)["Account"]
+        assert described["State"] in ("PENDING_CLOSURE", "SUSPENDED")
+        return bool(described["State"] == "SUSPENDED")
+
+    until(is_suspended)
     with pytest.raises(ClientError) as denied:
         enter(client, account)
     assert denied.value.response["Error"]["Code"] == "AccessDenied"
