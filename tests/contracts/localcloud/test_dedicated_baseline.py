@@ -22,13 +22,11 @@ RIGHT, ANOTHERS = "r" * 40, "a" * 40
 class Worlds:
     """A platform, and the account of one tenant with its baseline."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, until: Any, name: str) -> None:
         self.client = client
+        self.until = until
         self.name = f"{name}-t1"
-        created = client("organizations", **MANAGEMENT).create_account(
-            Email=f"{name}@example.com", AccountName=name
-        )
-        self.account = created["CreateAccountStatus"]["AccountId"]
+        self.account = self._make_account(name)
         self.reader = self._platform_role(f"{name}-reader")
         self.stranger = self._platform_role(f"{name}-stranger")
         self.deployment = name
@@ -51,6 +49,18 @@ class Worlds:
                 RoleArn=self.platform_role, RoleSessionName="tenant-t1", **external
             )
         )
+
+    def _make_account(self, name: str) -> str:
+        organizations = self.client("organizations", **MANAGEMENT)
+        status = organizations.create_account(Email=f"{name}@example.com", AccountName=name)
+        request = status["CreateAccountStatus"]["Id"]
+
+        def made() -> str | None:
+            answer = organizations.describe_create_account_status(CreateAccountRequestId=request)
+            account: str | None = answer["CreateAccountStatus"].get("AccountId")
+            return account
+
+        return str(self.until(made))
 
     def _platform_role(self, name: str) -> dict[str, str]:
         trust = _allow("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{PLATFORM}:root"})
@@ -102,8 +112,8 @@ def _allow(action: str, **rest: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def worlds(client: Any) -> Worlds:
-    return Worlds(client, "baseline")
+def worlds(client: Any, until: Any) -> Worlds:
+    return Worlds(client, until, "baseline")
 
 
 def test_the_platform_enters_with_the_external_id(worlds: Worlds) -> None:
