@@ -20,6 +20,7 @@ SILENT = {
     "accounts/dynamodb.py advance": "that an organisation has no account: a reservation",
     "accounts/dynamodb.py request": "an operation, and whose an account is: a reservation",
     "accounts/dynamodb.py begin": "an operation, beside the account whose event tells of it",
+    "audit/dynamodb_exports.py create": "which export a key of a client's has made: a reservation",
     "audit/dynamodb_exports.py work": "how far a worker has come, beside the job itself",
     "audit/dynamodb_gaps.py save": "ledgers of versions are the audit's own books",
     "audit/dynamodb_seals.py _move": "the position of a chain is the audit's own book",

@@ -10,19 +10,43 @@ import pytest
 from tenantry.audit.bootstrap.tenants import S3_SETTINGS
 from tenantry.audit.dynamodb_exports import DynamoDBJobRepository, DynamoDBPeople
 from tenantry.audit.events import AuditExportCancelled
-from tenantry.audit.jobs import JOB_KEPT, Format, Job, JobKind, JobState, Part
-from tenantry.audit.repository import GoneError, JobRepository, People, Person, Results, Staff
+from tenantry.audit.jobs import (
+    JOB_KEPT,
+    MOST_OPEN,
+    PROVED_EVERY,
+    Format,
+    Job,
+    JobKind,
+    JobState,
+    Part,
+)
+from tenantry.audit.repository import (
+    Asked,
+    GoneError,
+    JobRepository,
+    People,
+    Person,
+    Results,
+    Staff,
+)
 from tenantry.audit.s3 import S3Results
-from tenantry.errors import ConflictError, NotFoundError
+from tenantry.errors import (
+    ConflictError,
+    IdempotencyMismatchError,
+    LimitExceededError,
+    NotFoundError,
+)
 from tenantry.messaging.event import Actor, Event
 from tenantry.messaging.stamp import Cause, Stamp
-from tenantry.persistence.keys import member_key, organization_key
+from tenantry.persistence.keys import key, member_key, organization_key, organization_pk
 from tenantry.persistence.table import Table
+from tenantry.persistence.writes import Assign
 from tests.support.clock import START
 from tests.support.fakes.audit import InMemoryJobs, InMemoryResults, KnownPeople
 from tests.support.ministack import MiniStack
 from tests.support.tables import items
 
+COUNT = key(organization_pk("t-1", "EXPORTS"), "OPEN")
 PART = b"x" * (5 * 1024 * 1024)
 
 
@@ -73,6 +97,109 @@ def event(stamp: Stamp) -> Callable[[Job], Event]:
         return stamp.event(told, Cause())
 
     return of
+
+
+def test_no_more_jobs_are_open_than_may_be(
+    jobs: JobRepository, event: Callable[[Job], Event]
+) -> None:
+    for number in range(MOST_OPEN):
+        jobs.create(job(number), event(job(number)))
+    jobs.create(job(1, "t-2"), event(job(1, "t-2")))
+
+    with pytest.raises(LimitExceededError):
+        jobs.create(job(9), event(job(9)))
+
+    assert jobs.get("t-1", "j-009") is None
+    ended = job(0).failed(START, "UNAVAILABLE")
+    jobs.end(job(0), ended, event(ended))
+    with pytest.raises(ConflictError):
+        jobs.end(job(0), ended, event(ended))
+    jobs.create(job(9), event(job(9)))
+    with pytest.raises(LimitExceededError):
+        jobs.create(job(10), event(job(10)))
+
+
+def test_a_key_makes_one_job_for_good(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
+    asked = Asked("k-1", "EXPORT#1")
+    first = jobs.create(job(1), event(job(1)), asked)
+    claimed = first.claimed(START)
+    jobs.work(first, claimed)
+
+    assert jobs.create(job(2), event(job(2)), asked) == claimed
+    with pytest.raises(IdempotencyMismatchError):
+        jobs.create(job(3), event(job(3)), Asked("k-1", "EXPORT#2"))
+    assert jobs.create(job(4, "t-2"), event(job(4, "t-2")), asked).job_id == "j-004"
+    assert jobs.create(job(5), event(job(5)), Asked("k-2", "EXPORT#1")).job_id == "j-005"
+    assert jobs.newest("t-1", 9, None)[0] == [job(5), claimed]
+
+
+def test_a_key_answers_its_job_when_no_more_may_be_open(
+    jobs: JobRepository, event: Callable[[Job], Event]
+) -> None:
+    asked = Asked("k-1", "EXPORT#1")
+    first = jobs.create(job(0), event(job(0)), asked)
+    for number in range(1, MOST_OPEN):
+        jobs.create(job(number), event(job(number)))
+
+    assert jobs.create(job(9), event(job(9)), asked) == first
+
+
+def test_a_count_that_is_right_is_left(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
+    assert not jobs.prove("t-1", START)
+    jobs.create(job(1), event(job(1)))
+    assert not jobs.prove("t-1", START + PROVED_EVERY)
+
+
+@pytest.mark.parametrize("counted", [0, 2, 5])
+def test_a_count_that_is_not_that_of_the_jobs_is_set_to_it(
+    tenant_table: Table, event: Callable[[Job], Event], counted: int
+) -> None:
+    told: list[str] = []
+    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table, told.append)
+    jobs.create(job(1), event(job(1)))
+    tenant_table.transact((Assign(COUNT, {"open_jobs": counted}),))
+
+    assert jobs.prove("t-1", START)
+    assert not jobs.prove("t-1", START + PROVED_EVERY)
+
+    assert told == ["t-1"]
+    for number in range(2, MOST_OPEN + 1):
+        jobs.create(job(number), event(job(number)))
+    with pytest.raises(LimitExceededError):
+        jobs.create(job(9), event(job(9)))
+
+
+def test_a_count_is_proven_once_in_its_time(
+    tenant_table: Table, event: Callable[[Job], Event]
+) -> None:
+    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    jobs.create(job(1), event(job(1)))
+    assert not jobs.prove("t-1", START)
+    tenant_table.transact((Assign(COUNT, {"open_jobs": 4}),))
+
+    assert not jobs.prove("t-1", START + PROVED_EVERY - timedelta(seconds=1))
+    assert jobs.prove("t-1", START + PROVED_EVERY)
+
+
+@pytest.mark.parametrize("counted", [{"open_jobs": 0}, None])
+def test_no_count_keeps_a_job_from_its_end(
+    tenant_table: Table, event: Callable[[Job], Event], counted: dict[str, int] | None
+) -> None:
+    told: list[str] = []
+    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table, told.append)
+    for number in (1, 2):
+        jobs.create(job(number), event(job(number)))
+    if counted:
+        tenant_table.transact((Assign(COUNT, counted),))
+    else:
+        tenant_table.delete(COUNT)
+
+    cancelled = job().cancelled(START)
+    jobs.end(job(), cancelled, event(cancelled))
+
+    assert jobs.get("t-1", "j-001") == cancelled
+    assert (tenant_table.get(COUNT) or {})["open_jobs"] == 1
+    assert told == ["t-1"]
 
 
 def test_a_job_is_read_as_it_was_stored(jobs: JobRepository, event: Callable[[Job], Event]) -> None:
@@ -138,18 +265,23 @@ def test_jobs_are_listed_newest_first(jobs: JobRepository, event: Callable[[Job]
     assert ([each.job_id for each in found], last) == (["j-001"], None)
 
 
+def stored(table: Table) -> dict[str, Any]:
+    """The one job in the table."""
+    [found] = [i for i in items(table._client, table.name) if i["SK"]["S"].startswith("EXPORT#")]
+    return found
+
+
 def test_a_job_that_has_ended_is_purged_in_its_time(
     tenant_table: Table, event: Callable[[Job], Event]
 ) -> None:
     jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
     jobs.create(job(), event(job()))
-    [open_] = items(tenant_table._client, tenant_table.name)
-    assert "purge_at" not in open_
+    assert "purge_at" not in stored(tenant_table)
 
     cancelled = job().cancelled(START)
     jobs.end(job(), cancelled, event(cancelled))
 
-    [ended] = items(tenant_table._client, tenant_table.name)
+    ended = stored(tenant_table)
     assert int(ended["purge_at"]["N"]) == int((START + JOB_KEPT).timestamp())
     assert ended["PK"]["S"] == "ORG#t-1#EXPORTS"
 

@@ -16,7 +16,7 @@ import moto.s3.models
 import pytest
 
 from functions.audit import api, write_exports
-from tenantry.audit import exporting
+from tenantry.audit import dynamodb_exports, exporting
 from tenantry.messaging.changes import envelopes
 from tenantry.messaging.event import Envelope
 from tenantry.persistence.table import Table
@@ -141,6 +141,7 @@ def slices(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
         monkeypatch.setattr(exporting, "LOOKED_AT_A_SLICE", looked)
         monkeypatch.setattr(exporting, "PART", part)
         monkeypatch.setattr(exporting, "AT_ONCE", 4)
+        monkeypatch.setattr(dynamodb_exports, "PROVED_EVERY", timedelta(0))
         monkeypatch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", 1)
 
     return make
@@ -325,17 +326,24 @@ def test_what_asking_and_following_cost(exports: Exports) -> None:
     exports.ask("auditExports")
     with measured(exports.tenant._client) as asking:
         job = exports.request()
+    with measured(exports.tenant._client) as keyed:
+        other = exports.request(clientMutationId="k-1")
+    with measured(exports.tenant._client) as again:
+        assert exports.request(clientMutationId="k-1") == other
     with measured(exports.tenant._client) as following:
         exports.ask("auditExport", id=job["id"])
     with measured(exports.tenant._client) as cancelling:
         exports.ask("cancelAuditExport", id=job["id"])
 
-    assert asking.operations == ["BatchGetItem", "Query", "PutItem"]
-    assert (asking.read_units, asking.write_units, asking.index_write_units) == (3, 1, 0)
+    assert asking.operations == ["BatchGetItem", "TransactWriteItems"]
+    assert (asking.read_units, asking.write_units, asking.index_write_units) == (2, 4, 0)
+    assert keyed.operations == ["BatchGetItem", "TransactWriteItems"]
+    assert (keyed.read_units, keyed.write_units, keyed.index_write_units) == (2, 6, 0)
+    assert again.operations == ["BatchGetItem", "TransactWriteItems", "GetItem", "BatchGetItem"]
     assert following.operations == ["BatchGetItem", "BatchGetItem"]
     assert (following.read_units, following.write_units) == (4, 0)
-    assert cancelling.operations == ["BatchGetItem", "BatchGetItem", "UpdateItem"]
-    assert (cancelling.read_units, cancelling.write_units) == (4, 2)
+    assert cancelling.operations == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+    assert (cancelling.read_units, cancelling.write_units) == (4, 6)
 
 
 def test_what_a_slice_costs(exports: Exports) -> None:
@@ -348,6 +356,9 @@ def test_what_a_slice_costs(exports: Exports) -> None:
         with measured(exports.tenant._client) as slice_:
             write_exports.handler(queue_event([body]), lambda_context())
 
-    # The job and the work on it, claimed; a month's entries; the result, and the job's end.
-    assert slice_.operations == ["BatchGetItem", "PutItem", "Query", "PutObject", "UpdateItem"]
-    assert slice_.write_units == 3
+    # The job and the work on it, claimed; a month's entries; the result, and the job's end; then
+    # whether it is time to prove how many are open.
+    assert slice_.operations == [
+        *("BatchGetItem", "PutItem", "Query", "PutObject", "TransactWriteItems", "GetItem"),
+    ]
+    assert slice_.write_units == 7

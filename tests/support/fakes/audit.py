@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from tenantry.audit.jobs import WORK, Job
+from tenantry.audit.jobs import MOST_OPEN, PROVED_EVERY, WORK, Job
 from tenantry.audit.model import Entry, Span
-from tenantry.audit.repository import GoneError, Staff
-from tenantry.errors import ConflictError
+from tenantry.audit.repository import Asked, GoneError, Staff
+from tenantry.errors import ConflictError, IdempotencyMismatchError, LimitExceededError
 from tenantry.messaging.event import Event
 
 
@@ -74,12 +75,27 @@ class InMemoryJobs:
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     works: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     told: list[Event] = field(default_factory=list)
+    made: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    proved: dict[str, datetime] = field(default_factory=dict)
 
-    def create(self, job: Job, event: Event) -> None:
+    def create(self, job: Job, event: Event, asked: Asked | None = None) -> Job:
+        if asked and (before := self.made.get((job.tenant_id, asked.key))):
+            if before[1] != asked.fingerprint:
+                raise IdempotencyMismatchError("another content")
+            found = self.get(job.tenant_id, before[0])
+            assert found
+            return found
         if (job.tenant_id, job.job_id) in self.jobs:
             raise ConflictError("taken")
+        if self.counts.get(job.tenant_id, 0) >= MOST_OPEN:
+            raise LimitExceededError("open")
+        if asked:
+            self.made[job.tenant_id, asked.key] = job.job_id, asked.fingerprint
+        self.counts[job.tenant_id] = self.counts.get(job.tenant_id, 0) + 1
         self.jobs[job.tenant_id, job.job_id] = job
         self.told.append(event)
+        return job
 
     def get(self, tenant_id: str, job_id: str) -> Job | None:
         job = self.jobs.get((tenant_id, job_id))
@@ -102,8 +118,22 @@ class InMemoryJobs:
         where = before.tenant_id, before.job_id
         if self.jobs[where].entity_version != before.entity_version:
             raise ConflictError("changed")
+        if self.counts.get(before.tenant_id, 0) < 1:
+            self.counts[before.tenant_id] = self._open(before.tenant_id)
+        self.counts[before.tenant_id] -= 1
         self.jobs[where] = after
         self.told.append(event)
+
+    def prove(self, tenant_id: str, now: datetime) -> bool:
+        if tenant_id in self.proved and now - self.proved[tenant_id] < PROVED_EVERY:
+            return False
+        self.proved[tenant_id] = now
+        before, rows = self.counts.get(tenant_id, 0), self._open(tenant_id)
+        self.counts[tenant_id] = rows
+        return before != rows
+
+    def _open(self, tenant_id: str) -> int:
+        return sum(job.is_open for (owner, _), job in self.jobs.items() if owner == tenant_id)
 
 
 @dataclass

@@ -12,13 +12,22 @@ from hypothesis import strategies as st
 from tenantry.audit import exporting
 from tenantry.audit.exporting import ExportService, ExportWriter
 from tenantry.audit.formats import csv_head, entries_as_csv, entries_as_json_lines
-from tenantry.audit.jobs import JOB_KEPT, MOST_OPEN, MOST_TRIES, RESULT_KEPT, Job, JobState
+from tenantry.audit.jobs import (
+    JOB_KEPT,
+    MOST_OPEN,
+    MOST_TRIES,
+    PROVED_EVERY,
+    RESULT_KEPT,
+    Job,
+    JobState,
+)
 from tenantry.audit.model import Entry
 from tenantry.audit.reporting import Reporting
 from tenantry.errors import (
     ConflictError,
     CorruptDataError,
     ForbiddenError,
+    IdempotencyMismatchError,
     InvalidInputError,
     LimitExceededError,
     NotFoundError,
@@ -222,6 +231,73 @@ def test_only_so_many_are_open_at_once(small: Callable[..., None]) -> None:
 
     world.run(jobs[0])
     assert world.request().is_open
+
+
+def test_a_count_that_is_too_high_keeps_nobody_from_asking() -> None:
+    world = World()
+    world.jobs.counts["t-1"] = MOST_OPEN
+
+    assert world.request().is_open
+    assert world.jobs.counts["t-1"] == 1
+
+    world.jobs.counts["t-1"] = MOST_OPEN
+    with pytest.raises(LimitExceededError):
+        world.request()
+    world.clock.advance(PROVED_EVERY)
+    assert world.request().is_open
+
+
+def test_a_count_that_is_too_low_is_set_right_when_a_job_ends() -> None:
+    world = World()
+    job = world.request()
+    for _ in range(2):
+        world.request()
+    world.jobs.counts["t-1"] = 1
+
+    world.run(job)
+
+    assert world.jobs.counts["t-1"] == 2
+
+
+def test_with_a_key_an_export_is_asked_for_once() -> None:
+    world = World()
+    job = world.request(clientMutationId="k-1")
+    done = world.run(job)
+    world.clock.advance(timedelta(days=1))
+
+    assert world.request(clientMutationId="k-1") == done
+    assert world.told == ["AuditExportRequested", "AuditExported"]
+    assert world.request(clientMutationId="k-2") != done
+    assert world.request() != done
+
+
+@pytest.mark.parametrize("other", [{"format": "CSV"}, {"filter": {"actorId": "ada"}}])
+def test_a_key_with_another_content_is_refused(other: dict[str, Any]) -> None:
+    world = World()
+    world.request(clientMutationId="k-1")
+
+    with pytest.raises(IdempotencyMismatchError):
+        world.request(clientMutationId="k-1", **other)
+    report = {**ALL, "format": "CSV", "clientMutationId": "k-1"}
+    with pytest.raises(IdempotencyMismatchError):
+        world.service().request_report(ADA, report)
+
+
+def test_a_key_is_its_askers_own() -> None:
+    world = World()
+    own = world.request(clientMutationId="k-1")
+    asked = {**ALL, "format": "CSV", "clientMutationId": "k-1"}
+
+    others = world.service().request_export(ADA.model_copy(update={"user_id": "bob"}), asked)
+    elsewhere = world.service().request_export(ADA.model_copy(update={"tenant_id": "t-2"}), asked)
+
+    assert len({own.job_id, others.job_id, elsewhere.job_id}) == 3
+
+
+@pytest.mark.parametrize("key", ["", "a b", "k" * 129, "ä", 7])
+def test_a_key_that_is_none_is_refused(key: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        World().request(clientMutationId=key)
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 40])

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.alias_generators import to_camel
 
 from tenantry.errors import ConflictError
-from tenantry.runtime.inputs import Input, Line
+from tenantry.runtime.inputs import IdempotencyKey, Input, Line, fingerprint
 from tenantry.tenancy.roles import OWNERS, Permission
 
 # permissions
@@ -719,7 +719,6 @@ class _CamelInput(Input):
 
 _IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$"
 Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER)]
-IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 
 
 def _unique(values: list[str]) -> list[str]:
@@ -754,10 +753,7 @@ class RequestAccountInput(_CamelInput):
     @property
     def fingerprint(self) -> str:
         """The same for the same content, whatever its idempotency key."""
-        left_out = {"client_mutation_id", "organization_id"}
-        content = self.model_dump(mode="json", exclude=left_out, exclude_none=True)
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return fingerprint(self, "organization_id")
 
 
 class AccountInput(_CamelInput):

@@ -2,6 +2,8 @@
 
 ORG#<id>#EXPORTS  EXPORT#<export id>   a job; ids are ordered by time, and so is the list
 ORG#<id>#EXPORTS  WORK#<export id>     how far it is, which nobody is told
+ORG#<id>#EXPORTS  ASKED#<id of a key>  which job a key of the client's own has made
+ORG#<id>#EXPORTS  OPEN                 how many jobs are open: moves with what opens and ends them
 """
 
 from collections.abc import Callable
@@ -10,27 +12,60 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tenantry.audit.jobs import JOB_KEPT, RESULT, WORK, Job
-from tenantry.audit.repository import Person, Staff
-from tenantry.errors import ConflictError, CorruptDataError, NotFoundError
+from tenantry.audit.jobs import JOB_KEPT, MOST_OPEN, PROVED_EVERY, RESULT, WORK, Job
+from tenantry.audit.repository import Asked, Person, Staff
+from tenantry.errors import (
+    ConflictError,
+    CorruptDataError,
+    IdempotencyMismatchError,
+    LimitExceededError,
+    NotFoundError,
+)
 from tenantry.messaging.event import Event
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Create
+from tenantry.persistence.writes import Assign, Change, Count, Create, Write, moves_of
 
 _CHANGED = "The export has changed since; try again."
 _LEFT = "REMOVED"
+_OPEN = "open_jobs"
+_TRIES = 3
+_PAGE = 200
 
 
 class DynamoDBJobRepository:
-    """`table_of` answers the tenant table under the tenant's own credentials."""
+    """`table_of` answers the tenant table under the tenant's own credentials.
 
-    def __init__(self, table_of: Callable[[str], Table]) -> None:
+    `report` is told of an organisation whose count of open jobs was not theirs, and is repaired.
+    """
+
+    def __init__(
+        self,
+        table_of: Callable[[str], Table],
+        report: Callable[[str], None] = lambda _tenant_id: None,
+    ) -> None:
         self._table_of = table_of
+        self._report = report
 
-    def create(self, job: Job, event: Event) -> None:
-        self._write(job.tenant_id, Create(_key(job.tenant_id, job.job_id), _item(job), (event,)))
+    def create(self, job: Job, event: Event, asked: Asked | None = None) -> Job:
+        """One transaction: the job, one more that is open, and with a key what it made."""
+        created = Create(_key(job.tenant_id, job.job_id), _item(job), (event,))
+        writes: list[Write] = [created, _counted(job.tenant_id, 1)]
+        if asked:
+            writes.append(Create(_asked_key(job.tenant_id, asked), _asked_item(job, asked)))
+        table = self._table_of(job.tenant_id)
+        try:
+            table.transact(writes)
+        except ConditionFailedError as failure:
+            if asked and (before := table.get(_asked_key(job.tenant_id, asked))):
+                return self._made(job.tenant_id, before, asked)
+            if 0 in failure.failures:
+                raise ConflictError(_CHANGED) from failure
+            raise LimitExceededError(
+                f"{MOST_OPEN} exports are open; wait, or cancel one."
+            ) from failure
+        return job
 
     def get(self, tenant_id: str, job_id: str) -> Job | None:
         """One BatchGetItem."""
@@ -71,11 +106,76 @@ class DynamoDBJobRepository:
         self._write(after.tenant_id, Change(where, before.step, differing, ()))
 
     def end(self, before: Job, after: Job, event: Event) -> None:
-        """One conditional write of how it ended."""
+        """One transaction: how it ended, and one less that is open.
+
+        A count that has none left is not that of the jobs: it is repaired, so that no job is kept
+        from its end.
+        """
         where, ended = _key(before.tenant_id, before.job_id), _item(after)
         kept = _item(before).keys() - {"state", "updated_at"}
         differing = {name: value for name, value in ended.items() if name not in kept}
-        self._write(after.tenant_id, Change(where, before.entity_version, differing, (event,)))
+        ending = Change(where, before.entity_version, differing, (event,))
+        table = self._table_of(after.tenant_id)
+        for _ in range(_TRIES):
+            try:
+                table.transact((ending, _counted(after.tenant_id, -1)))
+            except ConditionFailedError as failure:
+                if 0 in failure.failures:
+                    raise ConflictError(_CHANGED) from failure
+                self._proved(table, after.tenant_id, after.updated_at)
+            else:
+                return
+        raise ConflictError(_CHANGED)
+
+    def prove(self, tenant_id: str, now: datetime) -> bool:
+        """One GetItem; when it is time the whole list of jobs, and a conditional write."""
+        table = self._table_of(tenant_id)
+        proved_at = (table.get(_open_key(tenant_id)) or {}).get("proved_at")
+        if proved_at and now - datetime.fromisoformat(proved_at) < PROVED_EVERY:
+            return False
+        return self._proved(table, tenant_id, now)
+
+    def _proved(self, table: Table, tenant_id: str, now: datetime) -> bool:
+        """Whether the count was not that of the jobs, and is now.
+
+        What is compared stood still: a count that moved meanwhile has another number of moves.
+        """
+        where = _open_key(tenant_id)
+        for _ in range(_TRIES):
+            seen = table.get(where)
+            if seen is None:
+                table.add({**where, **_counter(tenant_id)})
+                continue
+            rows = self._opened(table, tenant_id)
+            proved = {_OPEN: rows, "proved_at": now.isoformat()}
+            as_seen = {name: seen.get(name) for name in (_OPEN, moves_of(_OPEN))}
+            try:
+                table.transact((Assign(where, proved, as_seen),))
+            except ConditionFailedError:
+                continue
+            if rows == seen.get(_OPEN, 0):
+                return False
+            self._report(tenant_id)
+            return True
+        return False
+
+    def _opened(self, table: Table, tenant_id: str) -> int:
+        pk, start, found = organization_pk(tenant_id, "EXPORTS"), None, 0
+        while True:
+            page = table.query(pk, prefix="EXPORT#", limit=_PAGE, start=start)
+            found += sum(_job(item, None).is_open for item in page.items)
+            if (start := page.next_key) is None:
+                return found
+
+    def _made(self, tenant_id: str, before: Item, asked: Asked) -> Job:
+        if before.get("fingerprint") != asked.fingerprint:
+            raise IdempotencyMismatchError(
+                "This clientMutationId was used with another content; choose a new one."
+            )
+        made = self.get(tenant_id, str(before["job_id"]))
+        if made is None:
+            raise ConflictError(_CHANGED)
+        return made
 
     def _write(self, tenant_id: str, write: Create | Change) -> None:
         try:
@@ -113,6 +213,33 @@ def _key(tenant_id: str, job_id: str) -> Key:
 
 def _work_key(tenant_id: str, job_id: str) -> Key:
     return key(organization_pk(tenant_id, "EXPORTS"), f"WORK#{part(job_id)}")
+
+
+def _asked_key(tenant_id: str, asked: Asked) -> Key:
+    return key(organization_pk(tenant_id, "EXPORTS"), f"ASKED#{part(asked.key)}")
+
+
+def _asked_item(job: Job, asked: Asked) -> Item:
+    """Gone before its job is, so that a key never names one that is gone."""
+    return {
+        "tenant_id": job.tenant_id,
+        "entity_type": "AuditExportAsked",
+        "job_id": job.job_id,
+        "fingerprint": asked.fingerprint,
+        "purge_at": int((job.created_at + JOB_KEPT).timestamp()),
+    }
+
+
+def _open_key(tenant_id: str) -> Key:
+    return key(organization_pk(tenant_id, "EXPORTS"), "OPEN")
+
+
+def _counter(tenant_id: str) -> Item:
+    return {"tenant_id": tenant_id, "entity_type": "AuditExportsOpen"}
+
+
+def _counted(tenant_id: str, by: int) -> Count:
+    return Count(_open_key(tenant_id), _OPEN, by, limit=MOST_OPEN, makes=_counter(tenant_id))
 
 
 def _item(job: Job) -> Item:

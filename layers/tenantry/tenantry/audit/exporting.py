@@ -1,8 +1,6 @@
 """Use cases on exports and reports: ask for one, follow it, give it up; and the worker's slices."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from tenantry.audit.events import (
@@ -15,7 +13,6 @@ from tenantry.audit.formats import csv_head, entries_as_csv, entries_as_json_lin
 from tenantry.audit.jobs import (
     LOOKED_AT_A_SLICE,
     MOST_CLAIMS,
-    MOST_OPEN,
     MOST_PARTS,
     MOST_TRIES,
     PART,
@@ -29,7 +26,13 @@ from tenantry.audit.jobs import (
 )
 from tenantry.audit.model import AUDIT_EXPORT, Entry
 from tenantry.audit.reporting import Reporting
-from tenantry.audit.repository import ActivityRepository, GoneError, JobRepository, Results
+from tenantry.audit.repository import (
+    ActivityRepository,
+    Asked,
+    GoneError,
+    JobRepository,
+    Results,
+)
 from tenantry.errors import (
     CorruptDataError,
     InvalidInputError,
@@ -37,9 +40,11 @@ from tenantry.errors import (
     NotFoundError,
     UnavailableError,
 )
+from tenantry.messaging.event import Event
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.persistence import cursors
 from tenantry.persistence.keys import part
+from tenantry.runtime.identifiers import derived_id
 from tenantry.runtime.inputs import parse
 from tenantry.tenancy.access import Access, Standing
 from tenantry.tenancy.caller import Caller
@@ -70,14 +75,17 @@ class ExportService:
     stamp: Stamp
 
     def request_export(self, caller: Caller, given: dict[str, Any] | None) -> Job:
-        """Start an export of the log; LimitExceededError while too many are open."""
+        """Start an export of the log; LimitExceededError while too many are open.
+
+        With a `clientMutationId` it is done once: the same person's repetition answers the job as
+        it stands, IdempotencyMismatchError when the content differs.
+        """
         asked = parse(ExportInput, given)
-        return self._request(caller, JobKind.EXPORT, asked.format, asked.span, asked.filter.named)
+        return self._request(caller, JobKind.EXPORT, asked, asked.filter.named)
 
     def request_report(self, caller: Caller, given: dict[str, Any] | None) -> Job:
-        """Start a compliance report; LimitExceededError while too many jobs are open."""
-        asked = parse(ReportInput, given)
-        return self._request(caller, JobKind.COMPLIANCE_REPORT, asked.format, asked.span, {})
+        """Start a compliance report; as `request_export`."""
+        return self._request(caller, JobKind.COMPLIANCE_REPORT, parse(ReportInput, given), {})
 
     def export(self, caller: Caller, job_id: str) -> Followed:
         """How far a job is, with a link to its result while there is one."""
@@ -108,21 +116,17 @@ class ExportService:
         self,
         caller: Caller,
         kind: JobKind,
-        format_: Format,
-        span: Callable[[datetime | None, datetime], tuple[datetime, datetime]],
+        given: ExportInput | ReportInput,
         selection: dict[str, str],
     ) -> Job:
         standing = self._standing(caller)
         now, cause = self.stamp.now(), standing.cause(caller)
-        begin, end = span(standing.organization_created_at, now)
-        newest, _ = self.jobs.newest(standing.tenant_id, 4 * MOST_OPEN, None)
-        if sum(job.is_open for job in newest) >= MOST_OPEN:
-            raise LimitExceededError(f"{MOST_OPEN} exports are open; wait, or cancel one.")
+        begin, end = given.span(standing.organization_created_at, now)
         job = Job(
             tenant_id=standing.tenant_id,
             job_id=self.stamp.new_id(),
             kind=kind,
-            format=format_,
+            format=given.format,
             from_=begin,
             to=end,
             selection=selection,
@@ -133,8 +137,13 @@ class ExportService:
             updated_at=now,
         )
         requested = AuditExportRequested(**_told(job), selection=selection)
-        self.jobs.create(job, self.stamp.event(requested, cause))
-        return job
+        event, asked = self.stamp.event(requested, cause), _asked(caller, job, given)
+        try:
+            return self.jobs.create(job, event, asked)
+        except LimitExceededError:
+            if not self.jobs.prove(job.tenant_id, now):
+                raise
+            return self.jobs.create(job, event, asked)
 
     def _standing(self, caller: Caller) -> Standing:
         standing = self.access.standing(caller)
@@ -277,20 +286,33 @@ class ExportWriter:
         told = AuditExported(
             **_told(done), selection=done.selection, entries=done.entries, size=done.size
         )
-        self.jobs.end(job, done, self.stamp.event(told, done.cause))
+        self._end(job, done, self.stamp.event(told, done.cause))
 
     def _fail(self, job: Job, code: str) -> None:
         failed = job.failed(self.stamp.now(), code)
         event = self.stamp.event(
             AuditExportFailed(**_told(job), code=code), Cause(correlation_id=job.correlation_id)
         )
-        self.jobs.end(job, failed, event)
+        self._end(job, failed, event)
         self._abandon(failed)
+
+    def _end(self, before: Job, after: Job, event: Event) -> None:
+        self.jobs.end(before, after, event)
+        self.jobs.prove(after.tenant_id, self.stamp.now())
 
     def _abandon(self, job: Job) -> None:
         """Give up the parts of a job that came to no result."""
         if job.upload_id and job.state is not JobState.DONE:
             self.results.abandon(job)
+
+
+def _asked(caller: Caller, job: Job, given: ExportInput | ReportInput) -> Asked | None:
+    """What a job was asked for with, when its asker named a key: theirs, of this organisation."""
+    key = given.client_mutation_id
+    if key is None:
+        return None
+    name = derived_id("audit-export", job.tenant_id, caller.user_id, key)
+    return Asked(name, f"{job.kind.value}#{given.fingerprint}")
 
 
 def _told(job: Job) -> dict[str, Any]:

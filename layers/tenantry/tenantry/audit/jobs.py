@@ -12,7 +12,7 @@ from tenantry.audit.model import Moment, Selection, Span, instant
 from tenantry.errors import ConflictError, InvalidInputError
 from tenantry.messaging.event import Actor, RequestOrigin
 from tenantry.messaging.stamp import Cause
-from tenantry.runtime.inputs import Input
+from tenantry.runtime.inputs import IdempotencyKey, Input, fingerprint
 
 LOOKED_AT_A_SLICE: Final = 5000
 """Entries that one slice of an export reads at most."""
@@ -24,7 +24,9 @@ MOST_CLAIMS: Final = 10_000
 MOST_TRIES: Final = 4
 """Claims in a row that may come to nothing; a message is handed out once more than that."""
 MOST_OPEN: Final = 5
-"""Jobs of an organisation that may be open when another one is asked for."""
+"""Jobs of an organisation that may be open at once."""
+PROVED_EVERY: Final = timedelta(hours=1)
+"""Between two proofs of how many are open, which read all jobs that are kept."""
 LONGEST: Final = timedelta(days=3660)
 RESULT_KEPT: Final = timedelta(days=7)
 JOB_KEPT: Final = timedelta(days=90)
@@ -237,6 +239,7 @@ class _Request(Input):
 
     from_: Moment = Field(alias="from")
     to: Moment
+    client_mutation_id: IdempotencyKey | None = None
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -253,6 +256,11 @@ class _Request(Input):
             fault = "lies outside of the time in which something happened"
             raise InvalidInputError([{"field": "from", "message": fault}])
         return begin, end
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same content, whatever its idempotency key."""
+        return fingerprint(self)
 
 
 ExportFormat = Annotated[Format, Field(strict=False)]

@@ -43,11 +43,24 @@ class PeopleNames(Protocol):
         """The names of those users who have given one, in one round trip."""
 
 
-class JobRepository(Protocol):
-    """Exports and reports of an organisation."""
+@dataclass(frozen=True)
+class Asked:
+    """The key that a job was asked for with, made safe for a key of the store, and the content."""
 
-    def create(self, job: Job, event: Event) -> None:
-        """Store a new job with its event."""
+    key: str
+    fingerprint: str
+
+
+class JobRepository(Protocol):
+    """Exports and reports of an organisation, and how many of them are open."""
+
+    def create(self, job: Job, event: Event, asked: Asked | None = None) -> Job:
+        """Store a new job with its event, as one more that is open; answers it.
+
+        Of a key that was asked with before the job that it made, as it stands now;
+        IdempotencyMismatchError when the content was another. LimitExceededError while MOST_OPEN
+        are open.
+        """
 
     def get(self, tenant_id: str, job_id: str) -> Job | None:
         """The job, strongly consistent."""
@@ -65,7 +78,16 @@ class JobRepository(Protocol):
         """
 
     def end(self, before: Job, after: Job, event: Event) -> None:
-        """Store how a job ended, once; ConflictError when it had ended otherwise."""
+        """Store how a job ended, once, as one less that is open.
+
+        ConflictError when it had ended otherwise.
+        """
+
+    def prove(self, tenant_id: str, now: datetime) -> bool:
+        """Set the count of open jobs to how many there are; whether it had been another.
+
+        At most once in PROVED_EVERY, and not while it moves.
+        """
 
 
 class GoneError(Exception):

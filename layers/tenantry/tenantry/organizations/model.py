@@ -1,7 +1,5 @@
 """Organisations: plans, slugs, settings, members, e-mail domains and the rules on them."""
 
-import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -21,7 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from tenantry.errors import ConflictError, Excess, Fault
-from tenantry.runtime.inputs import Input, Line, Text
+from tenantry.runtime.inputs import IdempotencyKey, Input, Line, Text, fingerprint
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.metering import StoredCalls
 from tenantry.tenancy.roles import ADMINS, EVERYONE, OWNERS, Permission, Role
@@ -582,7 +580,6 @@ class _CamelInput(Input):
 
 
 Size = Annotated[OrganizationSize, Field(strict=False)]
-IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 Version = Annotated[int, Field(ge=1)]
 
 
@@ -597,9 +594,7 @@ class CreateOrganizationInput(_CamelInput):
     @property
     def fingerprint(self) -> str:
         """The same for the same content, whatever its idempotency key."""
-        content = self.model_dump(mode="json", exclude={"client_mutation_id"}, exclude_none=True)
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return fingerprint(self)
 
 
 class UpdateOrganizationInput(_CamelInput):

@@ -1,5 +1,7 @@
 """Input at the door: parsed whole, every fault listed, text taken as it is or refused."""
 
+import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -26,6 +28,14 @@ def parse[T: BaseModel](model: type[T], values: Mapping[str, Any] | None) -> T:
         return model.model_validate(dict(values or {}))
     except ValidationError as error:
         raise InvalidInputError(faults(error)) from error
+
+
+def fingerprint(given: Input, *left_out: str) -> str:
+    """The same for the same content, whatever the idempotency key and the fields `left_out`."""
+    excluded = {"client_mutation_id", *left_out}
+    content = given.model_dump(mode="json", exclude=excluded, exclude_none=True)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def faults(error: ValidationError) -> list[Fault]:
@@ -85,3 +95,6 @@ Line = Annotated[
 
 Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(clean_text)]
 """Text for people, such as a description: up to 2,000 characters, lines allowed."""
+
+IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+"""A key of the client's own, by which a command that comes again is known."""

@@ -13,6 +13,7 @@ from tenantry.audit.s3 import S3Results
 from tenantry.bootstrap import CONFIG, settings
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
+from tenantry.runtime.observability import MetricUnit, logger, metrics
 from tenantry.tenancy.sessions import DataScope, TenantSessions
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class TenantStores:
     @property
     def jobs(self) -> DynamoDBJobRepository:
         name = settings().required("TENANT_TABLE")
-        return DynamoDBJobRepository(lambda tenant: Table(self._of(tenant).dynamodb, name))
+        return DynamoDBJobRepository(
+            lambda tenant: Table(self._of(tenant).dynamodb, name), _report_drift
+        )
 
     @property
     def results(self) -> S3Results:
@@ -76,6 +79,11 @@ def tenant_stores(*, writes_results: bool) -> TenantStores:
     )
     role = settings().required("TENANT_DATA_ROLE_ARN")
     return TenantStores(TenantSessions(sts, role, scope, now, _connect))
+
+
+def _report_drift(tenant_id: str) -> None:
+    logger.error("a counter of open exports was not theirs; it is repaired", tenant_id=tenant_id)
+    metrics.add_metric("CounterDrifts", MetricUnit.Count, 1)
 
 
 def _connect(credentials: dict[str, str]) -> TenantClients:
