@@ -39,7 +39,7 @@ from tenantry.errors import (
 from tenantry.messaging.event import Actor, Event
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.persistence.keys import key, member_key, organization_key, organization_pk
-from tenantry.persistence.table import Table
+from tenantry.persistence.table import Page, Table
 from tenantry.persistence.writes import Assign
 from tests.support.clock import START
 from tests.support.fakes.audit import InMemoryJobs, InMemoryResults, KnownPeople
@@ -179,6 +179,29 @@ def test_a_count_is_proven_once_in_its_time(
 
     assert not jobs.prove("t-1", START + PROVED_EVERY - timedelta(seconds=1))
     assert jobs.prove("t-1", START + PROVED_EVERY)
+
+
+def test_a_count_that_moves_while_it_is_proven_is_proven_again(
+    tenant_table: Table, event: Callable[[Job], Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jobs that were read are not those of the count that is there by then."""
+    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    for number in (1, 2):
+        jobs.create(job(number), event(job(number)))
+    tenant_table.transact((Assign(COUNT, {"open_jobs": 3}),))
+    query, ended = tenant_table.query, job().cancelled(START)
+
+    def moving(*arguments: Any, **named: Any) -> Page:
+        monkeypatch.setattr(tenant_table, "query", query)
+        page = query(*arguments, **named)
+        jobs.end(job(), ended, event(ended))
+        return page
+
+    monkeypatch.setattr(tenant_table, "query", moving)
+
+    assert jobs.prove("t-1", START)
+
+    assert (tenant_table.get(COUNT) or {})["open_jobs"] == 1
 
 
 @pytest.mark.parametrize("counted", [{"open_jobs": 0}, None])
