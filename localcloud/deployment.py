@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ BUILT_TEMPLATE = Path(".aws-sam/build/template.yaml")
 STACK = "tenantry-local"
 MAIL_FROM = "no-reply@tenantry.example"
 PAYMENT_KEYS = "tenantry-local/stripe"
+DIRECTORY_SECRET = "tenantry-local/legacy-directory"
 PRICES = {"STARTER": "price_starter", "PROFESSIONAL": "price_professional"}
 """What the stand-in for Stripe sells."""
 
@@ -80,7 +82,11 @@ def deploy(
     verify_sender(where)
     chosen = parameters() if overrides is None else dict(overrides)
     if chosen.get("StripePrices") and "StripeSecretArn" not in chosen:
-        chosen["StripeSecretArn"] = keep_payment_keys(where)
+        chosen["StripeSecretArn"] = keep_secret(where, PAYMENT_KEYS, _payment_keys())
+    if chosen.get("LegacyDirectory") == "http" and "LegacyDirectorySecretArn" not in chosen:
+        chosen["LegacyDirectorySecretArn"] = keep_secret(
+            where, DIRECTORY_SECRET, secrets.token_urlsafe(32)
+        )
     now = fingerprint(built, chosen)
     if now != _deployed(where, stack):
         _remember_deployed(where, stack, "unfinished")
@@ -160,21 +166,26 @@ def verify_sender(where: Place) -> None:
     client(where, "ses").verify_email_identity(EmailAddress=MAIL_FROM)
 
 
-def keep_payment_keys(where: Place) -> str:
-    """Make the secret with the keys of the stand-in for Stripe, once; answers its ARN."""
+def keep_secret(where: Place, name: str, value: str) -> str:
+    """Make the secret, once: one that is there stays as it is; answers its ARN."""
     from botocore.exceptions import ClientError
 
-    from localcloud.payments.peer import World
-
-    secrets, world = client(where, "secretsmanager"), World()
-    keys = {"api_key": world.api_key, "webhook_secrets": [world.webhook_secret]}
+    keeper = client(where, "secretsmanager")
     try:
-        made = secrets.create_secret(Name=PAYMENT_KEYS, SecretString=json.dumps(keys))
+        made = keeper.create_secret(Name=name, SecretString=value)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceExistsException":
             raise
-        made = secrets.describe_secret(SecretId=PAYMENT_KEYS)
+        made = keeper.describe_secret(SecretId=name)
     return str(made["ARN"])
+
+
+def _payment_keys() -> str:
+    """The keys of the stand-in for Stripe."""
+    from localcloud.payments.peer import World
+
+    world = World()
+    return json.dumps({"api_key": world.api_key, "webhook_secrets": [world.webhook_secret]})
 
 
 def client(where: Place, service: str) -> Any:

@@ -38,6 +38,9 @@ def strict() -> Iterator[Stage]:
         "DnsNameserver": "127.0.0.1:53",
         "FederatedProviders": "Google,Facebook,LoginWithAmazon,SignInWithApple,CorporateSaml,"
         "PartnerOidc",
+        # Nobody is there: tests of it start one, and tell the function where.
+        "LegacyDirectory": "http",
+        "LegacyDirectoryUrl": "http://127.0.0.1:9/directory",
     }
     with deployed_cloud(forbidding) as running:
         yield on(*running)

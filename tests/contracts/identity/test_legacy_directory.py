@@ -1,10 +1,7 @@
 """The older system: by hand, as a table, and over HTTP, alike."""
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import bcrypt
@@ -19,106 +16,20 @@ from tenantry.identity.repository import LegacyDirectory
 from tenantry.persistence.table import Table
 from tests.support.fakes.identity import FakeLegacyDirectory
 from tests.support.faults import down, injected
+from tests.support.older_system import OlderSystem, older_system
 
 ADA = LegacyUser(email="ada@legacy.example", name="Ada", locale="de")
 SECRET = "shared-secret"
 
 
-class Answering(ThreadingHTTPServer):
-    """An older system: one user, one secret, and whatever a test makes of its answers."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 0
-        self.body: bytes | None = None
-        self.headers: dict[str, str] = {}
-        self.delay = threading.Event()
-        self.slow = False
-        self.pieces = 0
-        self.asked = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/directory/"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Answering
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.server.asked += 1
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        status, body = self.server.status, self.server.body or b"{}"
-        if not status:
-            status, body = self._real(asked)
-        self.send_response(status)
-        for name, value in self.server.headers.items():
-            self.send_header(name, value)
-        self.send_header("connection", "close")
-        if self.server.pieces:
-            self.send_header("transfer-encoding", "chunked")
-            self.end_headers()
-            self._in_pieces(body)
-            return
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        if self.server.slow:
-            self._drip(body)
-        else:
-            self.wfile.write(body)
-
-    def _real(self, asked: dict[str, Any]) -> tuple[int, bytes]:
-        known = asked["email"] == ADA.email
-        if self.headers["authorization"] != f"Bearer {SECRET}":
-            return 403, b"{}"
-        if self.path.endswith("/sign-in"):
-            known = known and asked["password"] == "old secret"
-            return (200, ADA.model_dump_json().encode()) if known else (401, b"{}")
-        return (200, ADA.model_dump_json().encode()) if known else (404, b"{}")
-
-    def _drip(self, body: bytes) -> None:
-        """A byte now and then: never silent for long, never done."""
-        try:
-            for byte in body:
-                self.wfile.write(bytes([byte]))
-                self.wfile.flush()
-                self.server.delay.wait(0.05)
-        except OSError:
-            return
-
-    def _in_pieces(self, body: bytes) -> None:
-        """Chunk by chunk, as servers send what they have not counted."""
-        size = -(-len(body) // self.server.pieces)
-        try:
-            for start in range(0, len(body), size):
-                piece = body[start : start + size]
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
-        except OSError:
-            return
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the tests' output clean."""
+@pytest.fixture
+def server() -> Iterator[OlderSystem]:
+    with older_system(SECRET, {ADA: "old secret"}) as running:
+        yield running
 
 
 @pytest.fixture
-def server() -> Iterator[Answering]:
-    server = Answering()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.delay.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def http(server: Answering, platform_table: Table) -> HttpLegacyDirectory:
+def http(server: OlderSystem, platform_table: Table) -> HttpLegacyDirectory:
     client = boto3.client("dynamodb")
     secrets = boto3.client("secretsmanager")
     arn = secrets.create_secret(Name="legacy", SecretString=SECRET)["ARN"]
@@ -209,7 +120,7 @@ def test_an_odd_user_of_the_table_is_one_all_the_same(
     ],
 )
 def test_an_answer_that_makes_no_sense_is_no_answer(
-    http: HttpLegacyDirectory, server: Answering, status: int, body: bytes
+    http: HttpLegacyDirectory, server: OlderSystem, status: int, body: bytes
 ) -> None:
     server.status, server.body = status, body
     if status == 302:
@@ -223,7 +134,7 @@ def test_an_answer_that_makes_no_sense_is_no_answer(
 
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 def test_an_answer_in_pieces_is_read_whole(
-    http: HttpLegacyDirectory, server: Answering, pieces: int
+    http: HttpLegacyDirectory, server: OlderSystem, pieces: int
 ) -> None:
     server.pieces = pieces
 
@@ -231,7 +142,7 @@ def test_an_answer_in_pieces_is_read_whole(
     assert http.find("ada@legacy.example") == ADA
 
 
-def test_an_answer_in_pieces_is_bounded_too(http: HttpLegacyDirectory, server: Answering) -> None:
+def test_an_answer_in_pieces_is_bounded_too(http: HttpLegacyDirectory, server: OlderSystem) -> None:
     server.pieces = 30
     long = b'{"email": "ada@legacy.example", "name": "' + b"x" * 20_000 + b'"}'
     server.status, server.body = 200, long
@@ -242,7 +153,7 @@ def test_an_answer_in_pieces_is_bounded_too(http: HttpLegacyDirectory, server: A
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
 def test_what_strangers_type_never_opens_the_circuit(
-    http: HttpLegacyDirectory, server: Answering, status: int
+    http: HttpLegacyDirectory, server: OlderSystem, status: int
 ) -> None:
     """However the older system words that it is nobody's address or password."""
     server.status = status
@@ -255,7 +166,7 @@ def test_what_strangers_type_never_opens_the_circuit(
 
 
 def test_a_wrong_secret_is_a_failure_not_a_wrong_password(
-    server: Answering, platform_table: Table
+    server: OlderSystem, platform_table: Table
 ) -> None:
     circuit = circuit_in(boto3.client("dynamodb"), platform_table.name)
     http = HttpLegacyDirectory(server.url, lambda: "another", circuit, total=0.5)
@@ -267,7 +178,7 @@ def test_a_wrong_secret_is_a_failure_not_a_wrong_password(
 
 
 def test_an_answer_that_only_drips_is_given_up_in_time(
-    http: HttpLegacyDirectory, server: Answering
+    http: HttpLegacyDirectory, server: OlderSystem
 ) -> None:
     server.slow = True
     started = time.monotonic()
@@ -279,7 +190,7 @@ def test_an_answer_that_only_drips_is_given_up_in_time(
 
 
 def test_after_failures_in_a_row_nobody_is_asked_for_a_while(
-    http: HttpLegacyDirectory, server: Answering
+    http: HttpLegacyDirectory, server: OlderSystem
 ) -> None:
     server.status = 500
     for _ in range(FAILURES + 3):
@@ -290,7 +201,7 @@ def test_after_failures_in_a_row_nobody_is_asked_for_a_while(
 
 
 def test_wrong_passwords_do_not_open_the_circuit(
-    http: HttpLegacyDirectory, server: Answering
+    http: HttpLegacyDirectory, server: OlderSystem
 ) -> None:
     for _ in range(FAILURES + 3):
         assert http.sign_in("ada@legacy.example", "wrong") is None
