@@ -28,6 +28,7 @@ MENDS = (
     "shared_layers",
     "stream_mappings",
     "stream_records",
+    "principal_arns",
     "organization_accounts",
     "organization_requests",
     "service_catalog",

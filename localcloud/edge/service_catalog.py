@@ -10,7 +10,8 @@ products change at a time. See "ProvisionProduct", "DescribeRecord", "SearchProv
 Service Catalog API reference, "Automate Account Provisioning in AWS Control Tower by Service
 Catalog APIs" and "Unenroll an account" in the Control Tower user guide.
 
-`LOCALCLOUD_ACCOUNT_SECONDS` says how long each takes.
+`LOCALCLOUD_ACCOUNT_SECONDS` says how long each takes; what is called
+`...-slow` takes a minute.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ministack.core.responses import (
 from ministack.services import iam, organizations
 
 from localcloud.edge.organization_accounts import create_access_role
-from localcloud.edge.organization_requests import AT_ONCE, SECONDS, account_of, make_account
+from localcloud.edge.organization_requests import AT_ONCE, account_of, make_account, seconds
 
 ROLE = "AWSControlTowerExecution"
 TYPE = "CONTROL_TOWER_ACCOUNT"
@@ -221,7 +222,7 @@ def _begin(product_id: str, kind: str, token: str, work: dict[str, str]) -> dict
         "RecordErrors": [],
         "RecordTags": product["Tags"],
         "_work": work,
-        "_due": now + SECONDS,
+        "_due": now + seconds(product["Name"]),
     }
     _tokens[token] = record_id
     _products[product_id] = {**product, "Status": "UNDER_CHANGE", "LastRecordId": record_id}

@@ -8,6 +8,7 @@ from typing import Any
 
 from tenantry.accounts.vending import (
     CLOSURES_WITHIN,
+    DEPLOYMENT_TAG,
     Credentials,
     Order,
     Placement,
@@ -103,10 +104,10 @@ class FakeVendor:
         return self._called("close", lambda: self._close(aws_account_id))
 
     def find(self, tenant_id: str) -> list[Vended]:
-        return [each for each in self._called("find", self._all) if each.tenant_id == tenant_id]
+        return [each for each in self._called("find", self._ours) if each.tenant_id == tenant_id]
 
     def accounts(self) -> list[Vended]:
-        return self._called("accounts", self._all)
+        return self._called("accounts", self._ours)
 
     # inside
 
@@ -191,6 +192,16 @@ class FakeVendor:
             its.closed = its.leaving > self.takes
         state = State.DONE if its is None or its.closed else State.RUNNING
         return Progress(state=state, aws_account_id=aws_account_id)
+
+    def _ours(self) -> list[Vended]:
+        mailbox, _, domain = self.settings.root_email.partition("@")
+        begins, ends = f"{mailbox}+{self.settings.deployment}-", f"@{domain}"
+        return [
+            each
+            for each in self._all()
+            if each.tags.get(DEPLOYMENT_TAG) == self.settings.deployment
+            or (each.email.startswith(begins) and each.email.endswith(ends))
+        ]
 
     def _all(self) -> list[Vended]:
         return [

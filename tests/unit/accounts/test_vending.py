@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from tenantry.accounts.vending import Credentials, Progress, State, VendorKind, VendorSettings
+from tenantry.runtime.settings import Settings
 from tests.support.clock import START
 from tests.support.fakes.vending import SETTINGS
 
@@ -74,3 +75,30 @@ def test_credentials_do_not_tell_themselves() -> None:
 
     assert "hush" not in shown
     assert "token=" not in shown
+
+
+ENVIRONMENT = {
+    "PREFIX": "tenantry-dev",
+    "VENDOR_MANAGEMENT_ROLE_ARN": "arn:aws:iam::111111111111:role/vendor",
+    "VENDOR_ROOT_EMAIL": "aws@example.com",
+    "VENDOR_UNIT": "ou-root-tenants1",
+    "VENDOR_QUARANTINE_UNIT": "ou-root-quarantine",
+    "VENDOR_EXTERNAL_ID": "",
+    "VENDOR_MOST_CLOSURES": "3",
+}
+
+
+def test_a_function_is_told_by_its_environment() -> None:
+    its = VendorSettings.from_settings(Settings(ENVIRONMENT))
+
+    assert its.deployment == "tenantry-dev"
+    assert its.kind is VendorKind.ORGANIZATIONS
+    assert its.external_id == ""
+    assert its.most_closures == 3
+    assert its.most_creations == 5
+
+
+@pytest.mark.parametrize("missing", [name for name in ENVIRONMENT if name[-2:] not in ("ID", "ES")])
+def test_what_is_missing_is_named(missing: str) -> None:
+    with pytest.raises(LookupError, match=missing):
+        VendorSettings.from_settings(Settings({**ENVIRONMENT, missing: ""}))

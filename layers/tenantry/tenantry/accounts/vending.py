@@ -16,6 +16,8 @@ from typing import Annotated, Final, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from tenantry.runtime.settings import Settings
+
 TENANT_TAG: Final = "tenant-id"
 ACCOUNT_TAG: Final = "account-id"
 DEPLOYMENT_TAG: Final = "deployment"
@@ -89,6 +91,21 @@ class VendorSettings(_Frozen):
         if len(self.root_email) + len(f"+{self.deployment}-") + _DIGITS > _LONGEST_EMAIL:
             raise ValueError("root_email is too long: plus-addresses of it have 64 characters")
         return self
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """From a function's environment: `PREFIX`, and each name here as `VENDOR_<NAME>`.
+
+        LookupError for what is needed and missing, ValidationError for what cannot be.
+        """
+        given = {
+            name: settings.text(f"VENDOR_{name.upper()}")
+            for name in cls.model_fields
+            if settings.text(f"VENDOR_{name.upper()}")
+        }
+        for name in ("management_role_arn", "root_email", "unit", "quarantine_unit"):
+            settings.required(f"VENDOR_{name.upper()}")
+        return cls.model_validate({**given, "deployment": settings.required("PREFIX")})
 
     @property
     def access_role(self) -> str:

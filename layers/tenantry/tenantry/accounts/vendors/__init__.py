@@ -1,0 +1,1 @@
+"""Adapters: who makes AWS accounts."""
