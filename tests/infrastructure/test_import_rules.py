@@ -79,7 +79,7 @@ def test_what_reaches_outside_is_named_as_an_adapter() -> None:
 
 
 def is_protected(module: str) -> bool:
-    """Also what lies in a package that is: its modules may take each other, as import-linter has it."""
+    """Itself or the package it lies in, whose modules take each other, as import-linter has it."""
     return any(
         fnmatchcase(module, pattern) or fnmatchcase(module, f"{pattern}.*") for pattern in PROTECTED
     )
