@@ -1,7 +1,7 @@
 """The rules that every template keeps. Each rule lists what breaks it; a good template, nothing."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from tests.infrastructure.templates import Json, Template, as_list, target, transformed, walk
@@ -334,6 +334,17 @@ def keyed(role: Json, resource: str) -> set[tuple[str, str]]:
         for statement in statements(role)
         if resource in map(_resource, as_list(statement["Resource"]))
         for action in as_list(statement["Action"])
+        for key in _leading_keys(statement.get("Condition", {}))
+    }
+
+
+def keyed_writes(role: Json, actions: Collection[str]) -> set[tuple[str, str]]:
+    """Which of `actions` a role may do to any table at all, as (action, partition key)."""
+    return {
+        (action, key)
+        for statement in statements(role)
+        for action in as_list(statement["Action"])
+        if action in actions
         for key in _leading_keys(statement.get("Condition", {}))
     }
 

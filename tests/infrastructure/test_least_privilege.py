@@ -28,6 +28,10 @@ def items(resource: str, *actions: str) -> set[tuple[str, str]]:
     return of(resource, *(f"dynamodb:{action}" for action in actions))
 
 
+def keys(key: str, *actions: str) -> set[tuple[str, str]]:
+    return of(key, *(f"dynamodb:{action}" for action in actions))
+
+
 LEDGER = items(PLATFORM, "BatchGetItem", "UpdateItem")
 LINE = {
     *LEDGER,
@@ -431,6 +435,30 @@ KEYS = {
         ("dynamodb:GetItem", "ORG#*"),
         ("dynamodb:UpdateItem", "ORG#*"),
     },
+    ("licenses", "ApiFunction"): {
+        *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("USER#*", "BatchGetItem", "GetItem", "Query"),
+    },
+    ("organizations", "ApiFunction"): {
+        *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("USER#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("DOMAIN#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("SLUG#*", "PutItem", "UpdateItem"),
+    },
+    ("billing", "ApiFunction"): {
+        *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *keys("CUSTOMER#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *keys("USER#*", "BatchGetItem", "GetItem"),
+    },
+    ("accounts", "ApiFunction"): {
+        *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("USER#*", "BatchGetItem", "GetItem", "Query"),
+    },
+    ("identity", "ApiFunction"): {
+        *keys("USER#*", "BatchGetItem", "GetItem", "UpdateItem"),
+        *keys("ORG#*", "BatchGetItem", "GetItem"),
+    },
     ("identity", "PreSignUpFunction"): {
         ("dynamodb:PutItem", "SIGNUP#*"),
         ("dynamodb:BatchGetItem", "ORG#*"),
@@ -456,6 +484,10 @@ KEYS = {
         ("dynamodb:UpdateItem", "CIRCUIT"),
     },
 }
+
+WRITES = {f"dynamodb:{each}Item" for each in ("Put", "Update", "Delete", "BatchWrite")}
+UNHELD: dict[tuple[str, str], str] = {}
+"""API functions that may write under any partition key of a table, and why."""
 
 ALL = templates()
 FUNCTIONS = {
@@ -506,6 +538,18 @@ def test_a_role_may_do_exactly_what_is_typed_here(name: tuple[str, str]) -> None
 def test_a_role_that_is_held_to_keys_reaches_these_only(name: tuple[str, str]) -> None:
     _, role = FUNCTIONS[name]
     assert rules.keyed(role, PLATFORM) == KEYS[name]
+
+
+def test_every_function_that_people_call_writes_under_its_own_keys_only() -> None:
+    """Whatever a caller makes of a request, it changes no item of a kind that is not its own."""
+    open_to_all = {
+        name
+        for name, (_, role) in FUNCTIONS.items()
+        if name[1].endswith("ApiFunction")
+        for action, key in rules.keyed_writes(role, WRITES)
+        if key == "*"
+    }
+    assert open_to_all == UNHELD.keys()
 
 
 @pytest.mark.parametrize("name", EXPECTED, ids=".".join)

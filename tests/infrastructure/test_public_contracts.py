@@ -264,6 +264,18 @@ def test_refusals_are_problem_documents_and_so_are_the_gateways_own() -> None:
     )
 
 
+def test_too_many_requests_are_told_when_to_come_again() -> None:
+    """The gateway fills up again each second; scripts of a browser may read the header."""
+    throttled = OPENAPI["x-amazon-apigateway-gateway-responses"]["THROTTLED"]["responseParameters"]
+    assert throttled["gatewayresponse.header.Retry-After"] == "'1'"
+    exposed = throttled["gatewayresponse.header.Access-Control-Expose-Headers"]
+    assert exposed == "'Retry-After'"
+    told = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+    for _, path, operation in operations():
+        if "429" in operation["responses"]:
+            assert operation["responses"]["429"]["headers"] == told, path
+
+
 def test_an_organisation_may_be_described_at_the_length_that_the_code_takes() -> None:
     shown = OPENAPI["components"]["schemas"]["CreateOrganization"]["properties"]
     taken = CreateOrganizationInput.model_json_schema(by_alias=True)["properties"]

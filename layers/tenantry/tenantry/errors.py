@@ -47,6 +47,7 @@ TenantryError
 └── CorruptDataError           stored or delivered data breaks its own schema
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, TypedDict
@@ -69,6 +70,10 @@ class TenantryError(Exception):
     def details(self) -> dict[str, Any]:
         """What a client can act on beyond the message; never about another tenant."""
         return {}
+
+    def wait(self, now: datetime) -> int | None:  # noqa: ARG002 - for those who know a time
+        """Seconds after which the same may succeed, one at least; None where nobody knows."""
+        return None
 
 
 class InvalidInputError(TenantryError):
@@ -212,6 +217,9 @@ class OrganizationMovingError(ConflictError):
     def details(self) -> dict[str, Any]:
         return {"retryAfter": self.retry_after}
 
+    def wait(self, now: datetime) -> int | None:  # noqa: ARG002 - the same at any time
+        return max(1, self.retry_after)
+
 
 class UnknownRouteError(ConflictError):
     """The organisation's data lies where this part of the product does not reach."""
@@ -239,9 +247,20 @@ class LimitExceededError(TenantryError):
 
 
 class InvitationQuotaError(LimitExceededError):
-    """Too many invitations went out: in a day, or ever on an unpaid plan."""
+    """Too many invitations went out: in a day, until `resets_at`, or ever on an unpaid plan."""
 
     code = "INVITATION_QUOTA"
+
+    def __init__(self, message: str, resets_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.resets_at = resets_at
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"resetsAt": self.resets_at.isoformat()} if self.resets_at else {}
+
+    def wait(self, now: datetime) -> int | None:
+        return _seconds_until(self.resets_at, now) if self.resets_at else None
 
 
 class EmailNotConfiguredError(TenantryError):
@@ -269,6 +288,9 @@ class ApiLimitExceededError(LimitExceededError):
     @property
     def details(self) -> dict[str, Any]:
         return {"limit": self.limit, "resetsAt": self.resets_at.isoformat()}
+
+    def wait(self, now: datetime) -> int | None:
+        return _seconds_until(self.resets_at, now)
 
 
 class Excess(TypedDict):
@@ -395,3 +417,7 @@ class CorruptDataError(TenantryError):
     """Stored or delivered data breaks its own schema."""
 
     code = "CORRUPT_DATA"
+
+
+def _seconds_until(then: datetime, now: datetime) -> int:
+    return max(1, math.ceil((then - now).total_seconds()))

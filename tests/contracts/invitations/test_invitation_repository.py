@@ -147,12 +147,15 @@ def test_no_seat_or_another_plan_refuses(acme: Acme) -> None:
 def test_mails_are_counted_by_day_and_for_ever(acme: Acme) -> None:
     for number in range(2):
         created(acme, offer(acme, f"p{number}@x.example"), Quota(2, 3))
-    with pytest.raises(InvitationQuotaError, match="day"):
+    with pytest.raises(InvitationQuotaError, match="day") as refused:
         created(acme, offer(acme, "p2@x.example"), Quota(2, 3))
+    tomorrow = (acme.clock() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert refused.value.details == {"resetsAt": tomorrow.isoformat()}
     acme.clock.advance(timedelta(days=1))
     last = created(acme, offer(acme, "p3@x.example"), Quota(2, 3))
-    with pytest.raises(InvitationQuotaError, match="plan"):
+    with pytest.raises(InvitationQuotaError, match="plan") as for_good:
         created(acme, offer(acme, "p4@x.example"), Quota(2, 3))
+    assert for_good.value.details == {}
     again = last.sent_again("ada", acme.clock())
     with pytest.raises(InvitationQuotaError):
         acme.repository.send_again(last, again, Quota(2, 3), invited(acme, last))

@@ -16,6 +16,8 @@ from tenantry.errors import (
     ApiLimitExceededError,
     Excess,
     InvalidInputError,
+    InvitationQuotaError,
+    OrganizationMovingError,
     OverNewLimitsError,
     TenantryError,
 )
@@ -73,6 +75,7 @@ CODES: dict[str, tuple[str, int]] = {
 FAULTS = [{"field": "name", "message": "must not be blank"}, {"field": "slug", "message": "taken"}]
 OVER: list[Excess] = [{"limit": "users", "used": 9, "allowed": 5}]
 RESETS_AT = datetime(2026, 4, 1, tzinfo=UTC)
+NOW = datetime(2026, 3, 31, 23, 58, 29, 400_000, tzinfo=UTC)
 SECRET = "s3cret-in-a-message"
 FAILED = "The service could not answer. Try again later."
 OURS = [name for name, (_, status) in CODES.items() if status >= 500]
@@ -89,6 +92,8 @@ def _made(name: str) -> TenantryError:
         return ApiLimitExceededError(9, RESETS_AT, "words for people")
     if kind is OverNewLimitsError:
         return OverNewLimitsError(OVER)
+    if kind is InvitationQuotaError:
+        return InvitationQuotaError("words for people", RESETS_AT)
     return kind("words for people")
 
 
@@ -103,6 +108,7 @@ def _details(name: str) -> dict[str, Any]:
         "InvalidInputError": {"faults": FAULTS},
         "OverNewLimitsError": {"over": OVER},
         "OrganizationMovingError": {"retryAfter": 30},
+        "InvitationQuotaError": {"resetsAt": "2026-04-01T00:00:00+00:00"},
         "ApiLimitExceededError": {"limit": 9, "resetsAt": "2026-04-01T00:00:00+00:00"},
     }
     return details.get(name, {})
@@ -162,7 +168,7 @@ def _request(path: str = "/things", method: str = "POST", body: str | None = Non
 def _rest(
     resolve: Callable[..., Any], context: LambdaContext, request: Any = None
 ) -> dict[str, Any]:
-    app = rest_resolver()
+    app = rest_resolver(now=lambda: NOW)
     app.post("/things")(resolve)
     reply: dict[str, Any] = app.resolve(request or _request(), context)
     return reply
@@ -199,6 +205,41 @@ def test_a_route_answers_problem_json(name: str, lambda_context: LambdaContext) 
         "detail": _said(name),
         **_details(name),
     }
+
+
+WAITS = {"OrganizationMovingError": 30, "ApiLimitExceededError": 91, "InvitationQuotaError": 91}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_route_says_when_to_try_again_where_it_is_known(
+    name: str, lambda_context: LambdaContext
+) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+    headers = _rest(_raising(_made(name)), lambda_context)["multiValueHeaders"]
+    wanted = [str(WAITS[name])] if name in WAITS else None
+    assert headers.get("Retry-After") == wanted
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiLimitExceededError(9, NOW),
+        ApiLimitExceededError(9, NOW.replace(microsecond=400_001)),
+        ApiLimitExceededError(9, NOW.replace(year=2025)),
+        OrganizationMovingError("moving", 0),
+    ],
+)
+def test_nobody_is_told_to_try_again_at_once(
+    error: TenantryError, lambda_context: LambdaContext
+) -> None:
+    assert _rest(_raising(error), lambda_context)["multiValueHeaders"]["Retry-After"] == ["1"]
+
+
+def test_a_browsers_script_may_read_when_to_try_again(lambda_context: LambdaContext) -> None:
+    request = _request()
+    request["headers"] = {"Origin": "https://app.example.com"}
+    reply = _rest(_raising(_made("ApiLimitExceededError")), lambda_context, request)
+    assert reply["multiValueHeaders"]["Access-Control-Expose-Headers"] == ["Retry-After"]
 
 
 @pytest.mark.parametrize("name", THEIRS)

@@ -10,7 +10,7 @@ ORG#<id>  ORGANIZATION, MEMBER#<user>; USER#<user> PROFILE   read only: who invi
 
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from pydantic import ValidationError
 
@@ -132,7 +132,7 @@ class DynamoDBInvitationRepository:
                 if any(stored.get(n) != v for n, v in as_read.items()):
                     raise _changed() from failure
                 raise LimitExceededError("The organisation has no free seat.") from failure
-            _refuse_quota(failure, counted_from)
+            _refuse_quota(failure, counted_from, event.occurred_at)
             raise _changed() from failure
 
     def send_again(self, before: Invitation, after: Invitation, quota: Quota, event: Event) -> None:
@@ -140,7 +140,7 @@ class DynamoDBInvitationRepository:
         try:
             self._table.transact((_change(before, after, event), *counted))
         except ConditionFailedError as failure:
-            _refuse_quota(failure, 1)
+            _refuse_quota(failure, 1, event.occurred_at)
             raise _changed() from failure
 
     def get(self, tenant_id: str, invitation_id: str) -> Invitation | None:
@@ -192,7 +192,7 @@ class DynamoDBInvitationRepository:
         try:
             self._table.transact((Create(_key_of(link), _item(link), (event,)), *counted))
         except ConditionFailedError as failure:
-            _refuse_quota(failure, 1)
+            _refuse_quota(failure, 1, event.occurred_at)
             raise _changed() from failure
 
     def get_link(self, tenant_id: str, link_id: str) -> InvitationLink | None:
@@ -408,11 +408,12 @@ def _counted(tenant_id: str, quota: Quota, at: datetime) -> tuple[Count, Count]:
     )
 
 
-def _refuse_quota(failure: ConditionFailedError, first: int) -> None:
+def _refuse_quota(failure: ConditionFailedError, first: int, at: datetime) -> None:
     """InvitationQuotaError when one of the two counters from `first` on is what refused."""
     if first in failure.failures:
         raise InvitationQuotaError(
-            "Your organisation has sent all invitations of a day; go on tomorrow (UTC)."
+            "Your organisation has sent all invitations of a day; go on tomorrow (UTC).",
+            datetime.combine(at.date() + timedelta(days=1), time.min, UTC),
         ) from failure
     if first + 1 in failure.failures:
         raise InvitationQuotaError(

@@ -1,6 +1,8 @@
 """REST answers: JSON, and problem+json (RFC 9457) with the same codes as GraphQL."""
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +12,12 @@ from tenantry.errors import InvalidInputError, NotFoundError, TenantryError
 from tenantry.messaging.event import Actor, RequestOrigin
 from tenantry.messaging.stamp import Cause
 from tenantry.runtime.failures import FAILED, is_ours
+from tenantry.runtime.identifiers import now as time_now
 from tenantry.runtime.observability import annotate, logger, note
 from tenantry.tenancy.caller import ORGANIZATION_HEADER, Caller
 
 PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER = "Retry-After"
 _LONGEST_AGENT = 512
 
 
@@ -21,19 +25,22 @@ class RouteFailedError(Exception):
     """A request could not be answered for a reason of our own; its cause is in the log."""
 
 
-def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
+def rest_resolver(
+    allowed_origin: str = "*", now: Callable[[], datetime] = time_now
+) -> APIGatewayRestResolver:
     """A resolver whose expected outcomes answer problem+json."""
     app = APIGatewayRestResolver(
         cors=CORSConfig(
             allow_origin=allowed_origin,
             allow_headers=["authorization", "content-type", "idempotency-key", ORGANIZATION_HEADER],
+            expose_headers=[RETRY_AFTER],
         )
     )
 
     @app.exception_handler(TenantryError)  # type: ignore[untyped-decorator]  # untyped upstream
     def refused(error: TenantryError) -> Response[str]:
         note(error)
-        return problem(error)
+        return problem(error, now())
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # untyped upstream
     def failed(_error: Exception) -> Response[str]:
@@ -42,16 +49,18 @@ def rest_resolver(allowed_origin: str = "*") -> APIGatewayRestResolver:
 
     @app.not_found
     def not_found(_error: Exception) -> Response[str]:
-        return problem(NotFoundError("There is nothing at this address."))
+        return problem(NotFoundError("There is nothing at this address."), now())
 
     return app
 
 
-def problem(error: TenantryError) -> Response[str]:
+def problem(error: TenantryError, now: datetime) -> Response[str]:
     """`error` as problem+json: its status, title, code, a message to act on, and its details.
 
-    Of a failure of our own, the one safe text.
+    Of a failure of our own, the one safe text. Where it is known when to try again, `Retry-After`
+    says so in seconds (RFC 9110, 10.2.3).
     """
+    wait = error.wait(now)
     body = {
         "type": f"urn:tenantry:error:{error.code.lower()}",
         "title": HTTPStatus(error.status).phrase,
@@ -60,7 +69,8 @@ def problem(error: TenantryError) -> Response[str]:
         "detail": FAILED if is_ours(error) else str(error),
         **({} if is_ours(error) else error.details),
     }
-    return Response(error.status, PROBLEM_JSON, json.dumps(body))
+    headers: dict[str, str | list[str]] = {} if wait is None else {RETRY_AFTER: str(wait)}
+    return Response(error.status, PROBLEM_JSON, json.dumps(body), headers)
 
 
 def caller_of(app: APIGatewayRestResolver, organization_id: str | None = None) -> Caller:
