@@ -14,7 +14,7 @@ import bcrypt
 import pytest
 from pycognito.exceptions import SoftwareTokenMFAChallengeException
 
-from localcloud.client import Product, Tokens, until
+from localcloud.client import GraphqlError, Product, Tokens, until
 from localcloud.demo.stage import Stage
 from tests.e2e.conftest import PASSWORD, People
 from tests.support.nameserver import Nameserver
@@ -282,6 +282,42 @@ def test_a_stranger_learns_nothing_of_an_organisation_by_naming_it_at_sign_up(
 
 
 # kept out
+
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+def test_a_suspended_persons_token_opens_no_organisation_from_within_seconds_on(
+    product: Product, people: People
+) -> None:
+    owner, operator = people.owner(), people.operator()
+    someone = people.member(owner.organization_id, "ADMIN")
+    removal = f"/api/organizations/{owner.organization_id}/members/{NOBODY}/remove"
+
+    def decide(what: str) -> None:
+        product.graphql(
+            f'mutation($id: ID!) {{ {what}(userId: $id, reason: "row") {{ status }} }}',
+            operator.tokens,
+            id=someone.user_id,
+        )
+
+    def at_the_doors() -> tuple[str, int]:
+        """GraphQL's and REST's answer to the same token, which lasts a quarter of an hour."""
+        try:
+            product.graphql("query { organization { name } }", someone.tokens)
+            said = "OK"
+        except GraphqlError as refused:
+            said = str(refused.code)
+        return said, product.rest("POST", removal, someone.tokens).status_code
+
+    assert at_the_doors() == ("OK", 404)
+    decide("suspendUser")
+    until(
+        "the suspended person is refused",
+        lambda: at_the_doors() == ("FORBIDDEN", 403),
+    )
+    decide("reactivateUser")
+    until("the person is let in again", lambda: at_the_doors() == ("OK", 404))
 
 
 def test_a_suspended_person_is_out_at_once_and_in_again_when_reactivated(

@@ -34,15 +34,15 @@ class Stores:
     members: MemberRepository
     support: SupportRepository
     operator: Callable[[str, bool], None]
-    """Makes somebody an operator whose own account is active, or not."""
+    """Gives somebody, an operator perhaps, an account that is active, or suspended."""
 
 
 def _in_memory() -> Stores:
     organizations = InMemoryOrganizations()
 
     def operator(user_id: str, active: bool) -> None:
-        organizations.suspended_operators -= {user_id}
-        organizations.suspended_operators |= set() if active else {user_id}
+        organizations.suspended -= {user_id}
+        organizations.suspended |= set() if active else {user_id}
 
     return Stores(
         organizations,

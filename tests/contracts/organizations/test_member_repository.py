@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import ConflictError, LastOwnerError
+from tenantry.errors import ConflictError, ForbiddenError, LastOwnerError
 from tenantry.organizations.model import Member
 from tenantry.organizations.repository import Acting, MemberChange
 from tenantry.tenancy.access import MemberStatus
@@ -19,6 +19,7 @@ class Shown:
     name: str | None
     email: str
     entity_version: int
+    is_suspended: bool = False
 
 
 @pytest.fixture
@@ -158,6 +159,28 @@ def test_the_newest_card_is_shown_and_no_version_made(made: Stores) -> None:
     assert show(3, None)
     assert (stored(made).name, stored(made).entity_version) == (None, 1)
     assert not made.members.show("t-1", "u-9", Shown("Nobody", "n@acme.example", 1))
+
+
+def test_whom_the_platform_suspends_is_marked_and_a_change_leaves_the_mark(made: Stores) -> None:
+    before = stored(made)
+    assert not before.barred
+
+    made.members.show("t-1", "u-2", Shown("Bob", "b@acme.example", 1, is_suspended=True))
+    assert stored(made).barred
+    made.members.save(change(before, role=Role.ADMIN))
+    assert stored(made).barred
+
+    made.members.show("t-1", "u-2", Shown("Bob", "b@acme.example", 2))
+    assert not stored(made).barred
+
+
+def test_the_organisations_of_a_suspended_person_are_not_listed(made: Stores) -> None:
+    made.operator("u-2", False)
+    with pytest.raises(ForbiddenError):
+        made.organizations.memberships("u-2", 10, None)
+
+    made.operator("u-2", True)
+    assert len(made.organizations.memberships("u-2", 10, None)[0]) == 1
 
 
 def test_who_was_removed_is_shown_no_more(made: Stores) -> None:

@@ -10,7 +10,7 @@ from functions.organizations import refresh_members
 from tenantry.audit.model import ACTIVITY_READ
 from tenantry.errors import NotAMemberError
 from tenantry.identity.dynamodb import DynamoDBProfileRepository
-from tenantry.identity.model import Profile
+from tenantry.identity.model import Profile, UserStatus
 from tenantry.messaging.event import Envelope
 from tenantry.organizations.bootstrap import access
 from tenantry.organizations.model import SupportStatus
@@ -293,6 +293,36 @@ def test_members_show_the_profile_as_soon_as_it_is_heard_of(
     assert _shown(organizations_api, own) == ("Bob", "bob@acme.example")
     found = organizations_api.data("members", {"filter": {"text": "BOB@"}}, organization=own)
     assert [m["userId"] for m in found["items"]] == ["bob"]
+
+
+def test_a_suspended_person_is_refused_at_every_door_until_reactivated(
+    organizations_api: Api, own: str
+) -> None:
+    """Whatever their token says: it is the same one all the time."""
+
+    def doors() -> tuple[str, str, int]:
+        listed = organizations_api.code("members", {}, user="bob", organization=own)
+        removed = organizations_api.remove(own, "nobody", user="bob")
+        founded = organizations_api.code("organization", {}, user="bob", organization=own)
+        return listed, founded, removed["statusCode"]
+
+    _profile(organizations_api, "bob")
+    assert doors() == ("OK", "OK", 403)  # a MEMBER removes nobody
+    people = DynamoDBProfileRepository(organizations_api.table)
+    before = people.get("bob")
+    assert before
+
+    suspended = before.changed(status=UserStatus.SUSPENDED)
+    people.save(before, suspended, ())
+    assert _consume(_told("UserSuspended")) == []
+    assert doors() == ("FORBIDDEN", "FORBIDDEN", 403)
+    answer = organizations_api.ask("organization", {}, user="bob", organization=own)
+    assert answer["error"]["message"] == "This account is suspended."
+    assert organizations_api.code("organization", {}, organization=own) == "OK"
+
+    people.save(suspended, suspended.changed(status=UserStatus.ACTIVE), ())
+    assert _consume(_told("UserReactivated")) == []
+    assert doors()[:2] == ("OK", "OK")
 
 
 def test_renewing_a_copy_is_one_read_one_query_and_a_write_for_each_organisation(

@@ -38,7 +38,8 @@ class InMemoryOrganizations:
     slugs: dict[str, str] = field(default_factory=dict)
     support: dict[tuple[str, str], SupportSession] = field(default_factory=dict)
     """The latest session of each operator, by organisation and operator."""
-    suspended_operators: set[str] = field(default_factory=set)
+    suspended: set[str] = field(default_factory=set)
+    """Users whose profile says that the platform has suspended them."""
     events: list[Event] = field(default_factory=list)
     founded: Counter[str] = field(default_factory=Counter)
 
@@ -70,7 +71,7 @@ class InMemoryOrganizations:
     def acting(
         self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
     ) -> Acting:
-        in_good_standing = operator and user_id not in self.suspended_operators
+        in_good_standing = operator and user_id not in self.suspended
         return Acting(
             self.organizations.get(tenant_id),
             self.members.get((tenant_id, user_id)),
@@ -105,6 +106,8 @@ class InMemoryOrganizations:
     def memberships(
         self, user_id: str, limit: int, after: str | None
     ) -> tuple[list[Membership], str | None]:
+        if user_id in self.suspended:
+            raise ForbiddenError(user_id)
         own = sorted(
             (
                 member
@@ -180,7 +183,7 @@ class InMemoryMembers:
             return False
         if self.versions.get(where, 0) >= card.entity_version:
             return False
-        shown = {"name": card.name, "email": card.email}
+        shown = {"name": card.name, "email": card.email, "barred": card.is_suspended}
         self.organizations.members[where] = member.model_copy(update=shown)
         self.versions[where] = card.entity_version
         return True

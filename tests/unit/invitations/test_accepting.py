@@ -8,6 +8,7 @@ import pytest
 
 from tenantry.errors import (
     AlreadyMemberError,
+    ForbiddenError,
     InvalidInputError,
     InvitationForOtherError,
     InvitationInvalidError,
@@ -140,6 +141,11 @@ def _role_raised(acme: Acme, token: str, _bob: Caller) -> str:
     return token
 
 
+def _inviter_barred(acme: Acme, token: str, _bob: Caller) -> str:
+    acme.change_member("ada", barred=True)
+    return token
+
+
 def _organisation_suspended(acme: Acme, token: str, _bob: Caller) -> str:
     acme.change_organization(status="SUSPENDED")
     return token
@@ -156,6 +162,7 @@ TRIED: dict[str, Callable[[Acme, str, Caller], str]] = {
     "as if of a link": _as_a_link,
     "inviter removed": _inviter_removed,
     "inviter suspended": _inviter_suspended,
+    "inviter suspended by the platform": _inviter_barred,
     "inviter lowered": _inviter_lowered,
     "role raised": _role_raised,
     "organisation suspended": _organisation_suspended,
@@ -219,6 +226,14 @@ def test_another_address_does_not_accept(acme: Acme) -> None:
         acme.doors.accept(eve, token)
     with pytest.raises(InvalidInputError):
         acme.doors.claim(token, "eve@example.com")
+    assert acme.members() == {"ada": "ACTIVE"}
+
+
+def test_whom_the_platform_has_suspended_does_not_accept(acme: Acme) -> None:
+    bob = acme.add_person("bob", BOB, status="SUSPENDED")
+
+    with pytest.raises(ForbiddenError, match="suspended"):
+        acme.doors.accept(bob, invited(acme))
     assert acme.members() == {"ada": "ACTIVE"}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tenantry.errors import ForbiddenError
 from tenantry.messaging.event import Envelope
 from tenantry.organizations.members import MemberCopies
 from tenantry.tenancy.access import MemberStatus
@@ -19,6 +20,7 @@ class StoredCard:
     name: str | None
     email: str
     entity_version: int
+    is_suspended: bool = False
 
 
 @dataclass
@@ -109,6 +111,66 @@ def test_whatever_the_order_and_however_often_the_newest_is_shown(
         copies.refresh(told("ProfileUpdated", fields=["name"]))
 
     assert world.member(bob).name == "Bob 2"
+
+
+SUSPENDED = StoredCard("Bob B.", "bob@new.example", 4, is_suspended=True)
+REACTIVATED = StoredCard("Bob B.", "bob@new.example", 5)
+
+
+def test_a_suspended_person_is_kept_out_of_every_organisation_until_reactivated(
+    world: World, copies: MemberCopies, profiles: KnownProfiles
+) -> None:
+    callers = [world.joined(world.founded(f"Acme {n}", f"ada-{n}"), "bob") for n in range(3)]
+    assert [world.service.read(caller).name for caller in callers] == ["Acme 0", "Acme 1", "Acme 2"]
+
+    profiles.cards["bob"] = SUSPENDED
+    assert copies.refresh(told("UserSuspended")) == 3
+    for caller in callers:
+        with pytest.raises(ForbiddenError, match="suspended"):
+            world.service.read(caller)
+
+    profiles.cards["bob"] = REACTIVATED
+    assert copies.refresh(told("UserReactivated")) == 3
+    assert all(world.service.read(caller) for caller in callers)
+
+
+def test_others_go_on_and_the_suspended_count_as_members(
+    world: World, copies: MemberCopies, profiles: KnownProfiles
+) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob")
+    profiles.cards["bob"] = SUSPENDED
+    copies.refresh(told("UserSuspended"))
+
+    assert world.service.read(owner)
+    assert world.counted(owner) == (2, 1)
+    assert world.member(bob).status is MemberStatus.ACTIVE
+
+
+@pytest.mark.parametrize("order", list(permutations((SUSPENDED, REACTIVATED))))
+def test_the_newest_word_on_a_suspension_counts_in_whatever_order_it_comes(
+    world: World, copies: MemberCopies, profiles: KnownProfiles, order: tuple[StoredCard, ...]
+) -> None:
+    bob = world.joined(world.founded(), "bob")
+
+    for card in (*order, *order):
+        profiles.cards["bob"] = card
+        copies.refresh(told("UserSuspended"))
+
+    assert world.service.read(bob)
+
+
+def test_who_is_let_in_while_being_suspended_is_kept_out_all_the_same(
+    world: World, copies: MemberCopies, profiles: KnownProfiles
+) -> None:
+    profiles.cards["bob"] = SUSPENDED
+    copies.refresh(told("UserSuspended"))
+
+    bob = world.joined(world.founded(), "bob")
+    copies.refresh(told("MemberJoined", organization_id=bob.tenant_id))
+
+    with pytest.raises(ForbiddenError):
+        world.service.read(bob)
 
 
 def test_the_address_of_who_was_removed_is_not_told_to_those_they_left(

@@ -179,11 +179,11 @@ def test_a_sweep_that_comes_second_closes_nothing(
     assert world.told().count("SupportSessionClosed") == 1
 
 
-def test_a_suspended_operators_session_is_worth_nothing(world: World, operator: Caller) -> None:
+def test_a_suspended_session_is_worth_nothing(world: World, operator: Caller) -> None:
     owner = world.founded()
     root = opened(world, operator, owner)
     world.operators.suspended.add("root")
-    world.organizations.suspended_operators.add("root")
+    world.organizations.suspended.add("root")
 
     with pytest.raises(NotAMemberError):
         world.service.read(root)

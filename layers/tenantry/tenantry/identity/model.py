@@ -139,6 +139,10 @@ class Profile(BaseModel):
         """The next version, with `fields` set."""
         return self.model_copy(update={**fields, "entity_version": self.entity_version + 1})
 
+    @property
+    def is_suspended(self) -> bool:
+        return self.status is UserStatus.SUSPENDED
+
     def require_active(self) -> None:
         """Return unless suspended; the refusal says no more than a wrong password would."""
         if self.status is UserStatus.SUSPENDED:

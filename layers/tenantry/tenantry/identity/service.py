@@ -61,7 +61,7 @@ from tenantry.messaging.event import EventData
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.runtime.identifiers import derived_id
 from tenantry.runtime.inputs import parse
-from tenantry.tenancy.access import MemberStatus, OrganizationStatus
+from tenantry.tenancy.access import ACCOUNT_SUSPENDED, MemberStatus, OrganizationStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 
@@ -255,7 +255,7 @@ class OperatorStanding:
         caller.require_operator()
         profile = self.profiles.get(caller.user_id)
         if profile is None or profile.status is not UserStatus.ACTIVE:
-            raise ForbiddenError("This account is suspended.")
+            raise ForbiddenError(ACCOUNT_SUSPENDED)
 
 
 @dataclass(frozen=True)
@@ -562,7 +562,7 @@ def _own(profile: Profile | None) -> Profile:
     if profile is None:
         raise NotFoundError("You have no profile yet: sign out, and sign in again.")
     if profile.status is UserStatus.SUSPENDED:
-        raise ForbiddenError("This account is suspended.")
+        raise ForbiddenError(ACCOUNT_SUSPENDED)
     return profile
 
 

@@ -491,6 +491,7 @@ def _person(item: Item) -> Person:
             proven_email=email if item.get("email_proven") else None,
             name=item.get("name"),
             locale=item.get("locale"),
+            is_suspended=item.get("status") == "SUSPENDED",
         )
     except KeyError as error:
         raise CorruptDataError("a stored profile breaks its schema") from error

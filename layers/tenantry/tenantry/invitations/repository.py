@@ -65,6 +65,8 @@ class Person:
     proven_email: str | None
     name: str | None = None
     locale: str | None = None
+    is_suspended: bool = False
+    """By the platform, so let in nowhere."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,13 @@ from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.model import Member, Organization, PlanName
 from tenantry.persistence import cursors
 from tenantry.runtime.inputs import parse
-from tenantry.tenancy.access import Access, MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.access import (
+    ACCOUNT_SUSPENDED,
+    Access,
+    MemberStatus,
+    OrganizationStatus,
+    Standing,
+)
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Permission, Role, givers_of
 
@@ -397,7 +403,7 @@ class DoorService:
 
         Emits InvitationAccepted and MemberJoined. InvitationInvalidError for a token that does
         not open, InvitationForOtherError with another address, AlreadyMemberError for a member:
-        of an invitation, its seat is free again then.
+        of an invitation, its seat is free again then. ForbiddenError for a suspended person.
         """
         token = Token.read(text)
         for _ in range(_TRIES):
@@ -405,6 +411,8 @@ class DoorService:
             if knock is None or knock.organization is None:
                 raise _invalid()
             person = knock.person
+            if person and person.is_suspended:
+                raise ForbiddenError(ACCOUNT_SUSPENDED)
             if person is None or person.proven_email is None:
                 raise InvitationForOtherError(
                     "Your own e-mail address is not verified: verify it, and try again."
@@ -509,7 +517,10 @@ class DoorService:
             return None
         member = self.invitations.voucher(tenant_id, voucher_id)
         entitled = (
-            member and member.status is MemberStatus.ACTIVE and member.role in givers_of(role)
+            member
+            and member.status is MemberStatus.ACTIVE
+            and not member.barred
+            and member.role in givers_of(role)
         )
         return member if entitled else None
 

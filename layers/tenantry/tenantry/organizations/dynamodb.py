@@ -22,6 +22,7 @@ from tenantry.errors import (
     ConflictError,
     CorruptDataError,
     DomainTakenError,
+    ForbiddenError,
     LastOwnerError,
     LimitExceededError,
     SlugTakenError,
@@ -50,7 +51,7 @@ from tenantry.persistence.keys import (
 )
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Assign, Change, Copy, Count, Create, Write
-from tenantry.tenancy.access import MemberStatus, Standing
+from tenantry.tenancy.access import ACCOUNT_SUSPENDED, MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Batch, Meter
 
@@ -154,7 +155,10 @@ class DynamoDBOrganizationRepository:
     def memberships(
         self, user_id: str, limit: int, after: str | None
     ) -> tuple[list[Membership], str | None]:
-        """One index query and one BatchGet; another round while a page held only ended ones."""
+        """One index query and one BatchGet; another round while a page held only ended ones.
+
+        The person's profile is the identity context's: whether it is suspended is all we look at.
+        """
         start = _membership_position(user_id, after) if after else None
         while True:
             page = self._table.query(
@@ -162,7 +166,10 @@ class DynamoDBOrganizationRepository:
             )
             members = [_member(item) for item in page.items]
             current = [m for m in members if m.status is not MemberStatus.REMOVED]
-            found = self._table.get_all([organization_key(m.tenant_id) for m in current])
+            keys = [profile_key(user_id), *(organization_key(m.tenant_id) for m in current)]
+            profile, *found = self._table.get_all(keys)
+            if profile and profile.get("status") == "SUSPENDED":
+                raise ForbiddenError(ACCOUNT_SUSPENDED)
             items = [
                 Membership(member, _organization(item))
                 for member, item in zip(current, found, strict=True)
@@ -290,7 +297,7 @@ class DynamoDBMemberRepository:
                 return
 
     def show(self, tenant_id: str, user_id: str, card: Card) -> bool:
-        shown = {"name": card.name, "email": card.email}
+        shown = {"name": card.name, "email": card.email, "barred": card.is_suspended or None}
         where, ended = member_key(tenant_id, user_id), {"status": MemberStatus.REMOVED.value}
         return self._table.copy(Copy(where, shown, _SHOWN_AS_OF, card.entity_version, ended))
 

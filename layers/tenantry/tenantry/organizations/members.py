@@ -282,8 +282,9 @@ class MemberCopies:
     members: MemberRepository
 
     def refresh(self, envelope: Envelope) -> int:
-        """Look the person of a MemberJoined, UserRegistered or ProfileUpdated up, and show them so.
+        """Look the person of an event up, and show them so; one who is suspended is kept out.
 
+        The events are MemberJoined, UserRegistered, ProfileUpdated, UserSuspended, UserReactivated.
         Answers how many copies were renewed. Where they have just come in is known by the event:
         the list of their organisations may not tell yet.
         """

@@ -369,6 +369,8 @@ class Member(_Stored):
     name: str | None = None
     email: str | None = None
     """Copies of the profile's, so that a page of members is one query."""
+    barred: bool = False
+    """A copy too: whether the platform has suspended the person, whatever their tokens say."""
     joined_at: datetime
     left: bool = False
     """Whether they ended it themselves, so that leaving again is answered as it was before."""

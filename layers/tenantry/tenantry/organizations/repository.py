@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from tenantry.errors import NotAMemberError
+from tenantry.errors import ForbiddenError, NotAMemberError
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import (
     FOUNDED_AT_MOST,
@@ -16,7 +16,7 @@ from tenantry.organizations.model import (
     SupportSession,
     SupportStatus,
 )
-from tenantry.tenancy.access import MemberStatus, Standing
+from tenantry.tenancy.access import ACCOUNT_SUSPENDED, MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Meter
 
@@ -37,6 +37,7 @@ class Acting:
 
         An operator's open session counts only while they are no member themselves. A member's call
         is counted as one of the organisation's; those of others, support sessions too, are not.
+        ForbiddenError for a person whom the platform has suspended.
         """
         if self.organization is None:
             raise NotAMemberError("You are not a member of this organisation.")
@@ -45,6 +46,8 @@ class Acting:
             return self.organization, self.support.standing_in(self.organization)
         if self.member is None:
             raise NotAMemberError("You are not a member of this organisation.")
+        if self.member.barred:
+            raise ForbiddenError(ACCOUNT_SUSPENDED)
         standing = self.member.standing_in(self.organization)
         if standing.member_status is not MemberStatus.ACTIVE:
             return self.organization, standing
@@ -68,6 +71,10 @@ class Card(Protocol):
     def name(self) -> str | None: ...
     @property
     def email(self) -> str: ...
+    @property
+    def is_suspended(self) -> bool:
+        """By the platform, so from every organisation."""
+
     @property
     def entity_version(self) -> int: ...
 
@@ -128,6 +135,7 @@ class OrganizationRepository(Protocol):
         """Up to `limit` memberships of a user after the organisation `after`, ended ones left out.
 
         With them the organisation to go on after; None at the end. As of a moment ago.
+        ForbiddenError for a person whom the platform has suspended.
         """
 
 

@@ -90,8 +90,11 @@ def ended_version(stored: Mapping[str, Any]) -> int | None:
 
 
 def vouch(tenant_id: str, user_id: str, roles: Collection[Role]) -> Check:
-    """Refuses the transaction unless they are an active member in one of the roles."""
-    require = {"status": MemberStatus.ACTIVE.value}
+    """Refuses the transaction unless they are an active member in one of the roles.
+
+    Nobody vouches whom the platform has suspended.
+    """
+    require = {"status": MemberStatus.ACTIVE.value, "barred": None}
     return Check(member_key(tenant_id, user_id), require, {"role": [r.value for r in roles]})
 
 
@@ -121,6 +124,7 @@ def member_item(member: Member) -> dict[str, Any]:
         "extra_permissions": list(member.extra_permissions) or None,
         "name": member.name,
         "email": member.email,
+        "barred": member.barred or None,
         "left": member.left or None,
         "handed_to": member.handed_to,
         "created_at": member.joined_at.isoformat(),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from tenantry.errors import (
     ApiLimitExceededError,
@@ -15,6 +15,9 @@ from tenantry.messaging.event import Actor
 from tenantry.messaging.stamp import Cause
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OWNERS, Permission, Role
+
+ACCOUNT_SUSPENDED: Final = "This account is suspended."
+"""What a person is told whom the platform keeps out, while a token of theirs still lasts."""
 
 
 class MemberStatus(StrEnum):
