@@ -8,7 +8,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tenantry_cli import accounts, context, doctor, events, profiles_commands, queues
+from tenantry_cli import (
+    accounts,
+    context,
+    doctor,
+    events,
+    organizations,
+    profiles_commands,
+    queues,
+)
 from tenantry_cli.context import Context
 from tenantry_cli.errors import CliError
 from tenantry_cli.session import Session
@@ -22,6 +30,9 @@ app = typer.Typer(
 app.add_typer(profiles_commands.app, name="profiles", help="Deployments that are known here.")
 app.add_typer(accounts.app, name="accounts", help="Where organisations' data lives.")
 app.add_typer(accounts.operations, name="operations", help="What is done with accounts.")
+app.add_typer(
+    organizations.app, name="organizations", help="What operators decide about organisations."
+)
 app.add_typer(queues.app, name="queues", help="What was given up, and its way back.")
 app.add_typer(events.app, name="events", help="What happens in an organisation.")
 app.command("doctor")(doctor.doctor)

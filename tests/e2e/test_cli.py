@@ -128,6 +128,35 @@ def test_an_operator_sends_back_what_was_given_up(cli: Cli, operator: Person, de
     assert cli.json("queues", "redrive", dead) == []
 
 
+def test_an_operator_grants_a_plan_and_suspends_and_reopens(
+    cli: Cli, operator: Person, people: People
+) -> None:
+    own = people.owner("Granted").organization_id
+    cli.login(operator)
+    grant = ("organizations", "grant-plan", own, "professional", "--until", "2090-01-31")
+    because = ("--reason", "a pilot")
+
+    [planned] = cli.json(*grant, *because, "--dry-run")
+    assert (planned["plan"], planned["until"]) == ("PROFESSIONAL", "2090-01-31T00:00:00+00:00")
+    [granted] = cli.json(*grant, *because)
+    assert (granted["plan"], granted["granted"], granted["status"]) == (
+        "PROFESSIONAL",
+        True,
+        "ACTIVE",
+    )
+    [suspended] = cli.json("organizations", "suspend", own, *because)
+    assert suspended["status"] == "SUSPENDED"
+    assert "CONFLICT" in cli("organizations", "suspend", own, *because, ends=1)
+    [reopened] = cli.json("organizations", "reactivate", own, *because)
+    assert reopened["status"] == "ACTIVE"
+
+
+def test_only_operators_decide_about_organisations(cli: Cli, owner: Person) -> None:
+    cli.login(owner)
+    words = ("organizations", "suspend", owner.organization_id, "--reason", "mine")
+    assert "FORBIDDEN" in cli(*words, ends=1)
+
+
 def test_an_owner_asks_for_an_account_and_follows_it(cli: Cli, people: People) -> None:
     cli.login(people.owner("Accounted"))
     words = ("accounts", "create", "Accounted", "--master", "Accounted Ltd")

@@ -178,6 +178,24 @@ def test_indexes_show_what_lists_need_and_stay_within_dynamodbs_limit() -> None:
         assert {"entity_version", "tenant_id", "status", "role"} <= set(shown)
 
 
+def test_what_a_sweep_leaves_aside_rings() -> None:
+    """Of every context whose code may leave something aside."""
+    packages = ROOT / "layers/tenantry/tenantry"
+    telling = {
+        path.relative_to(packages).parts[0]
+        for context in CONTEXTS
+        for path in (packages / context.name).rglob("*.py")
+        if "left_aside" in path.read_text()
+    }
+    ringing = {
+        str(alarm["Dimensions"][0]["Value"])
+        for template in CONTEXTS
+        for _, alarm in template.properties("AWS::CloudWatch::Alarm")
+        if alarm.get("MetricName") == "LeftAside" and alarm.get("AlarmActions")
+    }
+    assert telling == ringing == {"organizations", "invitations", "licenses", "usage"}
+
+
 def test_the_dashboard_is_json() -> None:
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(re.sub(r"\$\{[\w.:]+\}", "x", body))["widgets"]

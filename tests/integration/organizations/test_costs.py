@@ -1,5 +1,6 @@
 """What commands cost: round trips, and capacity units by AWS's published rules."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from functions.organizations import sweep_support
 from tenantry.organizations.bootstrap import organization_service
 from tenantry.organizations.dynamodb import DynamoDBSupportRepository
 from tenantry.organizations.model import SupportSession
+from tenantry.persistence.keys import key, organization_pk
 from tenantry.tenancy.roles import Role
 from tests.contracts.organizations.test_organization_repository import event
 from tests.integration.organizations.conftest import Api
@@ -180,6 +182,38 @@ def test_a_support_session_is_opened_and_closed_by_two_items_each(
     for cost in (opened, closed):
         assert cost.operations == ["GetItem", "BatchGetItem", "TransactWriteItems"]
         assert (cost.read_units, cost.write_units, cost.index_write_units) == (5, 4, 1)
+
+
+def test_a_stored_session_that_breaks_its_schema_is_told_and_the_others_are_closed(
+    organizations_api: Api,
+    own: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number in range(3):
+        past = SupportSession(
+            tenant_id=own["organization"],
+            session_id=f"s-{number}",
+            operator_id=f"root-{number}",
+            reason="ticket 42",
+            opened_at=START - timedelta(days=9),
+            expires_at=START - timedelta(days=8, minutes=-number),
+        )
+        DynamoDBSupportRepository(organizations_api.table).open(past, event(), None, None)
+    where = key(organization_pk(own["organization"]), "SUPPORT#s-0")
+    broken = organizations_api.table.get(where)
+    assert broken
+    organizations_api.table.put({**broken, "reason": None})
+
+    for run in range(2):
+        capsys.readouterr()
+        caplog.clear()
+        answer = sweep_support.handler({}, lambda_context(remaining_ms=60_000))
+        assert answer["closed"] == (2 if run == 0 else 0)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["LeftAside"] for line in lines if "LeftAside" in line] == [[1.0]]
+        [said] = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert said.__dict__["tenant_id"] == own["organization"]
 
 
 def test_a_sweep_of_support_sessions_is_a_query_and_reads_and_closes_what_is_due(

@@ -23,7 +23,7 @@ from tenantry.organizations.model import (
     Organization,
     SupportSession,
 )
-from tenantry.organizations.repository import Acting, Card, MemberChange
+from tenantry.organizations.repository import Acting, Card, MemberChange, Unreadable
 from tenantry.organizations.seats import COUNTERS
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
@@ -195,6 +195,8 @@ class InMemorySupport:
 
     organizations: InMemoryOrganizations = field(default_factory=InMemoryOrganizations)
     sessions: dict[tuple[str, str], SupportSession] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Organisations whose sessions break their schema."""
 
     def open(
         self,
@@ -218,9 +220,10 @@ class InMemorySupport:
         self._replace(before, after)
         self.organizations.events.append(event)
 
-    def due(self, now: datetime, most: int) -> Iterator[SupportSession]:
+    def due(self, now: datetime, most: int) -> Iterator[SupportSession | Unreadable]:
         over = [s for s in self.sessions.values() if s.closed_at is None and s.expires_at <= now]
-        yield from sorted(over, key=lambda s: (s.expires_at, s.session_id))[:most]
+        for each in sorted(over, key=lambda s: (s.expires_at, s.session_id))[:most]:
+            yield Unreadable(each.tenant_id) if each.tenant_id in self.broken else each
 
     def page(
         self, tenant_id: str, before: str | None, limit: int

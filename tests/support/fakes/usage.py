@@ -45,15 +45,16 @@ class InMemoryUsage:
     ledgers: dict[str, UsageLedger] = field(default_factory=dict)
     counters: dict[tuple[str, str], Counted] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    """Organisations whose items break their schema."""
 
     def read(
         self, tenant_ids: Sequence[str]
     ) -> Mapping[str, tuple[Organization, UsageLedger] | None]:
         return {
-            tenant: (found, self.ledger(tenant))
-            if (found := self.organizations.get(tenant))
-            else None
+            tenant: None if tenant in self.broken else (found, self.ledger(tenant))
             for tenant in tenant_ids
+            if (found := self.organizations.get(tenant))
         }
 
     def tell(self, before: UsageLedger, after: UsageLedger, events: Sequence[Event]) -> None:

@@ -1,6 +1,7 @@
 """Looking at an invitation, accepting it, declining it; and what no token opens (row 7)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tenantry.errors import (
 )
 from tenantry.invitations.model import VALID, InvitationStatus, Kind, LinkStatus, Token
 from tenantry.messaging.stamp import Cause
+from tenantry.persistence.keys import key
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
@@ -579,6 +581,20 @@ def test_links_end_on_time_too(acme: Acme) -> None:
     assert acme.sweep.run().expired == 0
     [link] = acme.service.links(acme.ada, None, None).items
     assert link.status is LinkStatus.EXPIRED
+
+
+@pytest.mark.parametrize("broken", [{"email": None}, {"status": "NONSENSE"}])
+def test_an_invitation_that_cannot_be_read_keeps_no_other_open(
+    acme: Acme, broken: dict[str, Any]
+) -> None:
+    made = [acme.invite(f"p{number}@example.com") for number in range(3)]
+    acme.put(key(f"ORG#{ACME}", f"INVITATION#{made[0].invitation_id}"), **broken)
+    acme.clock.advance(VALID + timedelta(seconds=1))
+    reported: list[str] = []
+    sweep = replace(acme.sweep, report=lambda _what, own: reported.append(own))
+
+    assert sweep.run().expired == 2
+    assert reported == [ACME]
 
 
 def test_a_sweep_stops_at_its_bound_and_the_next_goes_on(acme: Acme) -> None:

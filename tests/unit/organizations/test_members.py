@@ -445,6 +445,30 @@ def test_an_owner_hands_over_and_stays_as_an_admin(world: World) -> None:
     assert (told["owner_id"], told["previous_owner_id"]) == ("bob", "ada")
 
 
+def test_who_hands_over_to_another_owner_steps_down(world: World) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob", Role.OWNER)
+    assert world.counted(owner) == (2, 2)
+
+    handed = world.members.transfer(owner, "bob")
+
+    assert (world.member(owner).role, handed) == (Role.ADMIN, world.member(bob))
+    assert world.counted(owner) == (2, 1)
+    assert world.told()[-2:] == ["OwnershipTransferred", "MemberRoleChanged"]
+    assert world.members.transfer(owner, "bob") == handed
+    assert world.told().count("OwnershipTransferred") == 1
+
+
+def test_nobody_hands_over_to_whom_the_platform_keeps_out(world: World) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob", Role.ADMIN)
+    where = owner.organization_id, "bob"
+    world.organizations.members[where] = world.member(bob).model_copy(update={"barred": True})
+
+    with pytest.raises(ConflictError, match="cannot sign in"):
+        world.members.transfer(owner, "bob")
+
+
 def test_handing_over_again_is_answered_as_it_was_and_told_once(world: World) -> None:
     owner = world.founded()
     world.joined(owner, "bob")
@@ -478,7 +502,7 @@ def test_handing_over_is_answered_again_only_while_both_stand_as_it_left_them(
 @pytest.mark.parametrize(
     ("role", "status", "error"),
     [
-        (Role.OWNER, MemberStatus.ACTIVE, ConflictError),
+        (Role.OWNER, MemberStatus.SUSPENDED, ConflictError),
         (Role.ADMIN, MemberStatus.SUSPENDED, ConflictError),
         (Role.ADMIN, MemberStatus.REMOVED, NotFoundError),
     ],

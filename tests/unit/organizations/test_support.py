@@ -165,6 +165,21 @@ def test_a_sweep_is_bounded_and_the_next_one_goes_on(
     ]
 
 
+def test_a_session_that_cannot_be_read_keeps_no_other_open(
+    world: World, operator: Caller, clock: FakeClock
+) -> None:
+    owners = [world.founded(f"Acme {n}", f"ada-{n}") for n in range(3)]
+    for owner in owners:
+        opened(world, operator, owner)
+    clock.advance(timedelta(hours=1))
+    world.sessions.broken.add(owners[0].organization_id)
+    reported: list[str] = []
+    sweep = SupportSweep(world.sessions, world.stamp, report=lambda _, own: reported.append(own))
+
+    assert sweep.run() == Swept(closed=2)
+    assert reported == [owners[0].organization_id]
+
+
 def test_a_sweep_that_comes_second_closes_nothing(
     world: World, operator: Caller, clock: FakeClock
 ) -> None:

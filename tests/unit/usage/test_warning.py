@@ -170,3 +170,18 @@ def test_told_and_cleared_alternate_as_a_reader_of_the_events_would_expect(
                 }
         assert max(levels, default=0) == level_of(now)
         ledger = after
+
+
+def test_an_organisation_that_cannot_be_read_keeps_no_other_from_being_warned(
+    stamp: Stamp,
+) -> None:
+    usage = InMemoryUsage(broken={"t-0"})
+    for tenant_id in ("t-0", "t-1"):
+        usage.organizations[tenant_id] = _organization(used_users=4).model_copy(
+            update={"tenant_id": tenant_id}
+        )
+    reported: list[str] = []
+    warnings = UsageWarnings(usage, stamp, lambda _what, own: reported.append(own))
+
+    assert warnings.visit(["t-0", "t-1", "t-gone"]) == 1
+    assert reported == ["t-0"]

@@ -1,8 +1,9 @@
 """Use case: closes invitations on time and reminds of those that end soon."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tenantry.errors import ConflictError
+from tenantry.errors import ConflictError, CorruptDataError
 from tenantry.invitations.events import (
     InvitationExpired,
     InvitationLinkExpired,
@@ -36,6 +37,8 @@ class InvitationSweep:
     stamp: Stamp
     most: int = 1000
     """In a run; the next one goes on with the longest due."""
+    report: Callable[[str, str], None] = lambda _what, _tenant_id: None
+    """Told of what cannot be dealt with, and of which organisation."""
 
     def run(self) -> Swept:
         """Emits InvitationExpired, InvitationReminded, InvitationLinkExpired."""
@@ -64,6 +67,8 @@ class InvitationSweep:
                 swept.reminded += 1
         except ConflictError:
             return  # somebody was first; if it is due still, the next run sees it
+        except CorruptDataError:
+            self.report("an invitation cannot be read, nor ended", due.tenant_id)
 
     def _expire(self, before: Invitation) -> None:
         data = InvitationExpired(

@@ -6,7 +6,7 @@ from tenantry.bootstrap import platform_table, stamp
 from tenantry.licenses.dynamodb import DynamoDBLicenseRepository
 from tenantry.licenses.service import LicenseReminders, LicenseService
 from tenantry.organizations.bootstrap import access
-from tenantry.runtime.observability import logger
+from tenantry.runtime.observability import left_aside
 from tenantry.tenancy.caller import Caller
 
 
@@ -22,7 +22,7 @@ def license_service() -> LicenseService:
 
 @cache
 def license_reminders() -> LicenseReminders:
-    return LicenseReminders(DynamoDBLicenseRepository(platform_table()), stamp(), _report)
+    return LicenseReminders(DynamoDBLicenseRepository(platform_table()), stamp(), left_aside)
 
 
 class _Operators:
@@ -32,7 +32,3 @@ class _Operators:
         from tenantry.identity.bootstrap.operators import operator_standing
 
         operator_standing().require_active(caller)
-
-
-def _report(what: str, tenant_id: str) -> None:
-    logger.error(what, tenant_id=tenant_id)

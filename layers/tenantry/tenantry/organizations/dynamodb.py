@@ -36,7 +36,7 @@ from tenantry.organizations.model import (
     Organization,
     SupportSession,
 )
-from tenantry.organizations.repository import Acting, Card, MemberChange
+from tenantry.organizations.repository import Acting, Card, MemberChange, Unreadable
 from tenantry.organizations.seats import COUNTERS, member_item, moved, reserve
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
@@ -326,7 +326,7 @@ class DynamoDBSupportRepository:
     def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
         self._together([_session_change(before, after, event), _latest(after, instead_of=before)])
 
-    def due(self, now: datetime, most: int) -> Iterator[SupportSession]:
+    def due(self, now: datetime, most: int) -> Iterator[SupportSession | Unreadable]:
         """A Query and a BatchGetItem a page; the index tells where, not how it stands."""
         start: Key | None = None
         while most > 0:
@@ -339,7 +339,7 @@ class DynamoDBSupportRepository:
             )
             most -= len(page.items)
             found = self._table.get_all([key(str(i["PK"]), str(i["SK"])) for i in page.items])
-            yield from (_session(item) for item in found if item)
+            yield from (_readable(item) for item in found if item)
             start = page.next_key
             if start is None:
                 return
@@ -504,6 +504,13 @@ def _organization(item: Item) -> Organization:
 def _member(item: Item) -> Member:
     renamed = {"user_id": item.get("entity_id"), "joined_at": item.get("created_at")}
     return _valid(Member, {**item, **renamed})
+
+
+def _readable(item: Item) -> SupportSession | Unreadable:
+    try:
+        return _session(item)
+    except CorruptDataError:
+        return Unreadable(str(item["PK"]).removeprefix("ORG#"))
 
 
 def _session_item(session: SupportSession) -> Item:

@@ -192,8 +192,9 @@ class MemberService:
     def transfer(self, caller: Caller, user_id: str) -> Member:
         """Make an active member the owner in the caller's place, who stays as an ADMIN.
 
-        Emits OwnershipTransferred and both MemberRoleChanged. Who handed over to them is answered
-        so again, as long as both stand as that left them.
+        Emits OwnershipTransferred and MemberRoleChanged of each whose role changes: to somebody who
+        is an owner already, the caller only steps down. Who handed over to them is answered so
+        again, as long as both stand as that left them.
         """
         given = parse(MemberInput, _input(user_id))
         acting = self._acting(caller, given.user_id)
@@ -203,21 +204,27 @@ class MemberService:
             return handed  # an answer may have been lost
         standing.require(OWNERSHIP_TRANSFER)
         before, own = _current(acting.other), _current(acting.member)
-        if before.role is Role.OWNER:
-            raise ConflictError("They are an owner already.")
+        if before.user_id == own.user_id:
+            raise ConflictError("You are the owner yourself; name somebody else.")
         if before.status is not MemberStatus.ACTIVE:
             raise ConflictError("They are suspended; reactivate them first.")
-        after = before.changed(role=Role.OWNER, handed_to=None)
-        left = own.changed(role=Role.ADMIN, handed_to=after.user_id)
+        if before.barred:
+            raise ConflictError("They cannot sign in at present; name somebody else.")
+        left = own.changed(role=Role.ADMIN, handed_to=before.user_id)
         cause = standing.cause(caller)
         transferred = OwnershipTransferred(
             organization_id=own.tenant_id,
-            owner_id=after.user_id,
+            owner_id=before.user_id,
             previous_owner_id=own.user_id,
         )
+        stepped_down = _role_changed(own, left)
+        if before.role is Role.OWNER:
+            self.members.save(self._change(own, left, cause, transferred, stepped_down))
+            return before
+        after = before.changed(role=Role.OWNER, handed_to=None)
         self.members.save(
             self._change(before, after, cause, transferred, _role_changed(before, after)),
-            self._change(own, left, cause, _role_changed(own, left)),
+            self._change(own, left, cause, stepped_down),
         )
         return after
 

@@ -163,6 +163,13 @@ class MemberRepository(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands where a session of an organisation should, and breaks its schema."""
+
+    tenant_id: str
+
+
 class SupportRepository(Protocol):
     def open(
         self,
@@ -179,9 +186,10 @@ class SupportRepository(Protocol):
     def close(self, before: SupportSession, after: SupportSession, event: Event) -> None:
         """Store the session's end; ConflictError unless `before` is still open."""
 
-    def due(self, now: datetime, most: int) -> Iterable[SupportSession]:
+    def due(self, now: datetime, most: int) -> Iterable[SupportSession | Unreadable]:
         """Up to `most` sessions whose time is over, the longest over first, of all organisations.
 
+        One that cannot be read keeps no other from coming.
         As of a moment ago: one that has been closed meanwhile may be among them.
         """
 

@@ -16,7 +16,12 @@ from tenantry.organizations.model import (
     SupportSessionPage,
     SupportStatus,
 )
-from tenantry.organizations.repository import Operators, OrganizationRepository, SupportRepository
+from tenantry.organizations.repository import (
+    Operators,
+    OrganizationRepository,
+    SupportRepository,
+    Unreadable,
+)
 from tenantry.persistence import cursors
 from tenantry.runtime.inputs import parse
 from tenantry.tenancy.caller import Caller
@@ -123,6 +128,8 @@ class SupportSweep:
     stamp: Stamp
     most: int = 500
     """In a run; the next one goes on with the longest due."""
+    report: Callable[[str, str], None] = lambda _what, _tenant_id: None
+    """Told of a session that cannot be dealt with, and of which organisation."""
 
     def run(self, in_time: Callable[[], bool] = lambda: True) -> Swept:
         """Emits SupportSessionClosed for each."""
@@ -133,6 +140,9 @@ class SupportSweep:
                 swept.left = True
                 return swept
             seen += 1
+            if isinstance(before, Unreadable):
+                self.report("a support session cannot be read, nor closed", before.tenant_id)
+                continue
             if before.status(now) is SupportStatus.EXPIRED:
                 swept.closed += self._close(before)
         swept.left = seen >= self.most

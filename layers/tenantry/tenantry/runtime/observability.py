@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from tenantry.errors import TenantryError
 from tenantry.runtime.failures import is_ours
 
-__all__ = ["MetricUnit", "annotate", "annotated", "logger", "metrics", "note"]
+__all__ = ["MetricUnit", "annotate", "annotated", "left_aside", "logger", "metrics", "note"]
 
 
 class _DiscreetFormatter(LambdaPowertoolsFormatter):
@@ -73,6 +73,12 @@ def annotated(**context: Any) -> Iterator[None]:
             yield
     finally:
         logger.append_keys(**{name: around[name] for name in known if name in around})
+
+
+def left_aside(what: str, tenant_id: str) -> None:
+    """Say what a sweep could not deal with while it went on with the rest; an alarm rings."""
+    logger.error(what, tenant_id=tenant_id)
+    metrics.add_metric("LeftAside", MetricUnit.Count, 1)
 
 
 def note(error: TenantryError) -> None:

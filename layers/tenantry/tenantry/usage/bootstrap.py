@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache
 
 from tenantry.bootstrap import platform_table, stamp
-from tenantry.runtime.observability import logger
+from tenantry.runtime.observability import left_aside
 from tenantry.usage.dynamodb import (
     DynamoDBProgress,
     DynamoDBRegister,
@@ -32,7 +32,7 @@ def sweep(name: str, every: timedelta) -> Sweep:
 
 @cache
 def usage_warnings() -> UsageWarnings:
-    return UsageWarnings(DynamoDBUsage(platform_table()), stamp())
+    return UsageWarnings(DynamoDBUsage(platform_table()), stamp(), left_aside)
 
 
 @cache
@@ -42,9 +42,5 @@ def seats() -> DynamoDBSeats:
 
 def prove(rows: RowCounter, may_go_on: Callable[[], bool], *, anew: bool = False) -> Swept:
     """A run of the daily proof of a counter."""
-    proof = CounterProof(rows, DynamoDBUsage(platform_table()), stamp(), _report)
+    proof = CounterProof(rows, DynamoDBUsage(platform_table()), stamp(), left_aside)
     return sweep(f"prove-{rows.counter}", DAILY).run(proof.visit, may_go_on, anew=anew)
-
-
-def _report(what: str, tenant_id: str) -> None:
-    logger.error(what, tenant_id=tenant_id)

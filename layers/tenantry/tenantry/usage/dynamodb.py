@@ -68,6 +68,7 @@ class DynamoDBUsage:
         return {
             tenant: _both(tenant, organization, told)
             for tenant, organization, told in zip(tenant_ids, items, items, strict=True)
+            if organization
         }
 
     def tell(self, before: UsageLedger, after: UsageLedger, events: Sequence[Event]) -> None:
@@ -168,10 +169,8 @@ def _ledger(tenant_id: str, found: Item | None) -> UsageLedger:
 
 
 def _both(
-    tenant_id: str, organization: Item | None, told: Item | None
+    tenant_id: str, organization: Item, told: Item | None
 ) -> tuple[Organization, UsageLedger] | None:
-    if organization is None:
-        return None
     try:
         return _valid(Organization, organization), _ledger(tenant_id, told)
     except CorruptDataError:

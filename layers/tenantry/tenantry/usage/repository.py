@@ -32,7 +32,7 @@ class UsageRepository(Protocol):
     ) -> Mapping[str, tuple[Organization, UsageLedger] | None]:
         """Organisations with what was told of them, strongly consistent.
 
-        None for one that is not there or breaks its schema.
+        Without those that are not there; None for one that breaks its schema.
         """
 
     def tell(self, before: UsageLedger, after: UsageLedger, events: Sequence[Event]) -> None:

@@ -84,14 +84,19 @@ class UsageWarnings:
 
     usage: UsageRepository
     stamp: Stamp
+    report: Callable[[str, str], None] = lambda _what, _tenant_id: None
+    """Told of an organisation that cannot be dealt with, and why."""
 
     def visit(self, tenant_ids: Sequence[str]) -> int:
         """Tell what is to be told of these; answers how much. Emits UsageWarning and
         UsageWarningCleared.
         """
         told = 0
-        for found in self.usage.read(tenant_ids).values():
-            if found is None or found[0].status is OrganizationStatus.CANCELLED:
+        for tenant_id, found in self.usage.read(tenant_ids).items():
+            if found is None:
+                self.report("limits cannot be looked at: an item breaks its schema", tenant_id)
+                continue
+            if found[0].status is OrganizationStatus.CANCELLED:
                 continue
             organization, before = found
             after, data = before.after(usage_of(organization, self.stamp.now()))
