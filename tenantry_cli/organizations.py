@@ -11,16 +11,16 @@ from tenantry_cli.errors import UsageError
 app = typer.Typer(no_args_is_help=True)
 
 PLANS = ("FREE", "STARTER", "PROFESSIONAL", "ENTERPRISE")
-GRANT = """mutation($organization: ID!, $plan: PlanName!, $until: AWSDateTime!, $reason: String!) {
-  grantPlan(organizationId: $organization, plan: $plan, until: $until, reason: $reason) {
+GRANT = """mutation($id: ID!, $plan: PlanName!, $until: AWSDateTime!, $reason: String!) {
+  grantPlan(organizationId: $id, plan: $plan, until: $until, reason: $reason) {
     plan status granted periodEnd
   }
 }"""
-SUSPEND = """mutation($organization: ID!, $reason: String!) {
-  suspendOrganization(organizationId: $organization, reason: $reason) { id name status }
+SUSPEND = """mutation($id: ID!, $reason: String!) {
+  suspendOrganization(organizationId: $id, reason: $reason) { id name status }
 }"""
-REACTIVATE = """mutation($organization: ID!, $reason: String!) {
-  reactivateOrganization(organizationId: $organization, reason: $reason) { id name status }
+REACTIVATE = """mutation($id: ID!, $reason: String!) {
+  reactivateOrganization(organizationId: $id, reason: $reason) { id name status }
 }"""
 
 Reason = Annotated[str, typer.Option(help="Why: the organisation reads it in its activity.")]
@@ -84,5 +84,5 @@ def _decide(
         wanted = {"action": field, "organization": organization, **asked}
         given.show([wanted], list(wanted))
         return
-    done = given.session().graphql(mutation, organization=organization, **asked)[field]
+    done = given.session().graphql(mutation, id=organization, **asked)[field]
     given.show([{"organization": organization, **done}], ["organization", *done])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tenantry_cli.errors import CliError
+from tenantry_cli.api import Api, GraphqlError, Tokens
 from tenantry_cli.main import main
 from tenantry_cli.profiles import NEEDED
 from tenantry_cli.session import Session
@@ -20,14 +20,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What GraphQL was asked for; it answers that it was done."""
     seen: list[dict[str, Any]] = []
 
-    def graphql(_session: Session, query: str, **variables: Any) -> dict[str, Any]:
+    def graphql(
+        _api: Api, query: str, _tokens: Tokens, _organization: str | None, **variables: Any
+    ) -> dict[str, Any]:
         seen.append(variables)
-        if variables["organization"] == "paying":
-            raise CliError("It is paid for.", "CONFLICT")
+        if variables["id"] == "paying":
+            raise GraphqlError({"message": "It is paid for.", "errorType": "CONFLICT"})
         field = next(name for name in FIELDS if name in query)
         return {field: {"status": "DONE"}}
 
-    monkeypatch.setattr(Session, "graphql", graphql)
+    monkeypatch.setattr(Api, "graphql", graphql)
+    monkeypatch.setattr(Session, "tokens", lambda _session: Tokens("access", "id", "refresh"))
     return seen
 
 
@@ -66,9 +69,7 @@ def test_a_grant_is_asked_for_until_a_day_or_an_instant(
     run: Run, asked: list[dict[str, Any]], until: str, sent: str
 ) -> None:
     assert run(*GRANT, "enterprise", "--until", until, *BECAUSE) == 0
-    assert asked == [
-        {"organization": "acme", "plan": "ENTERPRISE", "until": sent, "reason": "a pilot"}
-    ]
+    assert asked == [{"id": "acme", "plan": "ENTERPRISE", "until": sent, "reason": "a pilot"}]
 
 
 @pytest.mark.parametrize("command", ["suspend", "reactivate"])
@@ -76,7 +77,7 @@ def test_an_organisation_is_closed_and_opened_with_a_reason(
     run: Run, asked: list[dict[str, Any]], command: str
 ) -> None:
     assert run("organizations", command, "acme", *BECAUSE) == 0
-    assert asked == [{"organization": "acme", "reason": "a pilot"}]
+    assert asked == [{"id": "acme", "reason": "a pilot"}]
     assert run("organizations", command, "acme") == 2
 
 

@@ -1,5 +1,6 @@
 """What members show of profiles: current in the end, in whatever order it is heard of."""
 
+import random
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -12,6 +13,7 @@ from tenantry.organizations.members import MemberCopies
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.roles import Role
 from tests.support.clock import START
+from tests.support.streams import shuffled_with_duplicates
 from tests.unit.organizations.conftest import World
 
 
@@ -194,3 +196,44 @@ def test_who_comes_back_is_shown_again(world: World, copies: MemberCopies) -> No
 
     assert copies.refresh(told("MemberJoined", organization_id=owner.tenant_id)) == 1
     assert world.member(bob).email == "bob@new.example"
+
+
+USERS, CHANGES = 100, 20
+"""2,000 events."""
+
+
+def _versions(user: int) -> list[StoredCard]:
+    """A profile's life: names that change, and every seventh time a suspension or its end."""
+    return [
+        StoredCard(f"{user}-{n}", f"{user}-{n}@x.example", n + 1, is_suspended=n % 7 in (3, 4, 5))
+        for n in range(CHANGES + user % 5)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_2000_events_in_any_order_and_number_show_every_profile_as_it_stands(
+    world: World, seed: int
+) -> None:
+    """Each 1 to 5 times (row 13); what a consumer has read may be older by the time it writes."""
+    dice, profiles = random.Random(seed), KnownProfiles()
+    copies = MemberCopies(profiles, world.stored_members)
+    owners = [world.founded(f"Acme {n}", f"ada-{n}") for n in range(3)]
+    lives = {f"u-{user}": _versions(user) for user in range(USERS)}
+    for number, user in enumerate(lives):
+        for owner in owners[: number % 3 + 1]:
+            world.joined(owner, user)
+    before = len(world.told())
+    events = [(user, n) for user, cards in lives.items() for n in range(len(cards))]
+    assert len(events) >= 2_000
+
+    for user, n in shuffled_with_duplicates(events, 5, dice.randint):
+        # The event of a version is heard after it: what is read is that version or a later one.
+        profiles.cards[user] = lives[user][dice.randint(n, len(lives[user]) - 1)]
+        kind = "ProfileUpdated" if n % 7 not in (3, 6) else "UserSuspended"
+        copies.refresh(told(kind, user_id=user))
+
+    for (_, user), member in world.organizations.members.items():
+        if user in lives:
+            card = lives[user][-1]
+            assert (member.name, member.barred) == (card.name, card.is_suspended), f"seed {seed}"
+    assert len(world.told()) == before

@@ -1,5 +1,6 @@
 """Warnings: at 80 and 100 percent, once for a threshold, a limit and a month."""
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -185,3 +186,32 @@ def test_an_organisation_that_cannot_be_read_keeps_no_other_from_being_warned(
 
     assert warnings.visit(["t-0", "t-1", "t-gone"]) == 1
     assert reported == ["t-0"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_2000_moves_amid_runs_in_any_number_warn_of_each_threshold_once(
+    stamp: Stamp, seed: int
+) -> None:
+    """Each organisation is visited 1 to 5 times in a row, others between; the plan allows 25."""
+    dice, usage = random.Random(seed), InMemoryUsage()
+    warnings = UsageWarnings(usage, stamp)
+    tenants = [f"t-{number}" for number in range(20)]
+    known, expected = dict.fromkeys(tenants, 0), list[tuple[str, str, int]]()
+
+    for _ in range(2_000):
+        tenant_id, used = dice.choice(tenants), dice.randint(0, 25)
+        usage.organizations[tenant_id] = _organization(
+            plan=PlanName.STARTER, used_users=used
+        ).model_copy(update={"tenant_id": tenant_id})
+        level = 100 if used == 25 else 80 if used >= 20 else 0
+        if level != known[tenant_id]:
+            kind = "UsageWarning" if level > known[tenant_id] else "UsageWarningCleared"
+            expected.append((tenant_id, kind, max(level, known[tenant_id])))
+        known[tenant_id] = level
+        for _ in range(dice.randint(1, 5)):
+            warnings.visit([tenant_id, dice.choice(tenants)])
+
+    told = [
+        (str(e.data["organization_id"]), e.type, int(str(e.data["percent"]))) for e in usage.events
+    ]
+    assert told == expected, f"seed {seed}"
