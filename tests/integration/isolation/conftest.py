@@ -20,9 +20,15 @@ from tenantry.identity.dynamodb import DynamoDBProfileRepository, DynamoDBSignUp
 from tenantry.identity.model import Profile
 from tenantry.identity.service import ArrivalService, ProfileService
 from tenantry.invitations.bootstrap import doors, inviting
+from tenantry.invitations.bootstrap.repository import invitations_in
+from tenantry.invitations.mails import InvitationMails
 from tenantry.invitations.model import Kind, Token
 from tenantry.invitations.service import DoorService, InvitationService
+from tenantry.invitations.sweep import InvitationSweep
+from tenantry.mail.model import Brand
+from tenantry.mail.rendering import rendered
 from tenantry.messaging.event import Envelope
+from tenantry.messaging.once import Once
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations import bootstrap as organizations
 from tenantry.organizations.dynamodb import (
@@ -47,7 +53,9 @@ from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
 from tests.support.clock import FakeClock, FakeIds
+from tests.support.fakes.billing import InMemoryMarkers
 from tests.support.fakes.identity import FakeUserDirectory
+from tests.support.fakes.mail import Mailbox
 from tests.support.fakes.organizations import FakeDns, InMemoryCalls
 from tests.support.fakes.table import InMemoryTable, Place
 from tests.support.invocations import wire
@@ -92,6 +100,7 @@ class World:
     audit: InMemoryTable = field(default_factory=lambda: InMemoryTable("audit"), repr=False)
     dns: FakeDns = field(default_factory=FakeDns, repr=False)
     pool: FakeUserDirectory = field(default_factory=FakeUserDirectory)
+    mailbox: Mailbox = field(default_factory=Mailbox, repr=False)
     _at_first: tuple[dict[Place, Item], dict[Place, Item]] = field(
         default_factory=lambda: ({}, {}), repr=False
     )
@@ -137,6 +146,45 @@ class World:
         self.inviting.invitations.add_hash(offer, token.hash)
         self.forget_writes()
         return token.text
+
+    def linked(self, tenant: int, of_domain: str) -> str | None:
+        """A link of a tenant's, for people of a domain; None when its founder may make none."""
+        owner = Caller(user_id=user_id(tenant, 0), tenant_id=tenant_id(tenant))
+        try:
+            link = self.inviting.create_link(owner, {"domains": [of_domain], "maxUses": 3})
+        except TenantryError:
+            return None
+        token = Token.minted(Kind.LINK, link.tenant_id, link.link_id)
+        self.inviting.invitations.add_hash(link, token.hash)
+        self.forget_writes()
+        return token.text
+
+    @property
+    def invitation_sweep(self) -> InvitationSweep:
+        """Of nine days later, when every invitation and link is over."""
+        later = Stamp(now=lambda: self.inviting.stamp.now() + timedelta(days=9), new_id=FakeIds())
+        return InvitationSweep(invitations_in(self.platform), later)
+
+    @property
+    def mails(self) -> InvitationMails:
+        """What is mailed is kept in `mailbox`; each event is new."""
+        return InvitationMails(
+            invitations=self.inviting.invitations,
+            mailer=self.mailbox,
+            brand=Brand("Tenantry", "https://app.example"),
+            rendered=rendered,
+            once=Once(InMemoryMarkers(), "mails", timedelta(seconds=60), self.inviting.stamp.now),
+            now=self.inviting.stamp.now,
+        )
+
+    def open_offers(self) -> set[int]:
+        """The tenants that have an invitation or a link which is open."""
+        return {
+            int(pk.removeprefix("ORG#t-"))
+            for (pk, sk), item in self.platform.items.items()
+            if sk.startswith(("INVITATION#", "INVITELINK#"))
+            and item["status"] in ("PENDING", "ACTIVE")
+        }
 
     @property
     def copies(self) -> MemberCopies:

@@ -28,7 +28,9 @@ from tenantry.errors import TenantryError
 from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tenantry.identity.model import Arrival
 from tenantry.identity.service import ArrivalService, ProfileService
+from tenantry.invitations.mails import InvitationMails
 from tenantry.invitations.service import DoorService, InvitationService
+from tenantry.invitations.sweep import InvitationSweep
 from tenantry.messaging.stamp import Cause
 from tenantry.organizations.dynamodb import (
     DynamoDBAccess,
@@ -262,6 +264,8 @@ DECLARED: dict[type, set[str]] = {
     DynamoDBMemberRepository: {"save", "page", "tenants_of", "show"},
     DynamoDBSupportRepository: {"open", "close", "page", "due"},
     SupportSweep: {"run"},
+    InvitationSweep: {"run"},
+    InvitationMails: {"send"},
     InvitationService: {
         *("invite", "invite_many", "list", "resend", "revoke"),
         *("create_link", "links", "revoke_link"),
@@ -311,7 +315,9 @@ ACTIONS = [
     *[("ask", name) for name in sorted(MOVING)] * 2,
     *[("manage", "transfer"), ("manage", "update_permissions")] * 2,
     *[("support", "open"), ("support", "close"), ("support", "read"), ("show", "")],
-    ("expire", "sweep_support"),
+    *[("expire", "sweep_support"), ("expire", "sweep_invitations")],
+    *[("mail", "")] * 2,
+    *[("link", "accept"), ("link", "preview"), ("link", "join")],
     *(("knock", name) for name in ("preview", "accept", "decline", "claim", "join")),
     *[("colleague", name) for name in ("resend", "revoke", "revoke_link")] * 2,
     *(("ended", name) for name in ("read", "update", "activity", "me", "grant", "access")),
@@ -463,11 +469,69 @@ class Tenants(RuleBasedStateMachine):
 
     def _expire(self, _asked: Asked, name: str) -> None:
         """As the sweep does, hours later: it closes what is open, and tells nobody anything."""
+        if name == "sweep_invitations":
+            open_before = self.world.open_offers()
+            ended = self.world.invitation_sweep.run()
+            self._count(name, ended.expired > 0)
+            assert self.world.open_offers() == set()
+            self._wrote_only_for(open_before, "", name)
+            return
         swept = self.world.support_sweep.run()
         self._count(name, swept.closed > 0)
         assert swept.closed == len(self.sessions)
         self._wrote_only_for(self.sessions, "", name)
         self.sessions = set()
+
+    def _mail(self, asked: Asked, _name: str) -> None:
+        """As the consumer of invitations does: a mail is told of its tenant, to its addressee.
+
+        What an event names of another tenant is not there.
+        """
+        about = asked.about if asked.choice % 3 else asked.borrowed
+        self.world.mailed(asked.borrowed, _other(asked))
+        offer = self.world.inviting.invitations.get(tenant_id(about), _offer(self.world, asked))
+        data = {
+            "organization_id": tenant_id(about),
+            "invitation_id": _offer(self.world, asked),
+            "generation": offer.generation if offer else 1,
+        }
+        told = event_of(about, 1).model_copy(update={"data": data, "type": "MemberInvited"})
+        self.world.mailbox.sent.clear()
+        self._count("mail", self.world.mails.send(told))
+        for mail in self.world.mailbox.sent:
+            assert about == asked.borrowed
+            assert _canaries(repr(mail)) <= {about}, (asked, mail)
+            assert offer is not None
+            assert mail.to == offer.email, (asked, mail)
+            assert set(PERSON.findall(repr(mail))) <= {offer.inviter_id}, (asked, mail)
+        self._wrote_only_for({about}, "", "mail")
+
+    def _link(self, asked: Asked, name: str) -> None:
+        """Who follows a link is told of its tenant alone, and comes in by its domain alone."""
+        allowed = "people.example" if asked.choice % 3 else domain(asked.about)
+        token = self.world.linked(asked.about, allowed)
+        if token is None:
+            return
+        doors, caller = self.world.doors, Caller(user_id=asked.user)
+        ask: dict[str, Callable[[], Any]] = {
+            "preview": lambda: doors.preview(token),
+            "accept": lambda: doors.accept(caller, token),
+            "join": lambda: doors.join(
+                doors.claim(token, address(asked.user)),
+                asked.user,
+                address(asked.user),
+                None,
+                Cause(),
+            ),
+        }
+        before = self.answered[f"link {name}"]
+        told = self._told(f"link {name}", ask[name])
+        done = self.answered[f"link {name}"] > before and told != "None"
+        assert _canaries(told) | _ids(told) <= {asked.about}, (name, asked, told)
+        if name in ("accept", "join") and done:
+            assert allowed == "people.example", (name, asked)
+            self.members[asked.about, asked.user] = True
+        self._wrote_only_for({asked.about}, asked.user, name)
 
     def _show(self, asked: Asked, _name: str) -> None:
         """As the consumer of profiles' changes does."""
@@ -555,14 +619,19 @@ def run(world: World, runs: int, **more: Any) -> type[Tenants]:
     return bound
 
 
-COUNTED_AS = {"join": "join_by_domain", "show": "refresh"}
+COUNTED_AS = {"join": "join_by_domain", "show": "refresh", "mail": "mail"}
 """What an action that names nothing is counted as."""
 
 
 def ask_in_order(machine: type[Tenants]) -> None:
     """What chance has left out: everything, by the people of one tenant, until it is answered."""
     for kind, name in dict.fromkeys(ACTIONS):
-        prefix = {"read": "repository ", "support": "support ", "knock": "door "}.get(kind, "")
+        prefix = {
+            "read": "repository ",
+            "support": "support ",
+            "knock": "door ",
+            "link": "link ",
+        }.get(kind, "")
         counted = COUNTED_AS.get(kind, f"{prefix}{name}")
         tenants = machine()
         tenants.begin()
@@ -572,6 +641,7 @@ def ask_in_order(machine: type[Tenants]) -> None:
             at_home = Asked(home=0, number=number, about=0, borrowed=0, choice=choice)
             if kind == "expire":
                 tenants.act(asked=at_home, action=("support", "open"))
+                tenants.act(asked=at_home, action=("link", "preview"))
             tenants.act(asked=at_home, action=(kind, name))
 
 
@@ -597,7 +667,8 @@ def test_nobody_is_told_or_changes_anything_of_another_tenant(world: World) -> N
 
     # Each question was answered, not only refused; and there were as many as promised.
     refused_to_users = {"suspend_user", "reactivate_user"}
-    acted = {"join_by_domain", "record", "refresh", "sweep_support"}
+    acted = {"join_by_domain", "record", "refresh", "sweep_support", "sweep_invitations", "mail"}
+    acted |= {"link preview", "link accept", "link join"}
     acted |= {"support open", "support close", "support read"}
     expected = {
         *QUESTIONS,
@@ -639,6 +710,10 @@ CONTROLS: dict[str, tuple[str, Any]] = {
     "a token opens to whoever has it": (
         "tenantry.invitations.service.DoorService._require_addressee",
         lambda *_: None,
+    ),
+    "a link opens to whoever has it": (
+        "tenantry.invitations.model.InvitationLink.admits",
+        lambda *_: True,
     ),
     "members are looked up under one name": (
         "tenantry.organizations.dynamodb.member_key",
