@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry.accounts.model import Account, Inventory, Operation, StackEvent
 from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
 from tenantry.persistence.writes import Write
 from tenantry.tenancy.caller import Caller
-from tenantry.tenancy.sessions import Abroad
+
+if TYPE_CHECKING:
+    from tenantry.tenancy.sessions import Abroad
 
 
 class Operators(Protocol):
@@ -165,7 +167,7 @@ class Place:
     raw: str
     processed: str
     region: str = ""
-    abroad: Abroad | None = None
+    abroad: "Abroad | None" = None
     """The way into the organisation's own AWS account, and that one's region."""
 
 
