@@ -43,7 +43,7 @@ def limits(story: Story) -> None:
         assert warning["percent"] == 80  # noqa: PLR2004 - what the step says
 
     with story.step("The proof of the counters finds one member, repairs and tells it") as note:
-        _swept(story, "usage-prove-seats", "drifted")
+        _swept(story, "usage-prove-counters", "drifted")
         drift = _told(story, owner, "CounterDrifted")
         note(f"{drift['counter']} stood at {drift['counted']}, rows are {drift['rows']}")
         assert product.graphql(USAGE, owner)["usage"]["users"]["used"] == 1

@@ -221,9 +221,9 @@ EXPECTED = {
         *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *of("WarnDeadLetters.Arn", "sqs:SendMessage"),
     },
-    ("usage", "ProveSeatsFunction"): {
+    ("usage", "ProveCountersFunction"): {
         *items(PLATFORM, "GetItem", "PutItem", "Query", "UpdateItem"),
-        *of("ProveSeatsDeadLetters.Arn", "sqs:SendMessage"),
+        *of("ProveCountersDeadLetters.Arn", "sqs:SendMessage"),
     },
     ("licenses", "ApiFunction"): items(
         PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"
@@ -423,7 +423,7 @@ KEYS = {
         ("dynamodb:BatchGetItem", "ORG#*"),
         *((f"dynamodb:{w}Item", key) for w in ("Put", "Update") for key in ("ORG#*", "SWEEP#*")),
     },
-    ("usage", "ProveSeatsFunction"): {
+    ("usage", "ProveCountersFunction"): {
         *(
             (f"dynamodb:{w}Item", key)
             for w in ("Get", "Put", "Update")

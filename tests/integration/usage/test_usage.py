@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.usage import prove_seats, register, warn
+from functions.usage import prove_counters, register, warn
 from tenantry.messaging.changes import envelopes
 from tenantry.messaging.event import Actor, Envelope
 from tenantry.messaging.stamp import Stamp
@@ -63,7 +63,7 @@ class Usage:
         return warn.handler({"anew": anew}, lambda_context(remaining_ms=120_000))
 
     def prove(self, *, anew: bool = True, remaining_ms: int = 300_000) -> Any:
-        return prove_seats.handler({"anew": anew}, lambda_context(remaining_ms=remaining_ms))
+        return prove_counters.handler({"anew": anew}, lambda_context(remaining_ms=remaining_ms))
 
     def set(self, tenant: str, **values: Any) -> None:
         item = self.table.get(organization_key(tenant))

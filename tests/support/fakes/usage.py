@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tenantry.errors import ConflictError
 from tenantry.messaging.event import Event
@@ -99,6 +100,7 @@ class FakeRows:
     found: dict[str, int] = field(default_factory=dict)
     meanwhile: Callable[[str], None] = lambda _tenant: None
     counter: str = "used_users"
+    settles: timedelta = timedelta()
 
     def rows(self, tenant_id: str) -> int:
         rows = self.found.get(tenant_id, 0)

@@ -3,15 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenantry.errors import ConflictError, LimitExceededError
 from tenantry.organizations.counters import Kind, Used, given_back, refusal, taken, usage_of
-from tenantry.organizations.model import Organization, PlanName
+from tenantry.organizations.model import PLANS, Organization, PlanName
 from tenantry.persistence.keys import organization_key
+from tenantry.persistence.table import ConditionFailedError
 from tenantry.persistence.writes import Count
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.roles import Role
 from tests.support.clock import START
+from tests.support.fakes.table import InMemoryTable
 
 GIB = 1024**3
 STANDING = Standing(
@@ -95,3 +99,59 @@ def test_a_refusal_tells_a_limit_from_a_change() -> None:
     assert type(refusal(STANDING, Kind.PROJECTS, full)) is LimitExceededError
     assert type(refusal(STANDING, Kind.PROJECTS, {**full, "plan": "FREE"})) is ConflictError
     assert type(refusal(STANDING, Kind.PROJECTS, {})) is ConflictError
+
+
+# whatever is taken and given back, in whatever order
+
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["take", "give", "plan", "suspend"]),
+        st.sampled_from([Kind.PROJECTS, Kind.STORAGE]),
+        st.integers(1, 12),
+    ),
+    max_size=60,
+)
+
+
+@given(moves)
+def test_a_counter_is_what_was_taken_less_what_was_given_and_within_its_limit(
+    tried: list[tuple[str, Kind, int]],
+) -> None:
+    table, standing, held = InMemoryTable(), STANDING, dict.fromkeys(_SIZE, 0)
+    table.put({**organization_key("t-1"), "entity_type": "Organization", **AS_READ})
+    for what, kind, amount in tried:
+        stored = table.get(organization_key("t-1"))
+        assert stored
+        size = amount * _SIZE[kind]
+        if what == "plan":
+            table.put({**stored, "plan": "FREE" if amount % 2 else "STARTER"})
+        elif what == "suspend":
+            table.put({**stored, "status": "SUSPENDED" if amount % 4 == 0 else "ACTIVE"})
+        elif what == "give":
+            try:
+                table.transact([given_back("t-1", kind, size)])
+            except ConditionFailedError:
+                assert held[kind] < size
+            else:
+                held[kind] -= size
+        else:
+            limit = PLANS[PlanName(standing.plan)]
+            allowed = limit.max_projects if kind is Kind.PROJECTS else limit.max_storage
+            assert allowed is not None
+            try:
+                table.transact([taken(standing, kind, size)])
+            except ConditionFailedError as failure:
+                why = refusal(standing, kind, failure.items[0])
+                moved_on = (stored["plan"], stored["status"]) != ("STARTER", "ACTIVE")
+                assert isinstance(why, ConflictError) is moved_on
+                assert moved_on or held[kind] + size > allowed
+            else:
+                held[kind] += size
+                assert held[kind] <= allowed
+    item = table.get(organization_key("t-1"))
+    assert item
+    assert {kind: item.get(f"used_{kind.lower()}", 0) for kind in held} == held
+
+
+_SIZE = {Kind.PROJECTS: 1, Kind.STORAGE: GIB}

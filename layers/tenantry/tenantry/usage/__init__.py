@@ -1,5 +1,5 @@
 """Usage: warnings as limits come near, and the proof that counters are right.
 
-For contexts that count rows of their own: `CounterProof` of `usage.service`, over a `RowCounter` of
-theirs, in a scheduled function of theirs, proves and repairs a counter as `functions/usage` does.
+A context whose rows count against a limit registers a `RowCounter` of them in a module of its own,
+`bootstrap/counting.py`; see "How a context takes a limit" in docs/operations.md.
 """

@@ -6,6 +6,7 @@ SWEEP#<name>           PROGRESS    how far a sweep has come
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from pydantic import ValidationError
 
@@ -112,6 +113,7 @@ class DynamoDBSeats:
     """Members who hold a seat, and pending invitations, which hold one too."""
 
     counter = "used_users"
+    settles = timedelta()
 
     def __init__(self, table: Table) -> None:
         self._table = table

@@ -1,6 +1,7 @@
 """Ports: the register of organisations, how far sweeps are, usage, and rows to be counted."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from tenantry.messaging.event import Event
@@ -61,6 +62,10 @@ class RowCounter(Protocol):
     @property
     def counter(self) -> str:
         """The organisation's attribute, such as `used_projects`."""
+
+    @property
+    def settles(self) -> timedelta:
+        """How long after its counter has moved a row may still come: none in one transaction."""
 
     def rows(self, tenant_id: str) -> int:
         """How many rows count, or what they come to, read strongly consistent."""

@@ -27,6 +27,12 @@ class Swept:
     ended: bool = False
     """Whether the round came to its end."""
 
+    def and_then(self, other: "Swept") -> "Swept":
+        """Both together: ended when both are."""
+        return Swept(
+            self.visited + other.visited, self.found + other.found, self.ended and other.ended
+        )
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -120,6 +126,7 @@ class CounterProof:
     stamp: Stamp
     report: Callable[[str, str], None] = lambda _what, _tenant_id: None
     """Told of an organisation that could not be proven, and why."""
+    pause: Callable[[float], None] = lambda _seconds: None
 
     def visit(self, tenant_ids: Sequence[str]) -> int:
         """Prove the counters of these; answers how many had drifted. Emits CounterDrifted."""
@@ -129,7 +136,8 @@ class CounterProof:
         """Whether the counter had drifted, and is repaired.
 
         What is compared stood still: a counter that moved while its rows were read has another
-        number of moves, and the comparison is made again.
+        number of moves, and the comparison is made again. Where rows may come some time after their
+        counter has moved, a difference counts only when it is the same after that time.
         """
         counter = self.rows.counter
         for _ in range(_TRIES):
@@ -140,6 +148,10 @@ class CounterProof:
                 rows = self.rows.rows(tenant_id)
                 if rows == (counted := seen.value or 0):
                     return False
+                if settles := self.rows.settles.total_seconds():
+                    self.pause(settles)
+                    if self.rows.rows(tenant_id) != rows:
+                        continue
                 if self.usage.counted(tenant_id, counter) != seen:
                     continue
                 before = self.usage.ledger(tenant_id)

@@ -1,7 +1,7 @@
-"""Once a day, in hourly runs: prove that the counter of users equals members and invitations.
+"""Once a day, in hourly runs: prove that every counter that guards a limit equals its rows.
 
-Invoked with `{"anew": true}` it begins a round at once. Another context proves a counter of its own
-by a function like this one, over a `RowCounter` of its own.
+Which counters there are, the contexts say that own the rows (`usage/bootstrap/registration.py`).
+Invoked with `{"anew": true}` it begins a round at once.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.runtime.observability import MetricUnit, annotate, logger, metrics
-from tenantry.usage.bootstrap import prove, seats
+from tenantry.usage.bootstrap import prove
 
 _NEEDED_MS = 60_000
 """What a page of organisations may take: with less time left, the next run goes on."""
@@ -20,7 +20,6 @@ _NEEDED_MS = 60_000
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     annotate(correlation_id=context.aws_request_id)
     swept = prove(
-        seats(),
         lambda: context.get_remaining_time_in_millis() > _NEEDED_MS,
         anew=event.get("anew") is True,
     )

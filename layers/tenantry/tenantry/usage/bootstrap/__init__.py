@@ -1,0 +1,55 @@
+"""Wires the usage context, and the proof of the counters that contexts have registered."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+
+from tenantry.bootstrap import platform_table, stamp
+from tenantry.errors import TenantryError
+from tenantry.runtime.observability import left_aside
+from tenantry.usage.bootstrap.registration import row_counters
+from tenantry.usage.dynamodb import (
+    DynamoDBProgress,
+    DynamoDBRegister,
+    DynamoDBUsage,
+)
+from tenantry.usage.service import CounterProof, Sweep, Swept, UsageWarnings
+
+QUARTER_HOURLY = timedelta(minutes=14)
+DAILY = timedelta(hours=23)
+"""A little less than the time between runs, so that none finds itself a moment too early."""
+
+
+@cache
+def register() -> DynamoDBRegister:
+    return DynamoDBRegister(platform_table())
+
+
+@cache
+def sweep(name: str, every: timedelta) -> Sweep:
+    return Sweep(name, register(), DynamoDBProgress(platform_table()), stamp(), every)
+
+
+@cache
+def usage_warnings() -> UsageWarnings:
+    return UsageWarnings(DynamoDBUsage(platform_table()), stamp(), left_aside)
+
+
+def prove(may_go_on: Callable[[], bool], *, anew: bool = False) -> Swept:
+    """A run of the daily proof of every counter that a context has registered.
+
+    One whose rows do not answer keeps no other from being proven; its failure is raised after.
+    """
+    done, failed = Swept(ended=True), list[TenantryError]()
+    for rows in row_counters():
+        proof = CounterProof(rows, DynamoDBUsage(platform_table()), stamp(), left_aside, time.sleep)
+        try:
+            run = sweep(f"prove-{rows.counter}", DAILY).run(proof.visit, may_go_on, anew=anew)
+        except TenantryError as error:
+            failed.append(error)
+            continue
+        done = done.and_then(run)
+    if failed:
+        raise failed[0]
+    return done
