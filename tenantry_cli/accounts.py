@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -169,21 +170,37 @@ def _do(
 
 
 def _follow(given: Context, session: Session, account: str, operation: str) -> None:
+    """Show the operation to its end, for programs as JSON; CliError when it failed."""
+    found = follow(given, session, account, operation, fails=False)
+    if given.as_json:
+        given.dump(found)
+    _ended_well(found)
+
+
+def follow(
+    given: Context, session: Session, account: str, operation: str, *, fails: bool = True
+) -> dict[str, Any]:
+    """The operation once it has ended, shown live to people; CliError when it failed."""
     path = f"/accounts/{account}/operations/{operation}"
-    found = session.rest("GET", path)
-    if not given.as_json:
-        with Live(_shown(found), console=given.console, auto_refresh=False) as live:
-            while found["status"] not in _ENDED:
-                time.sleep(0.5)
-                found = session.rest("GET", path)
-                live.update(_shown(found), refresh=True)
-    else:
+    found: dict[str, Any] = session.rest("GET", path)
+    shown = nullcontext() if given.as_json else Live(console=given.console, auto_refresh=False)
+    with shown as live:
+        if live:
+            live.update(_shown(found), refresh=True)
         while found["status"] not in _ENDED:
             time.sleep(0.5)
             found = session.rest("GET", path)
-        given.dump(found)
-    if found["status"] != "SUCCEEDED":
-        raise CliError(found.get("error") or found["status"].lower(), found.get("errorCode"))
+            if live:
+                live.update(_shown(found), refresh=True)
+    if fails:
+        _ended_well(found)
+    return found
+
+
+def _ended_well(operation: dict[str, Any]) -> None:
+    if operation["status"] != "SUCCEEDED":
+        said = operation.get("error") or operation["status"].lower()
+        raise CliError(said, operation.get("errorCode"))
 
 
 def _shown(operation: dict[str, Any]) -> Group:

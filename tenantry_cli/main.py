@@ -16,6 +16,7 @@ from tenantry_cli import (
     organizations,
     profiles_commands,
     queues,
+    tenants,
 )
 from tenantry_cli.context import Context
 from tenantry_cli.errors import CliError
@@ -33,6 +34,7 @@ app.add_typer(accounts.operations, name="operations", help="What is done with ac
 app.add_typer(
     organizations.app, name="organizations", help="What operators decide about organisations."
 )
+app.add_typer(tenants.app, name="tenants", help="A tenant made ready, to its owner's own.")
 app.add_typer(queues.app, name="queues", help="What was given up, and its way back.")
 app.add_typer(events.app, name="events", help="What happens in an organisation.")
 app.command("doctor")(doctor.doctor)

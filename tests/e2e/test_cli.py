@@ -12,8 +12,11 @@ import pytest
 
 from localcloud.client import Product
 from tests.e2e.conftest import PASSWORD, People, Person
+from tests.e2e.test_invitations import ACCEPT
+from tests.e2e.test_logs import token_mailed_to
 
 ROOT = Path(__file__).parents[2]
+MEMBERS = "query { members { items { email status } } }"
 
 
 class Cli:
@@ -171,6 +174,37 @@ def test_an_owner_asks_for_an_account_and_follows_it(cli: Cli, people: People) -
     assert cli.json("accounts", "show", account["id"]) == account
     assert "SUCCEEDED" in cli("operations", "watch", account["id"])
     assert "CONFLICT" in cli("accounts", "cancel", account["id"], ends=1)
+
+
+def test_an_operator_sets_a_tenant_up_and_hands_it_over(
+    cli: Cli, people: People, operator: Person, product: Product
+) -> None:
+    owner = people.join("newcomer")
+    cli.login(operator)
+    words = ("tenants", "setup", "Handed Works", "--owner", owner.email)
+    assert [step["step"] for step in cli.json(*words, "--dry-run")] == [
+        "found",
+        "provide",
+        "invite",
+        "hand over",
+    ]
+
+    [first] = cli.json(*words)
+    [again] = cli.json(*words)
+
+    assert (again["organizationId"], again["account"]) == (
+        first["organizationId"],
+        first["account"],
+    )
+    assert first["provisioningStatus"] == "active"
+    product.graphql(ACCEPT, owner.tokens, token=token_mailed_to(product, owner.email))
+    [handed] = cli.json(*words)
+    assert handed["next"] == "handed over"
+    [over] = cli.json(*words)
+    assert over["next"] == "handed over"
+    members = product.graphql(MEMBERS, owner.tokens, first["organizationId"])["members"]["items"]
+    standing = {each["email"]: each["status"] for each in members}
+    assert standing == {owner.email: "ACTIVE"}
 
 
 def test_words_that_are_off_are_told(cli: Cli) -> None:
