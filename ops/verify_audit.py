@@ -6,6 +6,10 @@ entries are those that were signed, and that it follows the one before it, from 
 
     python -m ops.verify_audit seals/ --public-key seals.pem
 
+Where the signing key was rotated, each key is given with its ARN, which the seals name:
+
+    python -m ops.verify_audit seals/ --public-key arn:...=old.pem --public-key arn:...=new.pem
+
 With --open, and rights on the deployment's keys and table, the seals are opened: the chain over
 the entries is made again, and the entries are compared with those in the log.
 """
@@ -31,7 +35,7 @@ from rich.table import Table as Shown
 
 from tenantry.audit.kms import KmsSealKeys, is_signed
 from tenantry.audit.seals import Seal, Statement, Stored, sealed_part
-from tenantry.audit.verification import chain_faults, entry_faults, opened, seal_faults
+from tenantry.audit.verification import chain_faults, entry_faults, is_of, opened, seal_faults
 from tenantry.errors import CorruptDataError, ShreddedError
 from tenantry.persistence.keys import key
 from tenantry.persistence.table import Table
@@ -49,20 +53,24 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class PublicKey:
-    """Signatures of one key, whatever id it goes by: its holder knows whose it is."""
+class PublicKeys:
+    """Signatures of keys (DER) by their ids; of a single one that goes by "", whatever its id is.
 
-    der: bytes
+    Whoever gives a single key knows whose it is.
+    """
 
-    def is_valid(self, key_id: str, message: bytes, signature: str) -> bool:  # noqa: ARG002 - port's shape
-        return is_signed(self.der, message, signature)
+    by_id: Mapping[str, bytes]
+
+    def is_valid(self, key_id: str, message: bytes, signature: str) -> bool:
+        known = self.by_id.get(key_id) or self.by_id.get("")
+        return known is not None and is_signed(known, message, signature)
 
 
 @dataclass(frozen=True)
 class Verifier:
     """`find` answers what is wrong with the opened entries of a seal; None leaves them closed."""
 
-    signatures: PublicKey
+    signatures: PublicKeys
     find: Callable[[Seal], Iterator[str]] | None = None
 
     def check(self, organization: str, bodies: Mapping[str, bytes]) -> Checked:
@@ -110,8 +118,11 @@ class Log:
         """What is wrong with the entries of a seal, and with what lies in the log for them."""
         entries = opened(seal, self.keys)
         yield from entry_faults(seal.statement, entries)
-        found = self.table.get_all([key(entry["PK"], entry["SK"]) for entry in entries])
-        for entry, stored in zip(entries, found, strict=True):
+        own = [entry for entry in entries if is_of(entry, seal.statement.tenant_id)]
+        if len(own) < len(entries):
+            yield "it holds entries that name no place in the organisation's log"
+        found = self.table.get_all([key(entry["PK"], entry["SK"]) for entry in own])
+        for entry, stored in zip(own, found, strict=True):
             yield from _different(entry, stored)
 
 
@@ -155,9 +166,9 @@ def main(arguments: list[str] | None = None) -> int:
             if options.seals
             else from_bucket(aws("s3"), _named(options, outputs, "bucket"), options.organization)
         )
-        public = _public_key(options.public_key, aws, outputs)
+        public = _public_keys(options, aws, outputs)
         find = _log(aws, options, outputs).faults if options.open else None
-        verifier = Verifier(PublicKey(public), find)
+        verifier = Verifier(PublicKeys(public), find)
         checked = [
             verifier.check(organization, bodies)
             for organization, bodies in sorted(seals.items())
@@ -179,7 +190,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("seals", type=Path, nargs="?", help="a copy of the bucket (default: it)")
-    parser.add_argument("--public-key", type=Path, help="PEM (default: asked of KMS)")
+    parser.add_argument(
+        "--public-key",
+        action="append",
+        metavar="[ARN=]PEM",
+        help="a file; several with the ARN of each (default: asked of KMS)",
+    )
     parser.add_argument("--organization", default="", help="only this one's")
     parser.add_argument("--open", action="store_true", help="compare the entries with the log too")
     parser.add_argument("--outputs", type=Path, default=Path(".localcloud/outputs.json"))
@@ -188,6 +204,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", help="the audit table (default: from the outputs)")
     parser.add_argument("--wrapping-key", help="ARN (default: from the outputs)")
     parser.add_argument("--signing-key", help="ARN (default: from the outputs)")
+    parser.add_argument("--retired-keys", help="ARNs, by commas (default: from the outputs)")
     return parser.parse_args(arguments)
 
 
@@ -196,6 +213,7 @@ _OUTPUTS = {
     "table": "AuditTable",
     "wrapping_key": "SealWrappingKeyArn",
     "signing_key": "SealSigningKeyArn",
+    "retired_keys": "RetiredSealKeyArns",
 }
 
 
@@ -206,14 +224,27 @@ def _named(options: argparse.Namespace, outputs: Mapping[str, str], name: str) -
     return str(value)
 
 
-def _public_key(path: Path | None, aws: Callable[[str], Any], outputs: Mapping[str, str]) -> bytes:
-    if path:
-        public = load_pem_public_key(path.read_bytes())
-        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if "SealSigningKeyArn" not in outputs:
-        raise LookupError("name the --public-key, or the deployment's --outputs")
-    answer = aws("kms").get_public_key(KeyId=outputs["SealSigningKeyArn"])
-    return bytes(answer["PublicKey"])
+def _public_keys(
+    options: argparse.Namespace, aws: Callable[[str], Any], outputs: Mapping[str, str]
+) -> dict[str, bytes]:
+    """By the id that seals name a key by; by "" for a single one that was given without."""
+    given: list[str] = options.public_key or []
+    if given:
+        named = [each.rpartition("=")[::2] for each in given]
+        found = {name: _from_pem(Path(path)) for name, path in named}
+        if len(given) > 1 and ("" in found or len(found) < len(given)):
+            raise LookupError("of several public keys, name each by its ARN: ARN=PEM")
+        return found
+    signing = _named(options, outputs, "signing_key")
+    retired = options.retired_keys or outputs.get(_OUTPUTS["retired_keys"], "")
+    kms = aws("kms")
+    arns = [arn for arn in (signing, *retired.split(",")) if arn]
+    return {arn: bytes(kms.get_public_key(KeyId=arn)["PublicKey"]) for arn in arns}
+
+
+def _from_pem(path: Path) -> bytes:
+    public = load_pem_public_key(path.read_bytes())
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _log(aws: Callable[[str], Any], options: argparse.Namespace, outputs: Mapping[str, str]) -> Log:

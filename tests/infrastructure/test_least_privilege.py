@@ -118,6 +118,7 @@ EXPECTED = {
         *items(PLATFORM, "BatchGetItem", "PutItem", "Query", "UpdateItem"),
         *of("${SealsBucket}/*", "s3:GetObject", "s3:PutObject"),
         *of("SealSigningKeyArn", "kms:GetPublicKey", "kms:Sign"),
+        *of("RetiredSealKeyArns", "kms:GetPublicKey"),
         *of("SealWrappingKeyArn", "kms:Decrypt", "kms:GenerateDataKey"),
         *of("EventArchiveArn", "events:StartReplay"),
         *of("replay/audit-*", "events:StartReplay"),
@@ -133,6 +134,7 @@ EXPECTED = {
         *items(PLATFORM, "BatchGetItem"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
         *of("SealSigningKeyArn", "kms:GetPublicKey"),
+        *of("RetiredSealKeyArns", "kms:GetPublicKey"),
     },
     ("identity", "ApiFunction"): {
         *items(PLATFORM, "BatchGetItem", "GetItem", "UpdateItem"),

@@ -83,6 +83,31 @@ def test_only_the_sealer_signs_and_only_it_makes_tenants_keys() -> None:
     assert allowed("kms:GenerateDataKey") == {"audit.SealDaysRole"}
 
 
+def test_of_keys_that_are_retired_only_the_public_half_is_asked_for() -> None:
+    granted = {
+        (logical_id, action)
+        for template in (SYSTEM, *CONTEXTS)
+        for logical_id, role in template.properties("AWS::IAM::Role")
+        for action, place in rules.grants(role)
+        if place == "RetiredSealKeyArns"
+    }
+    assert granted == {
+        ("SealDaysRole", "kms:GetPublicKey"),
+        ("VerifyApiRole", "kms:GetPublicKey"),
+    }
+    # Without any there is no statement: an empty list is no resource.
+    (audit,) = [template for template in CONTEXTS if template.name == "audit"]
+    for name in ("SealDaysRole", "VerifyApiRole"):
+        policy = audit.body["Resources"][name]["Properties"]["Policies"][0]["PolicyDocument"]
+        (choice,) = [
+            each["Fn::If"] for each in policy["Statement"] if "RetiredSealKeyArns" in str(each)
+        ]
+        assert (choice[0], choice[2]) == ("SealKeysRetired", {"Ref": "AWS::NoValue"})
+    assert audit.body["Conditions"]["SealKeysRetired"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "RetiredSealKeyArns"}]}, ""]}]
+    }
+
+
 @pytest.mark.parametrize(
     "action",
     [

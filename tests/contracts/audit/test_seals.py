@@ -2,13 +2,17 @@
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 
-from tenantry.audit.dynamodb_seals import DynamoDBRounds, DynamoDBSealedOrganizations
+from tenantry.audit.dynamodb_seals import (
+    DynamoDBChains,
+    DynamoDBRounds,
+    DynamoDBSealedOrganizations,
+)
 from tenantry.audit.kms import KmsSealKeys, KmsSignatures, KmsSigner
 from tenantry.audit.s3_seals import S3SealStore
 from tenantry.audit.seal_repository import (
@@ -24,6 +28,7 @@ from tenantry.bootstrap import CONFIG
 from tenantry.errors import CorruptDataError, ShreddedError
 from tenantry.persistence.table import Table
 from tests.integration.audit.sealers import resources
+from tests.support.clock import FakeClock
 from tests.support.fakes.seals import (
     InMemoryOrganizations,
     InMemoryRounds,
@@ -31,6 +36,7 @@ from tests.support.fakes.seals import (
     LocalSealKeys,
     LocalSigner,
 )
+from tests.support.sealing import MORNING, SealedLog, envelope
 
 DAY = date(2026, 3, 2)
 
@@ -97,6 +103,24 @@ def test_a_seal_is_kept_once_and_the_first_one_stands(adapters: Adapters) -> Non
     assert adapters.store.put(first) == first
     assert adapters.store.put(second) == first
     assert adapters.store.get("t-1", first.place) == first
+
+
+def test_a_pointer_out_of_the_organisations_log_is_passed_over(audit_table: Table) -> None:
+    """Whoever could write one would otherwise have another's entry sealed, or read."""
+    log = SealedLog(table=audit_table, clock=FakeClock(MORNING + timedelta(days=1)))
+    log.record(envelope(1), envelope(2, tenant_id="t-2"))
+    (late,), (other,) = (
+        audit_table.query(f"ORG#{tenant}#LATE#2026-03-03", limit=9).items
+        for tenant in ("t-1", "t-2")
+    )
+    chains, day = DynamoDBChains(audit_table), DAY + timedelta(days=1)
+    found = chains.entries("t-1", day, None, 9)
+    assert [entry["event_id"] for entry in found] == ["e-00001"]
+
+    audit_table.put({**other, "PK": late["PK"]})
+    audit_table.put({"PK": late["PK"], "SK": "x"})
+
+    assert chains.entries("t-1", day, None, 9) == found
 
 
 def test_what_is_not_there_is_none(adapters: Adapters) -> None:

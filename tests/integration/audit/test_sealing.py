@@ -300,6 +300,60 @@ def test_what_sealing_costs(sealers: Sealers) -> None:
     assert not quiet.calls.of("PutObject", "Sign")
 
 
+def rotated(sealers: Sealers, patch: pytest.MonkeyPatch, *retired: str) -> None:
+    """A day sealed by a key, the next one by another, as a deployment with new parameters would."""
+    story(sealers)
+    sealers.seal(DAY)
+    later = sealers.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    wire(patch, SEAL_SIGNING_KEY_ARN=later["KeyMetadata"]["Arn"])
+    patch.setenv("RETIRED_SEAL_KEY_ARNS", ",".join(retired))
+    assert sealers.seal(NEXT) == []
+
+
+def test_what_an_earlier_key_sealed_is_trusted_while_the_key_is_listed(
+    sealers: Sealers, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit.join("ada")
+    first = sealers.environment["SEAL_SIGNING_KEY_ARN"]
+    rotated(sealers, monkeypatch, "arn:aws:kms:eu-central-1:123456789012:key/gone", first)
+
+    verified = sealers.ask()["data"]
+
+    said = [seal.statement.key_id for seal in sealers.seals()]
+    assert (len(said), said[0]) == (2, first)
+    assert said[1] != first
+    assert (verified["verified"], verified["seals"], verified["entries"]) == (True, 2, 5), verified
+
+
+def test_what_a_key_sealed_that_is_not_listed_is_forged(
+    sealers: Sealers, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit.join("ada")
+    rotated(sealers, monkeypatch)
+
+    verified = sealers.ask()["data"]
+
+    assert [(found["kind"], found["day"]) for found in verified["findings"]] == [
+        ("FORGED", DAY.isoformat())
+    ]
+
+
+def test_a_seal_that_an_earlier_key_signed_before_a_stop_is_taken_over(
+    sealers: Sealers, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was put and not recorded when the key was rotated: it is the day's seal all the same."""
+    audit.join("ada")
+    story(sealers)
+    first = sealers.environment["SEAL_SIGNING_KEY_ARN"]
+    with injected(stop_before(1, frozenset({"TransactWriteItems"}))), pytest.raises(Stopped):
+        sealers.seal(DAY)
+    assert len(sealers.seals()) == 1
+
+    rotated(sealers, monkeypatch, first)
+
+    assert sealers.ask()["data"]["verified"]
+
+
 def test_the_order_of_arrival_does_not_change_the_chain(
     moto: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,24 +2,28 @@
 
 import base64
 import copy
+import gzip
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantry.audit import verification
-from tenantry.audit.sealing import bound, packed
+from tenantry.audit.dynamodb_seals import DynamoDBChains
+from tenantry.audit.sealing import bound, packed, unpacked
 from tenantry.audit.seals import Seal, chain_head, entry_hash, first_day
-from tenantry.audit.verification import Kind
-from tenantry.errors import ForbiddenError, InvalidInputError, NotAMemberError
+from tenantry.audit.verification import Kind, Verification
+from tenantry.errors import CorruptDataError, ForbiddenError, InvalidInputError, NotAMemberError
 from tenantry.persistence import cursors
 from tenantry.persistence.items import Item
+from tenantry.persistence.keys import Key
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
@@ -214,8 +218,10 @@ def test_reordered_entries_are_found(run: SealedLog) -> None:
     assert kinds(log) == {Kind.ALTERED}
 
 
-def resealed(log: SealedLog, change: Callable[[list[Any]], list[Any]]) -> None:
-    """The first seal made again of other entries, by someone without the signing key."""
+def resealed(
+    log: SealedLog, change: Callable[[list[Any]], list[Any]], signer: LocalSigner | None = None
+) -> None:
+    """The first seal made again of other entries, by someone without the signing key or with it."""
     place = sorted(log.store.bodies)[0]
     seal = Seal.read(log.store.bodies[place])
     said = seal.statement
@@ -228,7 +234,7 @@ def resealed(log: SealedLog, change: Callable[[list[Any]], list[Any]]) -> None:
             "content": hashlib.sha256(content).hexdigest(),
         }
     )
-    signature = LocalSigner().sign(said.signed)
+    signature = (signer or LocalSigner()).sign(said.signed)
     forged = Seal(statement=said, signature=signature, entries=base64.b64encode(content).decode())
     log.store.bodies[place] = forged.written
 
@@ -250,6 +256,116 @@ def test_a_seal_made_again_without_the_key_is_forged(
     resealed(log, change)
 
     assert Kind.FORGED in kinds(log)
+
+
+@dataclass
+class OwnOnly:
+    """A table as the tenant's session shows it: whatever is another's is refused."""
+
+    table: Any
+
+    def get(self, key: Key) -> Any:
+        return self.table.get(self._own(key))
+
+    def get_all(self, keys: Sequence[Key]) -> Any:
+        return self.table.get_all([self._own(key) for key in keys])
+
+    def query(self, pk: str, **more: Any) -> Any:
+        self._own({"PK": pk})
+        return self.table.query(pk, **more)
+
+    def _own(self, key: Key) -> Key:
+        assert re.fullmatch(r"ORG#t-1(#.+)?", key["PK"]), f"AccessDenied: {key}"
+        assert key.get("SK", "?"), "a key is empty"
+        return key
+
+
+@dataclass
+class OwnKeys:
+    keys: Any
+
+    def decrypt(self, tenant_id: str, sealed: bytes, bound: bytes) -> Any:
+        assert tenant_id == "t-1", "AccessDenied"
+        return self.keys.decrypt(tenant_id, sealed, bound)
+
+
+def as_the_tenant(log: SealedLog) -> Verification:
+    """The verification with what the deployed one's credentials let it reach."""
+    chains = DynamoDBChains(cast("Any", OwnOnly(log.table)))
+    return log.verify(
+        DAYS, chains=lambda _tenant: chains, keys=lambda _tenant: OwnKeys(log.keys)
+    )
+
+
+def test_a_verification_reaches_nothing_of_others(run: SealedLog) -> None:
+    assert as_the_tenant(run).is_verified
+
+
+FOREIGN: list[dict[str, Any]] = [
+    {"PK": "ORG#t-2#AUDIT#2026-03"},
+    {"PK": "ORG#t-1-other#AUDIT#2026-03"},
+    {"PK": "ORG#t-1#SEALS", "SK": "DATA_KEY"},
+    {"PK": "ORG#t-1#AUDIT#2026-04"},
+    {"PK": "USER#ada#AUDIT#2026-03"},
+    {"PK": None},
+    {"PK": ["ORG#t-1"]},
+    {"SK": ""},
+    {"SK": None},
+    {"SK": 7},
+    {"SK": "2026-03"},
+    {"SK": "2026-03-02T10:00:00.000000Z#" + "e" * 2000},
+]
+
+
+@pytest.mark.parametrize("is_insider", [True, False], ids=["with the key", "without the key"])
+@pytest.mark.parametrize("changed", FOREIGN, ids=str)
+def test_a_sealed_entry_that_names_no_place_of_the_log_is_forged_and_never_looked_up(
+    run: SealedLog, changed: dict[str, Any], *, is_insider: bool
+) -> None:
+    log = copied(run)
+    signer = log.signer if is_insider else None
+    at = len(DAYS) * 100
+    resealed(log, lambda s: [*s[:at], {**s[at], **changed}, *s[at + 1 :]], signer)
+
+    verified = as_the_tenant(log)
+
+    what = "a sealed entry names no place in the organisation's log"
+    assert (Kind.FORGED, what) in [(found.kind, found.what) for found in verified.findings]
+    assert verified.entries == EVENTS - 1, "the others are looked at all the same"
+
+
+def test_a_seal_of_anothers_is_not_opened(run: SealedLog) -> None:
+    log, other = copied(run), SealedLog(keys=run.keys, signer=run.signer)
+    other.record(envelope(1, tenant_id="t-2"))
+    other.seal(tenant_id="t-2")
+    [body] = other.store.bodies.values()
+    log.store.bodies[sorted(log.store.bodies)[0]] = body
+
+    assert Kind.FORGED in {found.kind for found in as_the_tenant(log).findings}
+
+
+def test_a_record_in_the_place_of_a_later_one_is_none(run: SealedLog) -> None:
+    """Following it would begin again at its own day, for ever."""
+    log = copied(run)
+    first, *_, last = sorted(place for place in items(log) if place[1].startswith("SEAL#"))
+    items(log)[last] = {**items(log)[first], "PK": last[0], "SK": last[1]}
+
+    assert Kind.EXTRA in {found.kind for found in as_the_tenant(log).findings}
+
+
+@pytest.mark.parametrize("name", ["t-2", "t#1", ""])
+def test_a_record_of_anothers_seal_is_none(run: SealedLog, name: str) -> None:
+    log = copied(run)
+    first = min(place for place in items(log) if place[1].startswith("SEAL#"))
+    record = items(log)[first]
+    items(log)[first] = {**record, "statement": {**record["statement"], "tenant_id": name}}
+
+    assert Kind.EXTRA in {found.kind for found in as_the_tenant(log).findings}
+
+
+def test_a_seal_of_what_are_no_entries_cannot_be_read() -> None:
+    with pytest.raises(CorruptDataError):
+        unpacked(gzip.compress(b'{"SK":"1"}\n[2]'))
 
 
 def test_a_seal_that_is_gone_is_missing(run: SealedLog) -> None:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from tenantry.audit.seal_repository import SealRecord
 from tenantry.audit.seals import Position, Statement, Stored, stored_seal_day
-from tenantry.errors import CorruptDataError
+from tenantry.errors import CorruptDataError, InvalidInputError
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Page, Table
@@ -143,16 +143,21 @@ class DynamoDBChains:
         return _record(page.items[0]) if page.items else None
 
     def _late(self, tenant_id: str, day: date, after: str | None) -> Iterator[Stored]:
-        """Late entries that joined `day`: a pointer alone says nothing, the entry decides."""
+        """Late entries that joined `day`: a pointer alone says nothing, the entry decides.
+
+        One that points out of the organisation's log is passed over, unread.
+        """
         between = _after(after), "~"
         for page in self._pages(organization_pk(tenant_id, "LATE", day.isoformat()), between):
-            for entry in self._table.get_all([key(i["of"], i["SK"]) for i in page.items]):
+            places = [(i.get("of"), i["SK"]) for i in page.items]
+            own = [key(pk, sk) for pk, sk in places if pk == _month_pk(tenant_id, sk)]
+            for entry in self._table.get_all(own):
                 if entry is not None and stored_seal_day(entry) == day:
                     yield entry
 
     def _occurred(self, tenant_id: str, day: date, after: str | None) -> Iterator[Item]:
         between = max(day.isoformat(), _after(after)), f"{day.isoformat()}~"
-        pk = organization_pk(tenant_id, "AUDIT", day.isoformat()[:7])
+        pk = _month_pk(tenant_id, day.isoformat())
         if between[0] > between[1]:
             return
         for page in self._pages(pk, between, 1000):
@@ -180,6 +185,11 @@ def _first(pages: Iterator[Page], limit: int) -> list[Item]:
 def _after(position: str | None) -> str:
     """The least sort key past `position`: `!` stands before whatever an id may hold."""
     return f"{position}!" if position else "0"
+
+
+def _month_pk(tenant_id: str, position: str) -> str:
+    """Where an entry of that position lies."""
+    return f"{organization_pk(tenant_id, 'AUDIT')}#{position[:7]}"
 
 
 def _position_key(tenant_id: str) -> Key:
@@ -222,11 +232,12 @@ def _record_item(record: SealRecord) -> Item:
 
 
 def _record(item: Item) -> SealRecord | None:
-    """A record that cannot be read, or is not in the form that records are written in, is as good
-    as none: the bucket knows its seal.
+    """A record that cannot be read, or is not in the form and the place that records are written
+    in, is as good as none: the bucket knows its seal.
     """
     try:
         record = SealRecord(Statement.model_validate(item["statement"]), str(item["place"]))
-    except (ValidationError, KeyError):
+        as_written = {**_seal_key(record.statement), **_record_item(record)}
+    except (ValidationError, KeyError, InvalidInputError):
         return None
-    return record if _record_item(record)["statement"] == item["statement"] else None
+    return record if all(item.get(name) == value for name, value in as_written.items()) else None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types_boto3_kms.client import KMSClient
 
 _NONCE = 12
+_NO_KEY = frozenset({"DisabledException", "KMSInvalidStateException", "NotFoundException"})
 _KEYS = "The service that keeps the keys"
 
 
@@ -105,7 +106,10 @@ class KmsSigner:
 
 
 class KmsSignatures:
-    """Checks signatures here, by the public keys that KMS tells once a process."""
+    """Checks signatures here, by the public keys that KMS tells once a process.
+
+    A key that is trusted and that KMS no longer tells of has signed nothing that can be believed.
+    """
 
     def __init__(self, client: "KMSClient", key_ids: "Collection[str]") -> None:
         self._client = client
@@ -115,10 +119,18 @@ class KmsSignatures:
     def is_valid(self, key_id: str, message: bytes, signature: str) -> bool:
         if key_id not in self._trusted:
             return False
-        if key_id not in self._public:
+        public = self._public.get(key_id) or self._told(key_id)
+        return public is not None and is_signed(public, message, signature)
+
+    def _told(self, key_id: str) -> bytes | None:
+        try:
             with reached(_KEYS):
                 self._public[key_id] = self._client.get_public_key(KeyId=key_id)["PublicKey"]
-        return is_signed(self._public[key_id], message, signature)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NO_KEY:
+                raise
+            return None
+        return self._public[key_id]
 
 
 def is_signed(public_key: bytes, message: bytes, signature: str) -> bool:

@@ -265,6 +265,11 @@ def checked_position(position: str) -> str:
     return position
 
 
+def is_position(text: str) -> bool:
+    """Whether `text` is the position of an entry."""
+    return _POSITION.fullmatch(text) is not None and "#" in text
+
+
 def month_after(month: str) -> str:
     """The month that follows: the first position that `month` does not hold."""
     return _month(month, 1)

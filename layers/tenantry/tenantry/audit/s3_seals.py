@@ -12,6 +12,7 @@ from tenantry.runtime.services import reached
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+_NONE = frozenset({"KeyTooLongError", "NoSuchKey"})
 _STORE = "The store of seals"
 
 
@@ -50,7 +51,7 @@ class S3SealStore:
             with reached(_STORE):
                 written = self._client.get_object(Bucket=self._bucket, Key=place)["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchKey":
+            if error.response["Error"]["Code"] not in _NONE:
                 raise
             return None
         return Seal.read(written)

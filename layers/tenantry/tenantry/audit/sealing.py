@@ -238,9 +238,12 @@ def unpacked(plain: bytes) -> list[Stored]:
     """What was packed; CorruptDataError for anything else."""
     try:
         lines = gzip.decompress(plain).split(b"\n")
-        return [json.loads(line) for line in lines if line]
+        entries = [json.loads(line) for line in lines if line]
     except (OSError, EOFError, ValueError) as error:
         raise CorruptDataError("the entries of a seal cannot be read") from error
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise CorruptDataError("what a seal holds are no entries")
+    return entries
 
 
 def bound(said: Statement) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from tenantry.audit.model import AUDIT_VERIFY, Moment
+from tenantry.audit.model import AUDIT_VERIFY, Moment, is_position
 from tenantry.audit.seal_repository import (
     Chains,
     SealKeys,
@@ -39,6 +39,7 @@ from tenantry.audit.seals import (
 )
 from tenantry.errors import CorruptDataError, InvalidInputError
 from tenantry.persistence import cursors
+from tenantry.persistence.keys import organization_pk
 from tenantry.runtime.inputs import Input, parse
 from tenantry.tenancy.access import Access
 from tenantry.tenancy.caller import Caller
@@ -324,6 +325,8 @@ class _Days:
             self.page.find(Kind.FORGED, day, fault)
         if seal.statement != record.statement:
             self.page.find(Kind.ALTERED, day, "the record of the seal is not what was signed")
+        if seal.statement.tenant_id != self.tenant_id:
+            return None  # another organisation's is not for us to open
         keys = self.service.keys(self.tenant_id)
         try:
             entries = opened(seal, keys)
@@ -332,7 +335,11 @@ class _Days:
             return None
         for fault in entry_faults(seal.statement, entries):
             self.page.find(Kind.FORGED, day, fault)
-        return entries
+        for entry in entries:
+            if not is_of(entry, self.tenant_id):
+                what = "a sealed entry names no place in the organisation's log"
+                self.page.find(Kind.FORGED, day, what, _event_id(entry))
+        return [entry for entry in entries if is_of(entry, self.tenant_id)]
 
     def _compare(self, day: date, sealed: Mapping[str, Stored]) -> None:
         """What the seals of `day` hold, against the log."""
@@ -411,6 +418,14 @@ def entry_faults(said: Statement, entries: Sequence[Stored]) -> Iterator[str]:
     names = [str(entry.get("SK")) for entry in entries]
     if any(one >= other for one, other in pairwise(names)):
         yield "the entries of the seal are not in order"
+
+
+def is_of(entry: Stored, tenant_id: str) -> bool:
+    """Whether an entry names a place in the organisation's log: no other one is ever looked at."""
+    place, position = entry.get("PK"), entry.get("SK")
+    if not isinstance(position, str) or not is_position(position):
+        return False
+    return place == organization_pk(tenant_id, "AUDIT", position[:7])
 
 
 def opened(seal: Seal, keys: SealKeys) -> list[Stored]:

@@ -33,6 +33,11 @@ class Settings:
     def flag(self, name: str) -> bool:
         return self.values.get(name, "").lower() == "true"
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A comma-separated list, as it is, without blanks; empty when it is not there."""
+        parts = (part.strip() for part in self.values.get(name, "").split(","))
+        return tuple(part for part in parts if part)
+
     def names(self, name: str) -> frozenset[str]:
         """A comma-separated list, lower-cased, without blanks."""
         return frozenset(

@@ -5,6 +5,7 @@ from functools import cache
 import boto3
 
 from tenantry.audit.bootstrap.recording import recording_service
+from tenantry.audit.bootstrap.seals import trusted_keys
 from tenantry.audit.completeness import CompletenessService
 from tenantry.audit.dynamodb_gaps import DynamoDBGaps, DynamoDBItems, DynamoDBLedgers
 from tenantry.audit.dynamodb_seals import DynamoDBChains, DynamoDBSealedOrganizations
@@ -47,7 +48,7 @@ def sealing_service() -> SealingService:
         store=S3SealStore(boto3.client("s3", config=CONFIG), settings().required("SEALS_BUCKET")),
         keys=KmsSealKeys(kms, table, settings().required("SEAL_WRAPPING_KEY_ARN")),
         signer=KmsSigner(kms, signing_key),
-        signatures=KmsSignatures(kms, [signing_key]),
+        signatures=KmsSignatures(kms, trusted_keys()),
         completeness=completeness_service(),
         now=now,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from tenantry.audit.bootstrap.seals import trusted_keys
 from tenantry.audit.dynamodb_retention import DynamoDBRetentionLog
 from tenantry.audit.dynamodb_seals import DynamoDBChains
 from tenantry.audit.kms import KmsSealKeys, KmsSignatures
@@ -64,9 +65,7 @@ def verification_service() -> VerificationService:
         keys=lambda tenant_id: KmsSealKeys(
             sessions().client(tenant_id).kms, _table(tenant_id), wrapping_key
         ),
-        signatures=KmsSignatures(
-            boto3.client("kms", config=CONFIG), [settings().required("SEAL_SIGNING_KEY_ARN")]
-        ),
+        signatures=KmsSignatures(boto3.client("kms", config=CONFIG), trusted_keys()),
         forgotten_through=_forgotten_through,
         now=now,
     )
