@@ -292,9 +292,7 @@ class OwnKeys:
 def as_the_tenant(log: SealedLog) -> Verification:
     """The verification with what the deployed one's credentials let it reach."""
     chains = DynamoDBChains(cast("Any", OwnOnly(log.table)))
-    return log.verify(
-        DAYS, chains=lambda _tenant: chains, keys=lambda _tenant: OwnKeys(log.keys)
-    )
+    return log.verify(DAYS, chains=lambda _tenant: chains, keys=lambda _tenant: OwnKeys(log.keys))
 
 
 def test_a_verification_reaches_nothing_of_others(run: SealedLog) -> None:
