@@ -14,6 +14,7 @@ from tenantry.audit.dynamodb_seals import (
     DynamoDBSealedOrganizations,
 )
 from tenantry.audit.kms import KmsSealKeys, KmsSignatures, KmsSigner
+from tenantry.audit.retiring import DynamoDBSealKeyRetirement
 from tenantry.audit.s3_seals import S3SealStore
 from tenantry.audit.seal_repository import (
     SealedOrganizations,
@@ -179,6 +180,41 @@ def test_a_destroyed_key_opens_and_seals_nothing(adapters: Adapters) -> None:
         adapters.keys.decrypt("t-1", sealed, b"here")
     with pytest.raises(ShreddedError):
         adapters.keys.encrypt("t-1", b"plain", b"here")
+
+
+def test_a_key_is_of_use_until_its_date_and_none_is_made_after_it(audit_table: Table) -> None:
+    def client(service: str) -> Any:
+        return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+
+    wrapping = resources(client)["SEAL_WRAPPING_KEY_ARN"]
+    clock = FakeClock()
+    keys = KmsSealKeys(client("kms"), audit_table, wrapping, clock)
+    sealed = keys.encrypt("t-1", b"plain", b"here")
+    retirement = DynamoDBSealKeyRetirement(audit_table)
+    at = clock() + timedelta(days=30)
+
+    assert retirement.retire("t-1", at) == at
+    assert retirement.retire("t-1", at + timedelta(days=9)) == at  # the first one stands
+    assert keys.decrypt("t-1", sealed, b"here") == b"plain"
+    assert keys.encrypt("t-1", b"late", b"here")
+    clock.advance(timedelta(days=30))
+    for _ in range(2):
+        with pytest.raises(ShreddedError):
+            keys.decrypt("t-1", sealed, b"here")
+        with pytest.raises(ShreddedError):
+            keys.encrypt("t-1", b"plain", b"here")
+        audit_table.delete({"PK": "ORG#t-1#SEALS", "SK": "DATA_KEY"})  # as its time to live does
+
+
+def test_where_there_is_no_key_none_is_ever_made(audit_table: Table) -> None:
+    def client(service: str) -> Any:
+        return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+
+    keys = KmsSealKeys(client("kms"), audit_table, resources(client)["SEAL_WRAPPING_KEY_ARN"])
+
+    assert DynamoDBSealKeyRetirement(audit_table).retire("t-1", datetime.now(UTC)) is None
+    with pytest.raises(ShreddedError):
+        keys.encrypt("t-1", b"plain", b"here")
 
 
 def test_a_signature_is_valid_for_its_message_and_key_alone(adapters: Adapters) -> None:

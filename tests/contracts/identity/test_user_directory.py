@@ -1,5 +1,6 @@
 """The user pool's administrator side, by hand and on Cognito's API alike."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from botocore.stub import Stubber
 from tenantry.identity.model import FederatedIdentity, PoolUser
 from tenantry.identity.repository import UserDirectory
 from tenantry.identity.user_pool import CognitoUserDirectory
+from tenantry.tenancy.roles import OPERATOR_GROUP
 from tests.support.fakes.identity import FakeUserDirectory
 
 GOOGLE = FederatedIdentity("Google", "4711")
@@ -22,13 +24,15 @@ class Pool:
     directory: UserDirectory
     pool_id: str
     user_name: str
+    promote: Callable[[], Any]
 
 
 @pytest.fixture(params=["in memory", "cognito"])
 def pool(request: pytest.FixtureRequest) -> Pool:
     if request.param == "in memory":
         ada = PoolUser("u-1", "CONFIRMED", enabled=True, email_verified=True)
-        return Pool(FakeUserDirectory({"ada@example.com": ada}), "pool", "u-1")
+        fake = FakeUserDirectory({"ada@example.com": ada})
+        return Pool(fake, "pool", "u-1", lambda: fake.operators.add("u-1"))
     request.getfixturevalue("moto")
     client: Any = boto3.client("cognito-idp")
     made = client.create_user_pool(PoolName="people", UsernameAttributes=["email"])
@@ -45,7 +49,13 @@ def pool(request: pytest.FixtureRequest) -> Pool:
         UserPoolId=pool_id, Username="ada@example.com", Password="Abcdef12!", Permanent=True
     )
     directory = CognitoUserDirectory(lambda: client)
-    return Pool(directory, pool_id, created["User"]["Username"])
+    name = created["User"]["Username"]
+    client.create_group(UserPoolId=pool_id, GroupName=OPERATOR_GROUP)
+
+    def promote() -> None:
+        client.admin_add_user_to_group(UserPoolId=pool_id, Username=name, GroupName=OPERATOR_GROUP)
+
+    return Pool(directory, pool_id, name, promote)
 
 
 def test_the_owner_of_an_address_is_found(pool: Pool) -> None:
@@ -61,6 +71,22 @@ def test_an_address_of_nobody_is_found_as_nobody(pool: Pool) -> None:
 
 def test_sessions_are_ended(pool: Pool) -> None:
     pool.directory.sign_out(pool.pool_id, pool.user_name)
+
+
+def test_a_user_is_deleted_and_who_is_gone_is_no_fault(pool: Pool) -> None:
+    for _ in range(2):
+        pool.directory.delete(pool.pool_id, pool.user_name)
+
+    assert pool.directory.find(pool.pool_id, "ada@example.com") is None
+
+
+def test_nobody_is_an_operator_but_who_is_made_one(pool: Pool) -> None:
+    assert not pool.directory.is_operator(pool.pool_id, pool.user_name)
+    assert not pool.directory.is_operator(pool.pool_id, "gone")
+
+    pool.promote()
+
+    assert pool.directory.is_operator(pool.pool_id, pool.user_name)
 
 
 def test_signing_out_somebody_who_is_gone_is_no_fault(pool: Pool) -> None:

@@ -255,6 +255,9 @@ class FakeUserDirectory:
     """By address."""
     links: set[tuple[FederatedIdentity, str]] = field(default_factory=set)
     signed_out: list[str] = field(default_factory=list)
+    operators: set[str] = field(default_factory=set)
+    """By user names, like those `deleted`."""
+    deleted: list[str] = field(default_factory=list)
 
     def find(self, pool_id: str, email: str) -> PoolUser | None:
         return self.users.get(email)
@@ -264,6 +267,13 @@ class FakeUserDirectory:
 
     def sign_out(self, pool_id: str, user_name: str) -> None:
         self.signed_out.append(user_name)
+
+    def is_operator(self, pool_id: str, user_name: str) -> bool:
+        return user_name in self.operators
+
+    def delete(self, pool_id: str, user_name: str) -> None:
+        self.deleted.append(user_name)
+        self.users = {at: user for at, user in self.users.items() if user.user_name != user_name}
 
 
 @dataclass

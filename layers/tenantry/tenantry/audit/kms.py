@@ -16,29 +16,41 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from tenantry.audit.retiring import data_key as _key
+from tenantry.audit.retiring import retired_key
 from tenantry.errors import CorruptDataError, ShreddedError
 from tenantry.persistence.items import Item
-from tenantry.persistence.keys import Key, key, organization_pk
 from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import now
 from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
+    from datetime import datetime
 
     from types_boto3_kms.client import KMSClient
 
 _NONCE = 12
 _NO_KEY = frozenset({"DisabledException", "KMSInvalidStateException", "NotFoundException"})
 _KEYS = "The service that keeps the keys"
+_SHREDDED = "The organisation's key was destroyed, and its seals with it."
+_NEVER = float("inf")
 
 
 class KmsSealKeys:
     """No key is kept in memory between two uses, so that destroying one holds from then on."""
 
-    def __init__(self, client: "KMSClient", table: Table, key_arn: str) -> None:
+    def __init__(
+        self,
+        client: "KMSClient",
+        table: Table,
+        key_arn: str,
+        now: "Callable[[], datetime]" = now,
+    ) -> None:
         self._client = client
         self._table = table
         self._key_arn = key_arn
+        self._now = now
 
     def encrypt(self, tenant_id: str, plain: bytes, bound: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
@@ -47,6 +59,7 @@ class KmsSealKeys:
     def decrypt(self, tenant_id: str, sealed: bytes, bound: bytes) -> bytes:
         item = self._table.get(_key(tenant_id))
         if item is None:
+            self._require_unretired(tenant_id)
             raise CorruptDataError("the tenant has seals and no key")
         try:
             cipher = AESGCM(self._unwrapped(tenant_id, item))
@@ -61,6 +74,7 @@ class KmsSealKeys:
     def _data_key(self, tenant_id: str) -> bytes:
         item = self._table.get(_key(tenant_id))
         if item is None:
+            self._require_unretired(tenant_id)
             with reached(_KEYS):
                 made = self._client.generate_data_key(
                     KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext=_context(tenant_id)
@@ -71,9 +85,14 @@ class KmsSealKeys:
             item = self._table.get(_key(tenant_id)) or {}  # another sealer was first
         return self._unwrapped(tenant_id, item)
 
+    def _require_unretired(self, tenant_id: str) -> None:
+        if self._table.get(retired_key(tenant_id)):
+            raise ShreddedError(_SHREDDED)
+
     def _unwrapped(self, tenant_id: str, item: Item) -> bytes:
-        if item.get("destroyed"):
-            raise ShreddedError("The organisation's key was destroyed, and its seals with it.")
+        # From its date on it is not used, whether it is there still or not.
+        if item.get("destroyed") or item.get("purge_at", _NEVER) <= self._now().timestamp():
+            raise ShreddedError(_SHREDDED)
         try:
             with reached(_KEYS):
                 return self._client.decrypt(
@@ -147,10 +166,6 @@ def is_signed(public_key: bytes, message: bytes, signature: str) -> bool:
     # DER leaves room for several spellings of one signature, and base64 for several of its text.
     spelled = utils.encode_dss_signature(*utils.decode_dss_signature(raw))
     return spelled == raw and base64.b64encode(raw).decode() == signature
-
-
-def _key(tenant_id: str) -> Key:
-    return key(organization_pk(tenant_id, "SEALS"), "DATA_KEY")
 
 
 def _context(tenant_id: str) -> dict[str, str]:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     pass
 
 
+_OF_A_PERSON = 100
+"""More items than a person has: a profile, and how many organisations they have founded."""
+
+
 class DynamoDBProfileRepository:
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -76,6 +80,26 @@ class DynamoDBProfileRepository:
             self._table.write(Change(where, before.entity_version, differing, events))
         except ConditionFailedError as failure:
             raise ConflictError("The profile has changed since; read it again.") from failure
+
+
+class DynamoDBDepartures(DynamoDBProfileRepository):
+    def belongs_elsewhere(self, user_id: str, tenant_id: str) -> bool:
+        start: Key | None = None
+        while True:
+            page = self._table.query(
+                user_pk(user_id), index="GSI1", prefix="ORG#", limit=100, start=start
+            )
+            for item in page.items:
+                if item.get("status") != MemberStatus.REMOVED and item["tenant_id"] != tenant_id:
+                    return True
+            if page.next_key is None:
+                return False
+            start = page.next_key
+
+    def erase(self, user_id: str) -> None:
+        page = self._table.query(user_pk(user_id), limit=_OF_A_PERSON)
+        for item in page.items:
+            self._table.delete({"PK": item["PK"], "SK": item["SK"]})
 
 
 class DynamoDBHomes:

@@ -76,6 +76,18 @@ class SignUpRepository(Protocol):
         """What is remembered at `now`; no wishes when there are none, or without a user name."""
 
 
+class Departed(Protocol):
+    """What is known of people who leave for good."""
+
+    def get(self, user_id: str) -> Profile | None: ...
+
+    def belongs_elsewhere(self, user_id: str, tenant_id: str) -> bool:
+        """Whether they are a member of another organisation too, as of a moment ago."""
+
+    def erase(self, user_id: str) -> None:
+        """Remove the person's items; what is gone is fine."""
+
+
 class UserDirectory(Protocol):
     """The user pool, as far as its administrator's side is needed."""
 
@@ -87,6 +99,12 @@ class UserDirectory(Protocol):
 
     def sign_out(self, pool_id: str, user_name: str) -> None:
         """End every session of a user; nothing when there is no such user any more."""
+
+    def is_operator(self, pool_id: str, user_name: str) -> bool:
+        """Whether they are one of the platform's; nobody is whom the pool does not know."""
+
+    def delete(self, pool_id: str, user_name: str) -> None:
+        """Delete a user; what is gone is fine."""
 
 
 class LegacyDirectory(Protocol):

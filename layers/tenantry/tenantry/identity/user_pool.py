@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tenantry.identity.model import FederatedIdentity, PoolUser
+from tenantry.tenancy.roles import OPERATOR_GROUP
 
 if TYPE_CHECKING:
     from types_boto3_cognito_idp.client import CognitoIdentityProviderClient
@@ -61,6 +62,30 @@ class CognitoUserDirectory:
     def sign_out(self, pool_id: str, user_name: str) -> None:
         try:
             self._connect().admin_user_global_sign_out(UserPoolId=pool_id, Username=user_name)
+        except ClientError as error:
+            if _code(error) != _UNKNOWN:
+                raise
+
+    def is_operator(self, pool_id: str, user_name: str) -> bool:
+        more: Any = {}
+        while True:
+            try:
+                page: Any = self._connect().admin_list_groups_for_user(
+                    UserPoolId=pool_id, Username=user_name, **more
+                )
+            except ClientError as error:
+                if _code(error) == _UNKNOWN:
+                    return False
+                raise
+            if any(each["GroupName"] == OPERATOR_GROUP for each in page["Groups"]):
+                return True
+            if not page.get("NextToken"):
+                return False
+            more = {"NextToken": page["NextToken"]}
+
+    def delete(self, pool_id: str, user_name: str) -> None:
+        try:
+            self._connect().admin_delete_user(UserPoolId=pool_id, Username=user_name)
         except ClientError as error:
             if _code(error) != _UNKNOWN:
                 raise
