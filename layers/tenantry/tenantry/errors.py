@@ -39,6 +39,7 @@ TenantryError
 │   ├── LeftoversError         something is left that should be gone; it is in quarantine
 │   ├── ProbeFailedError       what was written to the new place did not come back
 │   ├── CopyDiffersError       what was copied is not what stands in the original
+│   ├── MoveUnconfirmedError   a move was not confirmed in time, so it goes back
 │   ├── OperationCancelledError  someone asked for it to be given up
 │   ├── OperationCommittedError  it is in use already and only goes forward
 │   └── OperationSupersededError another run is at work on it, or it has ended
@@ -379,6 +380,12 @@ class CopyDiffersError(ProvisioningError):
     """What was copied is not what stands in the original, so nobody is sent there."""
 
     code = "COPY_DIFFERS"
+
+
+class MoveUnconfirmedError(ProvisioningError):
+    """That the copy is whole was not seen within the time that writers are made to wait."""
+
+    code = "MOVE_UNCONFIRMED"
 
 
 class OperationCancelledError(ProvisioningError):

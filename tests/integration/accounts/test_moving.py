@@ -3,12 +3,9 @@
 Row 27: whatever goes wrong in whatever state, the organisation ends moved, or where it was.
 """
 
-import json
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,16 +16,14 @@ from tenantry.accounts.model import (
     CloudType,
     Kind,
     Names,
-    Operation,
     OperationStatus,
     StepName,
+    Sums,
 )
 from tenantry.accounts.moving import Moving
-from tenantry.accounts.provisioning import Failure, Task
 from tenantry.accounts.repository import Place
-from tenantry.accounts.step_functions import execution_input
 from tenantry.accounts.tenant_copies import DynamoDBTenantCopies
-from tenantry.errors import ConflictError, OrganizationMovingError, PlanChangedError, TenantryError
+from tenantry.errors import ConflictError, OrganizationMovingError, PlanChangedError
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Remove
@@ -37,26 +32,13 @@ from tenantry.tenancy.router import TenantRouter
 from tenantry.tenancy.tenant_table import TenantTable
 from tests.support.accounts import FakeStacks
 from tests.support.clock import FakeClock, FakeIds, no_sleep
-from tests.support.state_machine import StateMachine, TaskError, substituted
 from tests.support.tables import create_table, items
 from tests.support.things import made, retitled, thing_key
-from tests.unit.accounts.conftest import OWNER, SHARED, Stopped, World
+from tests.unit.accounts.conftest import OWNER, SHARED
+from tests.unit.accounts.moves import FORWARD, MoveWorld, faulty
 
-DEFINITION = (Path(__file__).parents[3] / "statemachines" / "move_account.asl.json").read_text()
-METHODS = {
-    "ValidateMove": "validate",
-    "VerifyTarget": "verify",
-    "Backfill": "backfill",
-    "CatchUp": "catch_up",
-    "RaiseFence": "fence",
-    "CopyTail": "copy_tail",
-    "Compare": "compare",
-    "Flip": "flip",
-    "AnnounceMove": "announce",
-    "CompensateMove": "compensate",
-}
-SHARED_STEPS = ("AdoptShared", "CreateStack", "AwaitStack")
-NO_WAY_BACK = {"Flip", "AnnounceMove"}
+CONFIRMED_WITHIN = timedelta(minutes=10)
+KEPT = timedelta(days=7)
 SETTLE = timedelta(seconds=90)
 BUCKETS = {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}
 
@@ -86,13 +68,11 @@ class Stacks(FakeStacks):
 
 
 @dataclass
-class MovingWorld(World):
+class MovingWorld(MoveWorld):
     """The accounts context in memory, and tenants' places on `dynamodb` and `s3`."""
 
     dynamodb: Any = None
     s3: Any = None
-    meanwhile: Callable[[str], None] = lambda _function: None
-    functions: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,9 +82,14 @@ class MovingWorld(World):
             **{**vars(self.provisioning), "stacks": self.stacks}
         )
         self.copies = DynamoDBTenantCopies(
-            self.dynamodb, self.s3, lambda place: self.at(place.table), SHARED.table
+            self.dynamodb,
+            lambda _place: self.s3,
+            lambda place: self.at(place.table),
+            SHARED.table,
         )
-        self.moving = Moving(self.provisioning, self.copies, SETTLE, pages=1)
+        self.moving = Moving(
+            self.provisioning, self.copies, SETTLE, CONFIRMED_WITHIN, KEPT, pages=1
+        )
         self.router = TenantRouter(
             *(SHARED.table, SHARED.raw, SHARED.processed),
             region="eu-central-1",
@@ -128,34 +113,11 @@ class MovingWorld(World):
             Place("acme", names.table, names.raw, names.processed),
         )
 
-    def execute(self, operation: Operation) -> str:
-        if operation.kind is not Kind.MOVE:
-            return super().execute(operation)
-        names = [f"{name}Function" for name in (*METHODS, *SHARED_STEPS)]
-        machine = StateMachine(
-            substituted(DEFINITION, names),
-            self._invoke,
-            waited=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
-        )
-        return machine.run(execution_input(operation)).status
-
-    def _called(self, name: str, payload: dict[str, Any]) -> Any:
-        if name not in METHODS:
-            return super()._called(name, payload)
-        self.functions.append(name)
-        self.meanwhile(name)
-        given = (Failure if name == "CompensateMove" else Task).model_validate(payload)
-        try:
-            done = getattr(self.moving, METHODS[name])(given)
-        except TenantryError as error:
-            told = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__})
-            raise TaskError(type(error).__name__, told) from error
-        return done.model_dump(mode="json")
-
-    def move(self, account: Account, to: str) -> Operation:
-        operation = self.service.move(OWNER, account.account_id, CloudType(to)).operation
-        assert operation
-        return operation
+    def sums(self, place: Place) -> Sums:
+        found = Sums()
+        while not found.is_whole:
+            found = self.copies.sums(place, found)
+        return found
 
 
 @pytest.fixture
@@ -196,7 +158,7 @@ def is_moved(world: MovingWorld, account: Account, to: str) -> None:
     route = world.hosted().route
     assert (route["kind"], route["state"]) == (to, "active")
     old, new = world.both(account) if to == "private" else world.both(account)[::-1]
-    assert world.copies.sums(old) == world.copies.sums(new)
+    assert world.sums(old) == world.sums(new)
     assert world.places_taken == 0
     world.tenant_table().write(made(Stamp(world.clock, FakeIds("c")), f"new-{uuid.uuid4().hex}"))
 
@@ -298,12 +260,11 @@ def test_the_tail_waits_for_what_began_before_the_fence(world: MovingWorld) -> N
     assert copied - fenced >= SETTLE
 
 
-FORWARD = [name for name in METHODS if name != "CompensateMove"]
 CASES = [
-    *(("private", f, how) for f in FORWARD for how in ("error", "lost answer", "stopped")),
-    *(("private", f, "lost for good") for f in ("RaiseFence", "CopyTail", "Flip")),
+    *(("private", f, how) for f in FORWARD for how in ("lost answer", "stopped")),
     *(("public", f, "error") for f in FORWARD),
 ]
+"""Every fault in every state: tests/unit/accounts/test_moving.py; here are real tables."""
 
 
 @pytest.mark.parametrize(("to", "function", "fault"), CASES)
@@ -315,22 +276,7 @@ def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
         world.move(account, "private")
         world.goes_on()
         account = world.account(account.account_id)
-    seen: list[str] = []
-
-    def faulty(name: str, call: Callable[[], Any]) -> Any:
-        if name != function or (seen and fault != "lost for good"):
-            return call()
-        if len(seen) >= 8:
-            return call()
-        seen.append(name)
-        if fault == "error":
-            raise TaskError("Runtime.ExitError")
-        call()
-        if fault == "stopped":
-            raise Stopped
-        raise TaskError("UnavailableError")
-
-    world.fault = faulty
+    seen = faulty(world, function, fault)
     world.move(account, to)
     world.goes_on(12)
     world.fault = None
@@ -339,7 +285,8 @@ def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
     if world.account(account.account_id).cloud_type is CloudType(to):
         is_moved(world, account, to)
     else:
-        assert not (function in NO_WAY_BACK and fault != "error")
+        assert function != "Announce"
+        assert not (function == "OPEN" and fault != "error")
         if to == "private":
             is_back(world, account)
         else:
@@ -347,7 +294,7 @@ def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
             world.tenant_table().write(made(Stamp(world.clock, FakeIds("c")), "after"))
             left = [i for i in items(world.dynamodb, SHARED.table) if i["PK"]["S"] == "ORG#acme"]
             # Before anything was made there is what the move before has left.
-            assert function == "ValidateMove" or [i["SK"]["S"] for i in left] == ["FENCE"]
+            assert function == "VALIDATE" or [i["SK"]["S"] for i in left] == ["FENCE"]
 
 
 def test_a_copy_that_differs_is_not_gone_to(world: MovingWorld) -> None:
@@ -355,7 +302,7 @@ def test_a_copy_that_differs_is_not_gone_to(world: MovingWorld) -> None:
     names = Names("tenantry", account.account_id)
 
     def meanwhile(function: str) -> None:
-        if function == "Compare":
+        if function == "COMPARE":
             world.at(names.table).put({**thing_key("1"), "title": "another"})
 
     world.meanwhile = meanwhile
@@ -380,22 +327,120 @@ def test_a_copier_that_comes_late_writes_nothing(world: MovingWorld) -> None:
             world.copies.copy(source, target, old, None)
 
 
+def test_what_is_reached_too_late_or_differs_after_the_flip_goes_back(world: MovingWorld) -> None:
+    """Everybody has been sent to the copy, and reads there; nobody has written into it."""
+    account = settled(world)
+    names = Names("tenantry", account.account_id)
+    before = world.sums(world.both(account)[0])
+    read: list[str] = []
+
+    def meanwhile(function: str) -> None:
+        if function == "CONFIRM":
+            standing = world.service.access.standing(OWNER)
+            read.append(world.router.find(standing, writes=False).table)
+            with pytest.raises(OrganizationMovingError):
+                world.router.find(standing, writes=True)
+            world.at(names.table).put({**thing_key("1"), "title": "another"})
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    assert read
+    assert set(read) == {names.table}
+    operation = world.operation(world.account(account.account_id))
+    assert operation.error_code == "COPY_DIFFERS"
+    assert operation.step(StepName.FLIP).state == "UNDONE"
+    assert operation.old is not None
+    assert operation.new is not None
+    assert operation.old.checksum != operation.new.checksum
+    assert world.sums(world.both(account)[0]) == before
+    is_back(world, account)
+
+
+def test_a_copy_that_is_not_confirmed_in_time_is_left_again(world: MovingWorld) -> None:
+    account = settled(world)
+    epochs: list[int] = []
+
+    def meanwhile(function: str) -> None:
+        if function == "CONFIRM" and not epochs:
+            epochs.append(world.hosted().route_epoch)
+            world.clock.advance(CONFIRMED_WITHIN)
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    now = world.account(account.account_id)
+    assert world.operation(now).error_code == "MOVE_UNCONFIRMED"
+    assert world.hosted().route_epoch > epochs[0]
+    is_back(world, account)
+
+
+def test_a_move_that_is_given_up_before_it_opens_goes_back_at_once(world: MovingWorld) -> None:
+    account = settled(world)
+
+    def meanwhile(function: str) -> None:
+        if function == "CONFIRM":
+            world.service.cancel(OWNER, account.account_id)
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    assert "OPEN" not in world.functions
+    now = world.account(account.account_id)
+    assert world.operation(now).status is OperationStatus.CANCELLED
+    assert world.hosted().route["kind"] == "public"
+    world.tenant_table().write(made(Stamp(world.clock, FakeIds("c")), "after"))
+
+
+def test_what_was_compared_is_kept_and_is_whole(world: MovingWorld) -> None:
+    account = settled(world)
+    before = world.sums(world.both(account)[0])
+    world.move(account, "private")
+    world.goes_on()
+
+    ended = world.operation(world.account(account.account_id))
+    assert ended.old == ended.new == before
+    assert ended.old is not None
+    assert (ended.old.items, ended.old.objects) == (before.items, 3)
+
+
+def test_it_is_caught_up_until_little_is_left(world: MovingWorld) -> None:
+    """What is written during a pass is the next one's, and the fence waits for few of them."""
+    account = settled(world)
+    world.moving = replace(world.moving, little=3)
+    left = [8, 5, 2]
+    stamp = Stamp(world.clock, FakeIds("b"))
+
+    def meanwhile(function: str) -> None:
+        at_start = function == "CATCH_UP" and world.operation(
+            world.account(account.account_id)
+        ).position in (None,)
+        if at_start and left:
+            for number in range(left.pop(0)):
+                world.tenant_table().write(made(stamp, f"{len(left)}-{number}"))
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    assert not left
+    is_moved(world, account, "private")
+
+
 def test_the_old_copy_goes_when_it_was_kept_long_enough(world: MovingWorld) -> None:
     account = settled(world)
-    operation = world.move(account, "private")
-    week = timedelta(days=7)
-
-    def retired() -> bool:
-        return world.moving.retire(account.account_id, operation.operation_id, week)
-
-    assert not retired()
+    world.move(account, "private")
+    assert world.moving.retire_due() == 0
     world.goes_on()
-    assert not retired()
-    before = world.copies.sums(world.both(account)[1])
-    world.clock.advance(week)
-    assert retired()
+    assert world.moving.retire_due() == 0
+    before = world.sums(world.both(account)[1])
+    world.clock.advance(KEPT)
+    retired(world)
 
-    assert world.copies.sums(world.both(account)[1]) == before
+    assert world.sums(world.both(account)[1]) == before
     left = items(world.dynamodb, SHARED.table)
     assert [(i["PK"]["S"], i["SK"]["S"]) for i in left] == [
         ("ORG#acme", "FENCE"),
@@ -403,30 +448,103 @@ def test_the_old_copy_goes_when_it_was_kept_long_enough(world: MovingWorld) -> N
     ]
     files = world.s3.list_objects_v2(Bucket=SHARED.raw)["Contents"]
     assert [each["Key"] for each in files] == ["acme2/1.txt"]
+    assert world.accounts.retiring(world.clock() + KEPT, 10) == []
+    assert world.account(account.account_id).retiring is None
 
 
-def test_what_is_lived_in_again_is_not_removed(world: MovingWorld) -> None:
+def retired(world: MovingWorld, sweeps: int = 60) -> int:
+    """Sweep until something is gone; answers how many sweeps it took."""
+    for sweep in range(sweeps):
+        if world.moving.retire_due():
+            return sweep
+    raise AssertionError("the old copy does not go")
+
+
+def test_a_stack_that_was_left_goes_too(world: MovingWorld) -> None:
     account = settled(world)
-    first = world.move(account, "private")
+    world.move(account, "private")
     world.goes_on()
     world.move(account, "public")
     world.goes_on()
-    world.clock.advance(timedelta(days=30))
+    world.clock.advance(KEPT)
+    # The first move's old copy is lived in again: it is forgotten, and not removed.
+    retired(world)
+    retired(world)
 
-    assert not world.moving.retire(account.account_id, first.operation_id, timedelta(0))
+    assert account.account_id not in world.stacks.made
     assert world.tenant_table().get(thing_key("1"))
+
+
+def test_versions_of_objects_go_with_the_old_copy(world: MovingWorld) -> None:
+    account = settled(world)
+    versioned = {"Bucket": SHARED.raw, "VersioningConfiguration": {"Status": "Enabled"}}
+    world.s3.put_bucket_versioning(**versioned)
+    for body in (b"1", b"2"):
+        world.s3.put_object(Bucket=SHARED.raw, Key="acme/1.txt", Body=body)
+    world.s3.delete_object(Bucket=SHARED.raw, Key="acme/a/2.txt")
+    world.move(account, "private")
+    world.goes_on()
+    world.clock.advance(KEPT)
+    retired(world)
+
+    page = world.s3.list_object_versions(Bucket=SHARED.raw)
+    left = [each["Key"] for each in [*page["Versions"], *page.get("DeleteMarkers", [])]]
+    assert left == ["acme2/1.txt"]
+
+
+def test_nobody_moves_back_to_a_copy_that_goes(world: MovingWorld) -> None:
+    account = settled(world)
+    world.move(account, "private")
+    world.goes_on()
+    world.clock.advance(KEPT)
+    assert world.moving.retire_due() == 0  # a page of it
+    assert world.account(account.account_id).retiring
+
+    with pytest.raises(ConflictError):
+        world.move(account, "public")
+    retired(world)
+    world.move(account, "public")
+    world.goes_on()
+    is_moved(world, world.account(account.account_id), "public")
+
+
+def test_what_something_is_at_work_on_is_not_removed(world: MovingWorld) -> None:
+    account = settled(world)
+    world.move(account, "private")
+    world.goes_on()
+    before = items(world.dynamodb, SHARED.table)
+    world.clock.advance(KEPT)
+    world.move(account, "public")
+
+    assert world.moving.retire_due() == 0
+    assert items(world.dynamodb, SHARED.table) == before
+
+
+def test_a_move_back_that_failed_early_leaves_the_old_copy_to_the_sweep(
+    world: MovingWorld,
+) -> None:
+    account = settled(world)
+    world.move(account, "private")
+    world.goes_on()
+    world.move(account, "public")
+    world.service.cancel(OWNER, account.account_id)
+    world.clock.advance(KEPT)
+    retired(world)
+
+    assert world.hosted().route["kind"] == "private"
+    assert not [i for i in items(world.dynamodb, SHARED.table) if "THING" in i["SK"]["S"]][1:]
 
 
 def test_asking_twice_is_one_move_and_a_plan_holds(world: MovingWorld) -> None:
     account = settled(world)
-    planned = world.service.move(OWNER, account.account_id, CloudType.PRIVATE, dry_run=True).plan
+    planned = world.service.move(OWNER, account.account_id, {"to": "private"}, dry_run=True).plan
     assert planned
     assert world.operation(world.account(account.account_id)).kind is Kind.PROVISION
     with pytest.raises(PlanChangedError):
-        world.service.move(OWNER, account.account_id, CloudType.PRIVATE, plan="another")
+        world.service.move(OWNER, account.account_id, {"to": "private"}, plan="another")
 
-    first = world.service.move(OWNER, account.account_id, CloudType.PRIVATE, plan=planned.hash)
-    again = world.service.move(OWNER, account.account_id, CloudType.PRIVATE)
+    first = world.service.move(OWNER, account.account_id, {"to": "private"}, plan=planned.hash)
+    again = world.service.move(OWNER, account.account_id, {"to": "private"}, plan=planned.hash)
 
     assert first.operation == again.operation
     assert first.operation
@@ -460,4 +578,4 @@ def test_a_move_that_waits_can_be_given_up_and_the_account_is_where_it_was(
 def test_where_it_is_or_cannot_be_it_is_not_moved(world: MovingWorld, to: str) -> None:
     account = settled(world)
     with pytest.raises(ConflictError):
-        world.service.move(OWNER, account.account_id, CloudType(to))
+        world.service.move(OWNER, account.account_id, {"to": to}, dry_run=True)

@@ -55,6 +55,7 @@ CODES: dict[str, tuple[str, int]] = {
     "LeftoversError": ("LEFTOVERS", 409),
     "ProbeFailedError": ("PROBE_FAILED", 409),
     "CopyDiffersError": ("COPY_DIFFERS", 409),
+    "MoveUnconfirmedError": ("MOVE_UNCONFIRMED", 409),
     "OperationCancelledError": ("CANCELLED", 409),
     "OperationCommittedError": ("COMMITTED", 409),
     "OperationSupersededError": ("SUPERSEDED", 409),

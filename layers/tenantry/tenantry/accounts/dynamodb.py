@@ -3,6 +3,7 @@
 ACCOUNT#<id>   ACCOUNT                     GSI1: ACCOUNTS / <created>#<id>
 ACCOUNT#<id>   OPERATION#<operation>       GSI2: OPERATIONS#WAITING / <since>#<operation>
                                            or    OPERATIONS#OPEN#<shard> / <heartbeat>#<operation>
+                                           or    OPERATIONS#RETIRING / <retire at>#<operation>
 ACCOUNT#<id>   EVENT#<operation>#<time>#<event>   what CloudFormation told
 ORG#<id>       ACCOUNT                     whose account holds the organisation (HELD, RELEASED)
 OPERATIONS     PLACES                      how many operations run, of how many may
@@ -35,7 +36,9 @@ SHARDS: Final = 8
 EVENTS_KEPT: Final = timedelta(days=90)
 _LIST: Final = "ACCOUNTS"
 _WAITING: Final = "OPERATIONS#WAITING"
+_RETIRING: Final = "OPERATIONS#RETIRING"
 _PLACES: Final = key("OPERATIONS", "PLACES")
+_OF_A_PASS: Final = frozenset({"passes", "differed"})
 _STEP: Final = {"state": "s", "attempts": "n", "error": "x", "started_at": "b", "ended_at": "e"}
 
 
@@ -163,6 +166,9 @@ class DynamoDBAccountRepository:
             found += self._indexed(f"OPERATIONS#OPEN#{shard}", until, limit)
         return sorted(found, key=lambda operation: operation.heartbeat_at)[:limit]
 
+    def retiring(self, until: datetime, limit: int) -> list[Operation]:
+        return self._indexed(_RETIRING, ("0", f"{until.isoformat()}~"), limit)
+
     def _indexed(self, pk: str, between: tuple[str, str] | None, limit: int) -> list[Operation]:
         if between:
             page = self._table.query(pk, index="GSI2", between=between, limit=limit)
@@ -247,7 +253,7 @@ def _account(item: Item) -> Account:
 def _operation_item(operation: Operation) -> Item:
     item = operation.model_dump(mode="json", exclude_none=True, exclude={"entity_version", "steps"})
     return {
-        **item,
+        **{name: value for name, value in item.items() if value or name not in _OF_A_PASS},
         "steps": {step.name.value: _step_item(step) for step in operation.steps},
         "entity_type": "AccountOperation",
         "entity_id": operation.operation_id,
@@ -256,7 +262,7 @@ def _operation_item(operation: Operation) -> Item:
 
 
 def _listed(operation: Operation) -> Item:
-    """Where the line of those who wait, or the reconciler, finds it; nowhere once it has ended."""
+    """Where the line of those who wait, or a sweep, finds it; nowhere once all of it has ended."""
     at = operation.heartbeat_at
     if operation.status is OperationStatus.PENDING:
         at = max(at, operation.not_before or at)
@@ -266,6 +272,9 @@ def _listed(operation: Operation) -> Item:
     if operation.is_open:
         shard = zlib.crc32(operation.operation_id.encode()) % SHARDS
         return {"GSI2PK": f"OPERATIONS#OPEN#{shard}", "GSI2SK": since}
+    if operation.status is OperationStatus.SUCCEEDED and operation.retire_at:
+        kept = f"{operation.retire_at.isoformat()}#{operation.operation_id}"
+        return {"GSI2PK": _RETIRING, "GSI2SK": kept}
     return {}
 
 

@@ -104,6 +104,24 @@ class AccountMoveFailed(_AccountsEvent):
     code: str
 
 
+class AccountCopyRetired(_AccountsEvent):
+    """The time is over for which a move's old copy was kept: from now on it is being removed."""
+
+    type: ClassVar[str] = "AccountCopyRetired"
+
+    account_id: str
+    operation_id: str
+
+
+class AccountCopyRemoved(_AccountsEvent):
+    """Nothing of a move's old copy is left."""
+
+    type: ClassVar[str] = "AccountCopyRemoved"
+
+    account_id: str
+    operation_id: str
+
+
 class AccountTeardownRequested(_AccountsEvent):
     """Asked for; nothing happens until a second person approves it."""
 

@@ -91,6 +91,8 @@ class StepName(StrEnum):
     COPY_TAIL = "COPY_TAIL"
     COMPARE = "COMPARE"
     FLIP = "FLIP"
+    CONFIRM = "CONFIRM"
+    OPEN = "OPEN"
     # teardown
     AWAIT = "AWAIT"
     EXPORT = "EXPORT"
@@ -146,10 +148,13 @@ COURSES: Final = {
             StepName.COPY_TAIL,
             StepName.COMPARE,
             StepName.FLIP,
+            StepName.CONFIRM,
+            StepName.OPEN,
             StepName.ANNOUNCE,
         ),
-        undone=frozenset({StepName.CREATE, StepName.BACKFILL, StepName.FENCE}),
-        commits=StepName.FLIP,
+        undone=frozenset({StepName.CREATE, StepName.BACKFILL, StepName.FENCE, StepName.FLIP}),
+        # Until it is open nobody has written into the copy, so the way back loses nothing.
+        commits=StepName.OPEN,
     ),
     Kind.TEARDOWN: Course(
         steps=(
@@ -262,6 +267,18 @@ class Inventory(_Stored):
         return not (self.items or self.objects or self.parameters or self.resources)
 
 
+class Sums(_Stored):
+    """What a tenant has in a place, so far as it was counted: equal sums, equal contents."""
+
+    items: int = 0
+    objects: int = 0
+    bytes: int = 0
+    checksum: str = ""
+    next: str | None = None
+    """Where the count goes on."""
+    is_whole: bool = False
+
+
 # accounts
 
 
@@ -298,6 +315,8 @@ class Account(_Stored):
     fingerprint: str
     """Of the request, to tell a repetition from another one."""
     requested_by: str
+    retiring: str | None = None
+    """The move whose old copy is being removed: nobody moves back to it meanwhile."""
     created_at: datetime
     updated_at: datetime
     entity_version: int = 1
@@ -368,6 +387,14 @@ class Operation(_Stored):
     """Who the tenant's session was, as STS told when the account was verified."""
     position: str | None = None
     """Where the pass of a copy goes on."""
+    passes: int = 0
+    """How many passes its step has made, and how many things differed in this one."""
+    differed: int = 0
+    old: Sums | None = None
+    """What a move found where the data was, and in the copy, when it compared them."""
+    new: Sums | None = None
+    retire_at: datetime | None = None
+    """When the old copy of a move may be removed; None once nothing of it is left."""
     correlation_id: str | None = None
     requested_by: str
     created_at: datetime
@@ -548,6 +575,11 @@ class Operation(_Stored):
             raise ConflictError(f"{self.next_undo} is not undone.")
         ended = OperationStatus.CANCELLED if self.cancel_requested else OperationStatus.FAILED
         return self._next(now, status=ended, ended_at=now)
+
+    def retired(self, now: datetime) -> Self:
+        """Nothing of what a move left behind is there any more."""
+        self._only(OperationStatus.SUCCEEDED)
+        return self._next(now, retire_at=None, position=None)
 
     def retried(self, now: datetime) -> Self:
         """In the queue again, to go on with the first step that is not done."""
@@ -762,6 +794,10 @@ class AccountInput(_CamelInput):
 
 class ApprovalInput(AccountInput):
     approval_id: Identifier
+
+
+class MoveInput(AccountInput):
+    to: Annotated[CloudType, Field(strict=False)]
 
 
 class OperationInput(AccountInput):

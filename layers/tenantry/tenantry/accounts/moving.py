@@ -1,13 +1,17 @@
 """The steps of a move between the shared place and an own one, while the organisation works on.
 
-Copy while it writes, keep writers out, copy what they left, compare, and flip route and epoch in
-one conditional write. Until then everything is undone: the organisation stays where it was.
+Copy while it writes, keep writers out, copy what they left, compare, flip route and epoch in one
+conditional write, see once more that the copy is whole, and let writers in. Until that everything
+is undone, also when it takes too long: nobody has written into the copy, so the organisation goes
+back to where it was and loses nothing.
 
 Epochs keep late workers out as they keep late writers out. E is the route's when the move begins:
 
     E      while writers write; copies are made with E
     E + 1  `moving`: both fences are raised to it, so no writer and no earlier copier comes after
-    E + 2  the target's fence, before it is compared; then the route's, which now leads there
+    E + 2  the target's fence, before it is compared; then the route's, which now leads there,
+           `moving` until it was confirmed
+    E + 3  where it goes back
 
 Copies carry no events, so nothing that happened is told again.
 """
@@ -16,19 +20,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from tenantry.accounts.events import AccountMoved, AccountMoveFailed, AccountProbed
+from tenantry.accounts.events import (
+    AccountCopyRemoved,
+    AccountCopyRetired,
+    AccountMoved,
+    AccountMoveFailed,
+    AccountProbed,
+)
 from tenantry.accounts.model import (
     Account,
     CloudType,
-    Kind,
     Names,
     Operation,
     OperationStatus,
     ProvisioningStatus,
     StepName,
     StepState,
+    Sums,
 )
 from tenantry.accounts.provisioning import (
     Done,
@@ -43,10 +53,12 @@ from tenantry.accounts.repository import Advance, Place
 from tenantry.errors import (
     ConflictError,
     CopyDiffersError,
+    MoveUnconfirmedError,
     NotFoundError,
     OperationCommittedError,
     OrganizationSuspendedError,
     StreamSilentError,
+    TenantryError,
     UnavailableError,
 )
 from tenantry.messaging.event import SYSTEM, Event, EventData
@@ -61,16 +73,25 @@ _TRIES: Final = 5
 _WAIT: Final = 2
 _SOON: Final = 1
 _MOVING: Final = "moving"
+_LITTLE: Final = 50
+"""So few differences are left to the tail: copying them keeps writers out for no time."""
+_PASSES: Final = 10
+"""As often it is caught up at most, for a tenant that writes as fast as it is copied."""
+_RETIRED_AT_ONCE: Final = 10
+
+
+class MoveTask(Task):
+    """What a task of a move is given: which of its steps it does."""
+
+    step: StepName
 
 
 @dataclass(frozen=True)
-class Sums:
-    """What a tenant has in a place: equal sums, equal contents."""
+class Copied:
+    """A page of a pass: where the next one begins, None at the end, and what had differed."""
 
-    items: int
-    checksum: str
-    objects: int
-    bytes: int
+    next: str | None
+    differed: int = 0
 
 
 class TenantCopies(Protocol):
@@ -79,27 +100,36 @@ class TenantCopies(Protocol):
     def fence(self, place: Place, epoch: int) -> None:
         """Keep out of the place, from now on, who knows an older route than `epoch`."""
 
-    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> str | None:
-        """One page of making the target equal to the source, and where to go on; None at the end.
+    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> Copied:
+        """One page of making the target equal to the source.
 
         A page may come again. OrganizationMovingError when the target's fence has passed `epoch`.
         """
 
-    def clear(self, place: Place, epoch: int) -> None:
-        """Remove all that the tenant has in a place, but for its fence."""
+    def clear(self, place: Place, epoch: int, position: str | None) -> str | None:
+        """Remove a page of what the tenant has in a place, and where to go on; None when but its
+        fence is left."""
 
-    def sums(self, place: Place) -> Sums: ...
+    def sums(self, place: Place, found: Sums) -> Sums:
+        """What was found so far, and one page more."""
 
 
 @dataclass(frozen=True)
 class Moving:
-    """`settle` is how long what began before the fence may still work, such as an upload."""
+    """`settle` is how long what began before the fence may still work, such as an upload.
+
+    `confirmed_within` is how long after the flip it may take to see that the copy is whole, and
+    `kept` how long the old copy stays.
+    """
 
     provisioning: Provisioning
     copies: TenantCopies
     settle: timedelta
+    confirmed_within: timedelta
+    kept: timedelta
     pages: int = _PAGES
     """Copied by one task, which then says that it is alive."""
+    little: int = _LITTLE
 
     @property
     def ledger(self) -> Ledger:
@@ -110,6 +140,22 @@ class Moving:
         return self.provisioning.stamp
 
     # forward
+
+    def do(self, given: MoveTask) -> Progress:
+        """The step that a task is for."""
+        tasks: dict[StepName, Callable[[Task], Progress]] = {
+            StepName.VALIDATE: self.validate,
+            StepName.VERIFY: self.verify,
+            StepName.BACKFILL: self.backfill,
+            StepName.CATCH_UP: self.catch_up,
+            StepName.FENCE: self.fence,
+            StepName.COPY_TAIL: self.copy_tail,
+            StepName.COMPARE: self.compare,
+            StepName.FLIP: self.flip,
+            StepName.CONFIRM: self.confirm,
+            StepName.OPEN: self.open,
+        }
+        return tasks[given.step](given)
 
     def validate(self, given: Task) -> Progress:
         """Whether it can be moved, as things are now."""
@@ -151,8 +197,8 @@ class Moving:
         return self._pass(given, StepName.BACKFILL)
 
     def catch_up(self, given: Task) -> Progress:
-        """Copy what has changed meanwhile, so that little is left for the time of the fence."""
-        return self._pass(given, StepName.CATCH_UP)
+        """Copy what has changed meanwhile, again until little is left for the time of the fence."""
+        return self._pass(given, StepName.CATCH_UP, again=True)
 
     def fence(self, given: Task) -> Progress:
         """Keep writers out: by the route those who read it, by the fences those who had."""
@@ -183,33 +229,57 @@ class Moving:
 
     def compare(self, given: Task) -> Progress:
         """Whether both places hold the same; CopyDiffersError otherwise."""
-
-        def work(account: Account, operation: Operation) -> None:
-            source, target = self._source(account), self._target(account, operation)
-            self.copies.fence(target, self._hosted(account).route_epoch + 1)
-            old, new = self.copies.sums(source), self.copies.sums(target)
-            if old != new:
-                raise CopyDiffersError(
-                    f"The copy has {new.items} items and {new.objects} objects,"
-                    f" the original {old.items} and {old.objects}, or others."
-                )
-
-        return self.ledger.run(given, StepName.COMPARE, work)
+        return self._compared(given, StepName.COMPARE)
 
     def flip(self, given: Task) -> Progress:
-        """Send everybody to the copy: from here on there is no way back."""
+        """Send everybody to the copy, to read."""
+
+        def work(_account: Account, _operation: Operation) -> Done:
+            def routed() -> tuple[Write, ...]:
+                account, operation = self.ledger.open(given)
+                hosted = self._hosted(account)
+                if hosted.route.get("state") != _MOVING:
+                    raise ConflictError("The organisation is not being moved.")
+                if hosted.route.get("kind") != account.cloud_type:
+                    raise ConflictError("The organisation is sent elsewhere already.")
+                there = self._route(account, operation.cloud_type, _MOVING)
+                return (self.provisioning.hosting.routed(hosted, there),)
+
+            return Done(fields={"old": None, "new": None}, also=routed)
+
+        return self.ledger.run(given, StepName.FLIP, work)
+
+    def confirm(self, given: Task) -> Progress:
+        """Whether what everybody reads now is what was there; MoveUnconfirmedError too late."""
+        _, operation = self.ledger.open(given)
+        flipped = operation.step(StepName.FLIP).ended_at
+        if (
+            operation.step(StepName.CONFIRM).state is not StepState.DONE
+            and flipped
+            and self.stamp.now() >= flipped + self.confirmed_within
+        ):
+            raise MoveUnconfirmedError("The copy was not confirmed in time; the data goes back.")
+        return self._compared(given, StepName.CONFIRM)
+
+    def open(self, given: Task) -> Progress:
+        """Let writers into the copy: from here on there is no way back but another move."""
 
         def work(_account: Account, operation: Operation) -> Done:
             def routed() -> tuple[Write, ...]:
                 account, _ = self.ledger.open(given)
                 hosted = self._hosted(account)
-                if hosted.route.get("state") != _MOVING:
-                    raise ConflictError("The organisation is not being moved.")
-                return (self.provisioning.hosting.routed(hosted, self._route(account, operation)),)
+                if hosted.route != self._route(account, operation.cloud_type, _MOVING):
+                    raise ConflictError("The organisation is not sent to the copy.")
+                opened = self._route(account, operation.cloud_type)
+                return (self.provisioning.hosting.opened(hosted, opened),)
 
-            return Done(account=lambda found: self._moved(found, operation), also=routed)
+            return Done(
+                fields={"retire_at": self.stamp.now() + self.kept},
+                account=lambda found: self._moved(found, operation),
+                also=routed,
+            )
 
-        return self.ledger.run(given, StepName.FLIP, work)
+        return self.ledger.run(given, StepName.OPEN, work)
 
     def announce(self, given: Task) -> Progress:
         """Tell other systems, and end the operation."""
@@ -222,30 +292,98 @@ class Moving:
 
     # afterwards
 
-    def retire(self, account_id: str, operation_id: str, kept: timedelta) -> bool:
-        """Remove what a move has left behind, once it was `kept` so long; True when it is gone.
+    def retire_due(self) -> int:
+        """Remove old copies that were kept long enough, a bounded part; answers how many went.
 
-        False while it is kept, goes, or the data has been moved on, maybe back to it.
+        One that cannot go does not keep the others waiting; its error is raised at the end.
+        """
+        gone, failed = 0, list[TenantryError]()
+        due = self.ledger.accounts.retiring(self.stamp.now(), _RETIRED_AT_ONCE)
+        for operation in due:
+            try:
+                gone += self.retire(operation.account_id, operation.operation_id)
+            except TenantryError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return gone
+
+    def retire(self, account_id: str, operation_id: str) -> bool:
+        """Remove a part of what a move has left behind, once it was kept long enough.
+
+        True when nothing of it is left. False while it is kept, goes, or something is at work on
+        the account. What is lived in again, or went with the account, is nobody's old copy.
         """
         account, operation = self.ledger.accounts.read(account_id, operation_id)
-        if account is None or operation is None or operation.ended_at is None:
+        if account is None or operation is None or not self._is_due(account, operation):
             return False
+        if account.status is ProvisioningStatus.DELETED:
+            return self._forgotten(operation)
         hosted = self._hosted(account)
-        lives_there = hosted.route.get("kind") == operation.cloud_type == account.cloud_type
-        if (
-            operation.kind is not Kind.MOVE
-            or operation.status is not OperationStatus.SUCCEEDED
-            or account.operation_id != operation_id
-            or hosted.route.get("account") != account_id
-            or not lives_there
-            or self.stamp.now() < operation.ended_at + kept
-        ):
+        if not account.cloud_type == hosted.route.get("kind") == operation.cloud_type:
+            return self._forgotten(operation)
+        if account.retiring is None:
+            account, operation = self._retiring(account, operation)
+        if not self._removed(account, operation, hosted):
             return False
+        gone = AccountCopyRemoved(account_id=account_id, operation_id=operation_id)
+        now = self.stamp.now()
+        self.ledger.accounts.advance(
+            Advance(
+                (operation, operation.retired(now)),
+                (account, account.amended(now, retiring=None)),
+                self._event(gone, operation, "removed"),
+            )
+        )
+        return True
+
+    def _is_due(self, account: Account, operation: Operation) -> bool:
+        """Whether its time is over, and nothing is at work on the account."""
+        if operation.retire_at is None or self.stamp.now() < operation.retire_at:
+            return False
+        if account.retiring not in (None, operation.operation_id):
+            return False
+        _, latest = self.ledger.accounts.read(account.account_id, account.operation_id)
+        return latest is not None and latest.is_settled
+
+    def _retiring(self, account: Account, operation: Operation) -> tuple[Account, Operation]:
+        """From now on nobody moves back to what is about to go."""
+        at = self.stamp.now()
+        data = AccountCopyRetired(
+            account_id=account.account_id, operation_id=operation.operation_id
+        )
+        event = self._event(data, operation, "retired")
+        marked = account.amended(at, retiring=operation.operation_id)
+        after = operation.model_copy(update={"entity_version": operation.entity_version + 1})
+        self.ledger.accounts.advance(Advance((operation, after), (account, marked), event))
+        return marked, after
+
+    def _removed(self, account: Account, operation: Operation, hosted: Hosted) -> bool:
         if operation.cloud_type is CloudType.PUBLIC:
             return self.provisioning.stacks.remove(account)
         left = self._place(account, CloudType.PUBLIC)
-        self.copies.fence(left, hosted.route_epoch)
-        self.copies.clear(left, hosted.route_epoch)
+        position = self._cleared(left, hosted.route_epoch, operation.position)
+        if position is None:
+            return True
+        after = operation.model_copy(
+            update={"position": position, "entity_version": operation.entity_version + 1}
+        )
+        self.ledger.accounts.advance(Advance((operation, after)))
+        return False
+
+    def _cleared(self, place: Place, epoch: int, position: str | None) -> str | None:
+        """Where to go on, after some pages."""
+        self.copies.fence(place, epoch)
+        for _ in range(self.pages):
+            position = self.copies.clear(place, epoch, position)
+            if position is None:
+                return None
+        return position
+
+    def _forgotten(self, operation: Operation) -> bool:
+        """Nothing of it is left to remove."""
+        after = operation.retired(self.stamp.now())
+        self.ledger.accounts.advance(Advance((operation, after)))
         return True
 
     # backward
@@ -253,12 +391,12 @@ class Moving:
     def compensate(self, given: Failure) -> Progress:
         """Undo what was done, newest first; `done` when the organisation is where it was.
 
-        OperationCommittedError once it has been sent to the copy.
+        OperationCommittedError once it may write into the copy.
         """
         account, operation = self.ledger.moved(given, lambda found: self._turned(found, given))
         while (name := operation.next_undo) is not None:
             self.ledger.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
-            if not self._undo(name, account, operation):
+            if not self._undo(name, account, operation, given):
                 return Progress(done=False, wait=_WAIT)
             account, operation = self.ledger.moved(
                 given, partial(Operation.undone, name=name, now=self.stamp.now())
@@ -272,30 +410,31 @@ class Moving:
         if operation.is_committed:
             raise OperationCommittedError("The data is moved; the operation goes forward.")
         code, words = told(given)
-        return operation.compensating(code, words, self.stamp.now())
+        turned = operation.compensating(code, words, self.stamp.now())
+        return turned.model_copy(update={"position": None, "differed": 0, "passes": 0})
 
-    def _undo(self, name: StepName, account: Account, operation: Operation) -> bool:
+    def _undo(self, name: StepName, account: Account, operation: Operation, given: Task) -> bool:
         match name:
-            case StepName.FENCE | StepName.BACKFILL:
+            case StepName.FLIP | StepName.FENCE | StepName.BACKFILL:
                 # The next epoch passes the fences, and the copiers know older ones.
                 hosted = self._hosted(account)
-                back = {**hosted.route, "state": "active"}
+                back = self._route(account, account.cloud_type)
                 self.ledger.accounts.reroute(self.provisioning.hosting.routed(hosted, back))
             case StepName.CREATE:
-                return self._remove(account, operation)
+                return self._remove(account, operation, given)
             case _:
                 pass  # what was copied goes with the place, or from it
         return True
 
-    def _remove(self, account: Account, operation: Operation) -> bool:
+    def _remove(self, account: Account, operation: Operation, given: Task) -> bool:
         hosted, target = self._hosted(account), self._target(account, operation)
         if hosted.route.get("kind") == operation.cloud_type:
             raise ConflictError("The organisation's data lives there.")
         if operation.cloud_type is CloudType.PRIVATE:
             return self.provisioning.stacks.remove(account)
-        self.copies.fence(target, hosted.route_epoch)
-        self.copies.clear(target, hosted.route_epoch)
-        return True
+        position = self._cleared(target, hosted.route_epoch, operation.position)
+        self._goes_on(given, position=position)
+        return position is None
 
     def _end(self, given: Task) -> None:
         for _ in range(_TRIES):
@@ -320,25 +459,61 @@ class Moving:
 
     # inside
 
-    def _pass(self, given: Task, name: StepName) -> Progress:
+    def _pass(self, given: Task, name: StepName, *, again: bool = False) -> Progress:
         """Some pages of a pass; the ledger keeps where it goes on."""
         account, operation = self.ledger.begin(given, name)
         if operation.step(name).state is StepState.DONE:
             return Progress()
         source, target = self._source(account), self._target(account, operation)
         epoch, position = self._hosted(account).route_epoch, operation.position
+        differed = operation.differed
         for _ in range(self.pages):
-            position = self.copies.copy(source, target, epoch, position)
+            page = self.copies.copy(source, target, epoch, position)
+            position, differed = page.next, differed + page.differed
             if position is None:
-                self.ledger.finish(given, name, Done(fields={"position": None}))
-                return Progress()
-        self.ledger.moved(given, self._at(position))
-        return Progress(done=False)
+                break
+        else:
+            self._goes_on(given, position=position, differed=differed)
+            return Progress(done=False)
+        if again and differed > self.little and operation.passes + 1 < _PASSES:
+            self._goes_on(given, position=None, differed=0, passes=operation.passes + 1)
+            return Progress(done=False)
+        self.ledger.finish(given, name, Done(fields={"position": None, "differed": 0, "passes": 0}))
+        return Progress()
 
-    def _at(self, position: str | None) -> Callable[[Operation], Operation]:
-        return lambda found: found.beaten(self.stamp.now()).model_copy(
-            update={"position": position}
-        )
+    def _compared(self, given: Task, name: StepName) -> Progress:
+        """Count both places, some pages at a time; the ledger keeps what was found."""
+        account, operation = self.ledger.begin(given, name)
+        if operation.step(name).state is StepState.DONE:
+            return Progress()
+        source, target = self._source(account), self._target(account, operation)
+        hosted = self._hosted(account)
+        if name is StepName.COMPARE:
+            self.copies.fence(target, hosted.route_epoch + 1)
+        elif hosted.route != self._route(account, operation.cloud_type, _MOVING):
+            raise ConflictError("The organisation is not sent to the copy.")
+        old, new = operation.old or Sums(), operation.new or Sums()
+        for _ in range(self.pages):
+            if not old.is_whole:
+                old = self.copies.sums(source, old)
+            elif not new.is_whole:
+                new = self.copies.sums(target, new)
+        if not new.is_whole:
+            self._goes_on(given, old=old, new=new)
+            return Progress(done=False)
+        if old != new:
+            self._goes_on(given, old=old, new=new)
+            raise CopyDiffersError(
+                f"The copy has {new.items} items and {new.objects} objects,"
+                f" the original {old.items} and {old.objects}, or others."
+            )
+        self.ledger.finish(given, name, Done(fields={"old": old, "new": new}))
+        return Progress()
+
+    def _goes_on(self, given: Task, **fields: Any) -> None:
+        """Write down how far a step is."""
+        now = self.stamp.now()
+        self.ledger.moved(given, lambda found: found.beaten(now).model_copy(update=fields))
 
     def _hosted(self, account: Account) -> Hosted:
         hosted = self.provisioning.hosting.find(account.tenant_id)
@@ -359,15 +534,11 @@ class Moving:
         names = Names(self.provisioning.prefix, account.account_id)
         return Place(account.tenant_id, names.table, names.raw, names.processed)
 
-    def _route(self, account: Account, operation: Operation) -> dict[str, str]:
-        route = {
-            "account": account.account_id,
-            "kind": operation.cloud_type.value,
-            "state": "active",
-        }
-        if operation.cloud_type is CloudType.PUBLIC:
+    def _route(self, account: Account, kind: CloudType, state: str = "active") -> dict[str, str]:
+        route = {"account": account.account_id, "kind": kind.value, "state": state}
+        if kind is CloudType.PUBLIC:
             return route
-        place = self._target(account, operation)
+        place = self._place(account, kind)
         return {
             **route,
             "region": account.region,

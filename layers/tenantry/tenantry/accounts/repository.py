@@ -92,6 +92,10 @@ class AccountRepository(Protocol):
     def silent(self, since: datetime, limit: int) -> list[Operation]:
         """Open operations that have not been heard of since then. As of a moment ago."""
 
+    def retiring(self, until: datetime, limit: int) -> list[Operation]:
+        """Moves whose old copy may be removed by then, the longest kept first. As of a moment
+        ago."""
+
     def note(self, operation: Operation, events: Sequence[StackEvent]) -> None:
         """Keep what CloudFormation told; the same event once."""
 

@@ -16,6 +16,7 @@ from tenantry.accounts.model import (
     AccountPage,
     CloudType,
     Kind,
+    MoveInput,
     Names,
     Operation,
     OperationInput,
@@ -214,7 +215,7 @@ class AccountService:
         self,
         caller: Caller,
         account_id: str,
-        to: CloudType,
+        values: dict[str, Any],
         *,
         as_operator: bool = False,
         dry_run: bool = False,
@@ -222,18 +223,24 @@ class AccountService:
     ) -> Outcome:
         """Queue a move to a place of another kind; emits AccountMoveRequested.
 
-        ConflictError unless the account is active, nothing is at work on it, and it is moved
-        between public and private. Asked for again while it is at work, it is answered as it
-        stands.
+        It takes the plan that a dry run told: InvalidInputError without one, PlanChangedError when
+        something else would happen by now. ConflictError unless the account is active, nothing is
+        at work on it, and it is moved between public and private. Asked for again while it is at
+        work, it is answered as it stands.
         """
+        to = parse(MoveInput, {**values, "accountId": account_id}).to
         who = self.who(caller, ACCOUNT_MANAGE, as_operator)
         account, latest = self.current(who, account_id)
+        if not dry_run and plan is None:
+            raise InvalidInputError([{"field": "plan", "message": "is required: the plan's hash"}])
         if latest.kind is Kind.MOVE and latest.cloud_type is to and not latest.is_settled:
             return Outcome(account, latest)
         if account.status is not ProvisioningStatus.ACTIVE or not latest.is_settled:
             raise ConflictError("An account is moved when it is active and nothing is at work.")
         if {account.cloud_type, to} != {CloudType.PUBLIC, CloudType.PRIVATE}:
             raise ConflictError("Moves lead from public to private, or back.")
+        if account.retiring:
+            raise ConflictError("What the move before has left is being removed; try again later.")
         hosted = self._hosted(account.tenant_id)
         would = Plan(
             action=f"move to {to}",

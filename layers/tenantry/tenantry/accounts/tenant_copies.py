@@ -9,13 +9,15 @@ reading so takes the function's own credentials, and writing the tenant's.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tenantry.accounts.moving import Sums
+from tenantry.accounts.model import Sums
+from tenantry.accounts.moving import Copied
 from tenantry.accounts.repository import Place
-from tenantry.errors import UnavailableError
+from tenantry.errors import LeftoversError, UnavailableError
 from tenantry.persistence.items import from_wire, to_wire, without_events
 from tenantry.persistence.keys import Key, organization_pk
 from tenantry.persistence.table import Table
@@ -27,6 +29,7 @@ _SCANNED: Final = 400
 _AT_ONCE: Final = 9
 """Items of 400 KB that one transaction, of 4 MB at most, takes whatever their size."""
 _LISTED: Final = 100
+_VERSIONS: Final = 500
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 _MODULUS: Final = 1 << 256
 _BUSY: Final = frozenset(
@@ -38,12 +41,13 @@ type Wire = dict[str, Any]
 
 
 class DynamoDBTenantCopies:
-    """`reader` is a client that may scan; `writer` makes a table under the tenant's session."""
+    """`reader` is a client that may scan; `s3` makes a client for the buckets of a place, and
+    `writer` a table, both under the tenant's session."""
 
     def __init__(
         self,
         reader: Any,
-        s3: Any,
+        s3: Callable[[Place], Any],
         writer: Callable[[Place], Table],
         shared: str,
     ) -> None:
@@ -55,61 +59,75 @@ class DynamoDBTenantCopies:
     def fence(self, place: Place, epoch: int) -> None:
         self._fenced(place, epoch).raise_fence(epoch)
 
-    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> str | None:
-        """One page of a pass, and where it goes on; None at its end."""
+    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> Copied:
+        """One page of a pass: the source's items, the target's that it lacks, then objects."""
         phase, _, rest = (position or "items|").partition("|")
         match phase:
             case "items":
-                after = self._copy_items(source, target, epoch, rest)
-                return f"items|{after}" if after else "extra|"
+                after, differed = self._copy_items(source, target, epoch, rest)
+                return Copied(f"items|{after}" if after else "extra|", differed)
             case "extra":
-                after = self._remove_extra(source, target, epoch, rest)
-                return f"extra|{after}" if after else "raw|"
+                after, differed = self._remove_extra(source, target, epoch, rest)
+                return Copied(f"extra|{after}" if after else "raw|", differed)
             case "raw" | "processed":
                 return self._objects(phase, source, target, rest)
         raise LookupError(f"a pass has no phase {phase}")
 
-    def clear(self, place: Place, epoch: int) -> None:
-        """Remove all that a tenant has in a place, but for its fence."""
-        nowhere = Place(place.tenant_id, "", "", "")
-        rest = ""
-        while rest := self._remove_extra(nowhere, place, epoch, rest):
-            pass
-        for bucket in (place.raw, place.processed):
-            for each in self._listed(bucket, place.tenant_id):
-                _called(self._s3.delete_object, Bucket=bucket, Key=each["Key"])
+    def clear(self, place: Place, epoch: int, position: str | None) -> str | None:
+        """Remove a page of what a tenant has in a place, objects with all their versions.
 
-    def sums(self, place: Place) -> Sums:
-        """What is there: counted, and items summed so that their order does not matter."""
-        items = checksum = objects = size = 0
-        rest = ""
-        while True:
-            page, rest = self._page(place, rest)
-            for item in page:
-                items += 1
-                checksum = (checksum + _digest(item)) % _MODULUS
-            if not rest:
-                break
-        for bucket in (place.raw, place.processed):
-            for each in self._listed(bucket, place.tenant_id):
-                objects += 1
-                size += each["Size"]
-        return Sums(items, f"{checksum:064x}", objects, size)
+        Answers where to go on; None when but the fence is left.
+        """
+        phase, _, rest = (position or "items|").partition("|")
+        if phase == "items":
+            nowhere = Place(place.tenant_id, "", "", "")
+            after, _removed = self._remove_extra(nowhere, place, epoch, rest)
+            return f"items|{after}" if after else "objects|"
+        return None if self._cleared_objects(place) else "objects|"
+
+    def sums(self, place: Place, found: Sums) -> Sums:
+        """One page more: items, then objects, summed so that their order does not matter."""
+        phase, _, rest = (found.next or "items|").partition("|")
+        total = int(found.checksum or "0", 16)
+        if phase == "items":
+            page, after = self._page(place, rest)
+            total = sum((_digest(item) for item in page), total) % _MODULUS
+            return found.model_copy(
+                update={
+                    "items": found.items + len(page),
+                    "checksum": f"{total:064x}",
+                    "next": f"items|{after}" if after else "raw|",
+                }
+            )
+        objects, after = self._object_page(place, phase, rest)
+        for each in objects:
+            total += _digest({"area": phase, "key": each["Key"], "size": each["Size"]})
+        following = f"{phase}|{after}" if after else "processed|" if phase == "raw" else None
+        return found.model_copy(
+            update={
+                "objects": found.objects + len(objects),
+                "bytes": found.bytes + sum(each["Size"] for each in objects),
+                "checksum": f"{total % _MODULUS:064x}",
+                "next": following,
+                "is_whole": following is None,
+            }
+        )
 
     # items
 
-    def _copy_items(self, source: Place, target: Place, epoch: int, rest: str) -> str:
+    def _copy_items(self, source: Place, target: Place, epoch: int, rest: str) -> tuple[str, int]:
         page, after = self._page(source, rest)
         there = self._read(target, page)
         differing = [item for item in page if _differs(item, there.get(_where(item)))]
         self._write(target, epoch, [Store(_key(item), item) for item in differing])
-        return after
+        return after, len(differing)
 
-    def _remove_extra(self, source: Place, target: Place, epoch: int, rest: str) -> str:
+    def _remove_extra(self, source: Place, target: Place, epoch: int, rest: str) -> tuple[str, int]:
         page, after = self._page(target, rest)
         there = self._read(source, page) if source.table else {}
-        self._write(target, epoch, [Remove(_key(i)) for i in page if _where(i) not in there])
-        return after
+        extra = [Remove(_key(item)) for item in page if _where(item) not in there]
+        self._write(target, epoch, extra)
+        return after, len(extra)
 
     def _write(self, target: Place, epoch: int, writes: list[Any]) -> None:
         table = self._fenced(target, epoch)
@@ -159,46 +177,81 @@ class DynamoDBTenantCopies:
 
     # objects
 
-    def _objects(self, area: str, source: Place, target: Place, rest: str) -> str | None:
+    def _objects(self, area: str, source: Place, target: Place, rest: str) -> Copied:
         """One page of an area's objects: what is newer in the source is copied.
 
         Of an object that the source lost meanwhile the copy goes at the end of the area.
         """
         old, new = (getattr(place, area) for place in (source, target))
-        prefix = f"{source.tenant_id}/"
-        page = _called(
-            self._s3.list_objects_v2, Bucket=old, Prefix=prefix, StartAfter=rest, MaxKeys=_LISTED
-        )
-        found = page.get("Contents", [])
+        s3 = self._s3(replace(target, raw=old, processed=new))
+        found, after = self._object_page(source, area, rest, s3)
         there = {
             each["Key"]: each
-            for each in self._listed(new, source.tenant_id, rest, found[-1]["Key"] if found else "")
+            for each in self._listed(
+                s3, new, source.tenant_id, rest, found[-1]["Key"] if found else ""
+            )
         }
+        differed = 0
         for each in found:
             copied = there.get(each["Key"])
             if copied is None or _is_stale(copied, each):
+                differed += 1
                 _called(
-                    self._s3.copy_object,
+                    s3.copy_object,
                     Bucket=new,
                     Key=each["Key"],
                     CopySource={"Bucket": old, "Key": each["Key"]},
                     TaggingDirective="REPLACE",
                     Tagging=f"tenant-id={source.tenant_id}",
                 )
-        if page.get("IsTruncated"):
-            return f"{area}|{found[-1]['Key']}"
-        kept = {each["Key"] for each in self._listed(old, source.tenant_id)}
-        for each in self._listed(new, source.tenant_id):
+        if after:
+            return Copied(f"{area}|{after}", differed)
+        kept = {each["Key"] for each in self._listed(s3, old, source.tenant_id)}
+        for each in self._listed(s3, new, source.tenant_id):
             if each["Key"] not in kept:
-                _called(self._s3.delete_object, Bucket=new, Key=each["Key"])
-        return "processed|" if area == "raw" else None
+                differed += 1
+                _called(s3.delete_object, Bucket=new, Key=each["Key"])
+        return Copied("processed|" if area == "raw" else None, differed)
+
+    def _object_page(
+        self, place: Place, area: str, rest: str, s3: Any = None
+    ) -> tuple[list[Mapping[str, Any]], str]:
+        page = _called(
+            (s3 or self._s3(place)).list_objects_v2,
+            Bucket=getattr(place, area),
+            Prefix=f"{place.tenant_id}/",
+            StartAfter=rest,
+            MaxKeys=_LISTED,
+        )
+        found = page.get("Contents", [])
+        return found, found[-1]["Key"] if page.get("IsTruncated") else ""
+
+    def _cleared_objects(self, place: Place) -> bool:
+        """Delete a page of versions; True when none is left."""
+        s3 = self._s3(place)
+        for bucket in (place.raw, place.processed):
+            page = _called(
+                s3.list_object_versions,
+                Bucket=bucket,
+                Prefix=f"{place.tenant_id}/",
+                MaxKeys=_VERSIONS,
+            )
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if not found:
+                continue
+            objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+            gone = {"Objects": objects, "Quiet": True}
+            if refused := _called(s3.delete_objects, Bucket=bucket, Delete=gone).get("Errors"):
+                raise LeftoversError(f"An object cannot be deleted: {refused[0].get('Code')}.")
+            return False
+        return True
 
     def _listed(
-        self, bucket: str, tenant_id: str, after: str = "", until: str = "\U0010ffff"
+        self, s3: Any, bucket: str, tenant_id: str, after: str = "", until: str = "\U0010ffff"
     ) -> Iterator[Mapping[str, Any]]:
         while True:
             page = _called(
-                self._s3.list_objects_v2, Bucket=bucket, Prefix=f"{tenant_id}/", StartAfter=after
+                s3.list_objects_v2, Bucket=bucket, Prefix=f"{tenant_id}/", StartAfter=after
             )
             for each in page.get("Contents", []):
                 if each["Key"] > until:

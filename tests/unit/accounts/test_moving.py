@@ -1,0 +1,138 @@
+"""Moves in memory. Row 27: whatever goes wrong in whatever state, it ends moved or where it was."""
+
+from datetime import timedelta
+
+import pytest
+
+from tenantry.accounts.model import Account, CloudType, Names, OperationStatus
+from tenantry.accounts.moving import Moving
+from tests.support.clock import FakeClock
+from tests.support.fakes.copies import FakeCopies
+from tests.unit.accounts.conftest import OWNER, SHARED
+from tests.unit.accounts.moves import FAULTS, FORWARD, MoveWorld, faulty
+
+MINUTE = timedelta(minutes=1)
+OWN_FAULTS = (*FAULTS, "lost answer", "stopped")
+ENDLESS = tuple(f"{how} for good" for how in ("timeout", "throttle", "busy", "lost"))
+
+
+@pytest.fixture
+def world(clock: FakeClock) -> MoveWorld:
+    found = MoveWorld(clock)
+    found.found()
+    return found
+
+
+@pytest.fixture
+def copies(world: MoveWorld) -> FakeCopies:
+    made = FakeCopies()
+    world.moving = Moving(
+        world.provisioning, made, MINUTE, 10 * MINUTE, timedelta(days=7), pages=2, little=1
+    )
+    return made
+
+
+def settled(world: MoveWorld, copies: FakeCopies, at: str = "public") -> Account:
+    account = world.request("public")
+    world.goes_on()
+    for number in range(5):
+        copies.write(SHARED.table, world.hosted().route_epoch, f"thing-{number}", "as it was")
+    if at == "private":
+        world.move(account, "private")
+        world.goes_on()
+    return world.account(account.account_id)
+
+
+def own(account: Account) -> str:
+    return Names("tenantry", account.account_id).table
+
+
+def where_it_lives(world: MoveWorld, account: Account) -> str:
+    """Active, routed as the account says, and open for whoever reads the route now."""
+    now = world.account(account.account_id)
+    route = world.hosted().route
+    assert (now.status, route["kind"], route["state"]) == ("active", now.cloud_type, "active")
+    assert world.places_taken == 0
+    return own(account) if now.cloud_type is CloudType.PRIVATE else SHARED.table
+
+
+@pytest.mark.parametrize("fault", [*OWN_FAULTS, *ENDLESS])
+@pytest.mark.parametrize("function", FORWARD)
+@pytest.mark.parametrize("to", ["private", "public"])
+def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
+    world: MoveWorld, copies: FakeCopies, to: str, function: str, fault: str
+) -> None:
+    account = settled(world, copies, at="public" if to == "private" else "private")
+    source = where_it_lives(world, account)
+    before = dict(copies.things(source))
+    seen = faulty(world, function, fault)
+
+    operation = world.move(account, to)
+    world.goes_on(20)
+    world.fault = None
+
+    assert seen
+    lives = where_it_lives(world, account)
+    assert copies.things(lives) == before
+    copies.write(lives, world.hosted().route_epoch, "after", "written")
+    ended = world.operation(world.account(account.account_id))
+    assert ended.operation_id == operation.operation_id
+    if lives == source:
+        assert ended.status is OperationStatus.FAILED
+        assert ended.error_code
+        assert (account.account_id in world.stacks.made) is (to == "public")
+        # A move back that fails before it made anything leaves what the first one has left.
+        if to == "public" and function != "VALIDATE":
+            assert copies.things(SHARED.table) == {}
+    else:
+        assert ended.status is OperationStatus.SUCCEEDED
+        assert ended.old == ended.new
+
+
+@pytest.mark.parametrize("undoing", [*FAULTS, "lost answer", "stopped"])
+@pytest.mark.parametrize("function", FORWARD[:-2])
+def test_undoing_may_fail_too(
+    world: MoveWorld, copies: FakeCopies, function: str, undoing: str
+) -> None:
+    account = settled(world, copies)
+    first = faulty(world, function, "error")
+    fails = world.fault
+    second = faulty(world, "CompensateMove", undoing)
+    undoes = world.fault
+    assert fails
+    assert undoes
+    world.fault = lambda name, call: fails(name, lambda: undoes(name, call))
+
+    world.move(account, "private")
+    world.goes_on(20)
+
+    assert first
+    assert second
+    # Whoever could not even begin to undo leaves an operation that goes forward once more.
+    if where_it_lives(world, account) == SHARED.table:
+        assert account.account_id not in world.stacks.made
+    else:
+        assert copies.things(own(account)) == copies.things(SHARED.table)
+
+
+def test_what_is_given_up_while_it_waits_to_be_confirmed_goes_back_at_once(
+    world: MoveWorld, copies: FakeCopies
+) -> None:
+    account = settled(world, copies)
+    began = world.clock()
+    asked = list[int]()
+
+    def meanwhile(step: str) -> None:
+        if step == "CONFIRM" and not asked:
+            asked.append(1)
+            world.service.cancel(OWNER, account.account_id)
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    assert asked
+    assert where_it_lives(world, account) == SHARED.table
+    now = world.operation(world.account(account.account_id))
+    assert now.status is OperationStatus.CANCELLED
+    assert world.clock() - began < 10 * MINUTE
