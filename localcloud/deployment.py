@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud import outputs
+from localcloud import organization, outputs
 from localcloud.errors import DeployFailedError, NotBuiltError, NotRunningError
 from localcloud.place import REGION, Place
 from localcloud.process import is_ready
@@ -55,6 +55,7 @@ def parameters() -> dict[str, str]:
         "StripeApiBase": "/_stripe",
         "TeardownGraceSeconds": "2",
         "TeardownKeptDays": "1",
+        "VendorKind": "organizations",
     }
 
 
@@ -87,6 +88,8 @@ def deploy(
         chosen["LegacyDirectorySecretArn"] = keep_secret(
             where, DIRECTORY_SECRET, secrets.token_urlsafe(32)
         )
+    if chosen.get("VendorKind") and "VendorManagementRoleArn" not in chosen:
+        chosen |= organization.set_up(where, chosen["Prefix"])
     now = fingerprint(built, chosen)
     if now != _deployed(where, stack):
         _remember_deployed(where, stack, "unfinished")

@@ -33,6 +33,10 @@ def keys(key: str, *actions: str) -> set[tuple[str, str]]:
 
 
 LEDGER = items(PLATFORM, "BatchGetItem", "UpdateItem")
+MANAGEMENT = of("ManagementRoleArn", "sts:AssumeRole")
+ENTRANCE = "event-bus/${EntranceBus}"
+EXTERNAL_IDS = "parameter/${Prefix}/accounts/*/external-id"
+SHUTS_OUT = MANAGEMENT | of(ENTRANCE, "events:RemovePermission")
 LINE = {
     *LEDGER,
     *items(PLATFORM, "PutItem"),
@@ -78,6 +82,14 @@ EXPECTED = {
         *items("*", "ListStreams"),
         *of("${FailuresBucket}/*", "s3:PutObject"),
         *of("${FailuresBucket}", "s3:ListBucket"),
+    },
+    ("streams", "AdmitChangesFunction"): {
+        *items(PLATFORM, "GetItem"),
+        *of(BUS, "events:PutEvents"),
+        *of(
+            "AdmitChangesQueue.Arn",
+            *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+        ),
     },
     ("audit", "ApiFunction"): {
         *items(PLATFORM, "BatchGetItem", "UpdateItem"),
@@ -271,9 +283,21 @@ EXPECTED = {
         *of(TREE, "ssm:DeleteParameter"),
         *of("*", "ssm:DescribeParameters"),
     },
-    ("accounts", "DeleteStackFunction"): LEDGER | DELETES_STACKS,
-    ("accounts", "AwaitDeletionFunction"): LEDGER | of(STACKS, "cloudformation:DescribeStacks"),
-    ("accounts", "InventoryFunction"): LEDGER | SURVEY,
+    ("accounts", "DeleteStackFunction"): {
+        *LEDGER,
+        *DELETES_STACKS,
+        *SHUTS_OUT,
+        *of(EXTERNAL_IDS, "ssm:DeleteParameter"),
+    },
+    ("accounts", "AwaitDeletionFunction"): {
+        *LEDGER,
+        *of(STACKS, "cloudformation:DescribeStacks"),
+        *SHUTS_OUT,
+        *of(EXTERNAL_IDS, "ssm:DeleteParameter"),
+    },
+    ("accounts", "InventoryFunction"): LEDGER | SURVEY | MANAGEMENT,
+    ("accounts", "ReleaseFunction"): LEDGER | MANAGEMENT,
+    ("accounts", "CloseFunction"): LEDGER | MANAGEMENT,
     ("accounts", "CertifyFunction"): {
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem"),
@@ -285,12 +309,19 @@ EXPECTED = {
     ("accounts", "ValidateFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "ReserveFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "AdoptSharedFunction"): LEDGER,
+    ("accounts", "VendFunction"): LEDGER | MANAGEMENT,
+    ("accounts", "PlaceFunction"): LEDGER | MANAGEMENT,
+    ("accounts", "GuardFunction"): LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
     ("accounts", "CreateStackFunction"): {
         *LEDGER,
+        *MANAGEMENT,
+        *of(ENTRANCE, "events:PutPermission"),
+        *of(EXTERNAL_IDS, "ssm:GetParameter", "ssm:PutParameter"),
         *of(STACKS, "cloudformation:CreateStack"),
         *of("ProvisionerRole.Arn", "iam:PassRole"),
     },
     ("accounts", "AwaitStackFunction"): {
+        *MANAGEMENT,
         *LEDGER,
         *items(PLATFORM, "PutItem"),
         *of(STACKS, "cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"),
@@ -309,6 +340,7 @@ EXPECTED = {
     ("accounts", "ActivateFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "AnnounceFunction"): LEDGER | of(TREE, "ssm:PutParameter"),
     ("accounts", "CompensateFunction"): {
+        *SHUTS_OUT,
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem"),
         *DELETES_STACKS,
@@ -346,6 +378,8 @@ EXPECTED = {
     },
 }
 TENANT_DATA = {
+    *of("arn:${AWS::Partition}:iam::*:role/${Prefix}-platform", "sts:AssumeRole"),
+    *of(EXTERNAL_IDS, "ssm:GetParameter"),
     *(
         pair
         for place in ("TenantTable.Arn", "${TenantTable.Arn}/index/*")
@@ -411,6 +445,7 @@ _ARRIVAL = {
 
 # Cognito's triggers, and what only counts calls: of the platform table, these partitions alone.
 KEYS = {
+    ("streams", "AdmitChangesFunction"): {("dynamodb:GetItem", "ORG#*")},
     ("audit", "ApiFunction"): {("dynamodb:BatchGetItem", "*"), ("dynamodb:UpdateItem", "ORG#*")},
     ("audit", "SweepRetentionFunction"): {("dynamodb:GetItem", "ORG#*")},
     ("audit", "WriteExportsFunction"): {
@@ -617,7 +652,11 @@ def test_tenant_data_is_reached_by_one_role_that_only_tagged_roles_assume() -> N
         for name, (_, function_role) in FUNCTIONS.items()
         if {"Key": "tenant-data", "Value": {"Ref": "Prefix"}} in function_role.get("Tags", [])
     }
-    assuming = {name for name, allowed in EXPECTED.items() if "sts:AssumeRole" in dict(allowed)}
+    assuming = {
+        name
+        for name, allowed in EXPECTED.items()
+        if ("sts:AssumeRole", "TenantDataRoleArn") in allowed
+    }
     assert tagged == assuming
 
 

@@ -111,6 +111,23 @@ class FakeStacks:
 
 
 @dataclass
+class FakeEntrance:
+    """The doors of AWS accounts, which open after `shut` tries; `is_loose` opens them to all."""
+
+    shut: int = 1
+    is_loose: bool = False
+
+    def opens(self, place: Place, external_id: str | None) -> bool:
+        assert place.abroad
+        return self.is_loose
+
+    def opens_rightly(self, place: Place) -> bool:
+        assert place.abroad
+        self.shut -= 1
+        return self.shut < 0
+
+
+@dataclass
 class FakeTree:
     values: dict[str, str] = field(default_factory=dict)
 

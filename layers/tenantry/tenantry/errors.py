@@ -28,12 +28,15 @@ TenantryError
 │   ├── InvitationQuotaError   too many invitations went out, in a day or ever
 │   └── ApiLimitExceededError  the month's API calls are used up; `resets_at` says until when
 ├── OverNewLimitsError         more is in use than the plan asked for allows; `over` lists it
+├── HostingNotOfferedError     this deployment makes no AWS accounts for organisations
 ├── BillingNotConfiguredError  this deployment takes no payments
 ├── PaymentDeclinedError       the payment was not taken, and nothing has changed
 ├── EmailNotConfiguredError    this deployment sends no mail of its own
 ├── DomainNotProvenError       the DNS record that proves a domain is not there yet
 ├── ProvisioningError          a step of provisioning failed; the ledger says which
 │   ├── StackFailedError       CloudFormation could not make what the account needs
+│   ├── VendingFailedError     no AWS account was made for the organisation
+│   ├── ExternalIdIgnoredError  an AWS account lets the platform in without its external id
 │   ├── AccountShutError       an AWS account lets nobody in: too new yet, or closed
 │   ├── GuardrailMissingError  the required service control policy is not in effect for it
 │   ├── LeftoversError         something is left that should be gone; it is in quarantine
@@ -325,6 +328,13 @@ class BillingNotConfiguredError(TenantryError):
     status = 409
 
 
+class HostingNotOfferedError(TenantryError):
+    """This deployment knows nobody who makes AWS accounts for organisations."""
+
+    code = "HOSTING_NOT_OFFERED"
+    status = 409
+
+
 class PaymentDeclinedError(TenantryError):
     """The payment was not taken, and nothing has changed."""
 
@@ -350,6 +360,18 @@ class StackFailedError(ProvisioningError):
     """CloudFormation could not make what the account needs."""
 
     code = "STACK_FAILED"
+
+
+class VendingFailedError(ProvisioningError):
+    """No AWS account was made for the organisation; the words say for what cause."""
+
+    code = "VENDING_FAILED"
+
+
+class ExternalIdIgnoredError(ProvisioningError):
+    """The organisation's own AWS account lets the platform in without its external id."""
+
+    code = "EXTERNAL_ID_IGNORED"
 
 
 class AccountShutError(ProvisioningError):

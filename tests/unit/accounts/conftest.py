@@ -12,7 +12,8 @@ import pytest
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.line import Line
 from tenantry.accounts.model import Account, Kind, Names, Operation
-from tenantry.accounts.provisioning import Failure, Ledger, Provisioning, Shared, Task
+from tenantry.accounts.own_accounts import OwnAccounts
+from tenantry.accounts.provisioning import Failure, Ledger, Provisioning, Shared, Task, Vending
 from tenantry.accounts.service import AccountService
 from tenantry.accounts.step_functions import execution_input
 from tenantry.accounts.teardown import Paged, Teardown
@@ -29,6 +30,7 @@ from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OPERATOR_GROUP
 from tests.support.accounts import (
     FakeArchive,
+    FakeEntrance,
     FakeEstate,
     FakeExecutions,
     FakeSigner,
@@ -39,6 +41,7 @@ from tests.support.accounts import (
 from tests.support.clock import START, FakeClock, FakeIds
 from tests.support.fakes.organizations import FakeOperators
 from tests.support.fakes.table import InMemoryTable
+from tests.support.fakes.vending import FakeVendor
 from tests.support.state_machine import StateMachine, TaskError, substituted
 
 DEFINITION = (
@@ -48,8 +51,11 @@ FUNCTIONS = (
     "Validate",
     "Reserve",
     "AdoptShared",
+    "Vend",
+    "Place",
     "CreateStack",
     "AwaitStack",
+    "Guard",
     "Configure",
     "Seed",
     "Verify",
@@ -66,6 +72,8 @@ TEARDOWN_FUNCTIONS = (
     "DeleteStack",
     "AwaitDeletion",
     "Inventory",
+    "Release",
+    "Close",
     "Certify",
     "Halt",
 )
@@ -87,6 +95,8 @@ class World:
     clock: FakeClock
     table: InMemoryTable = field(default_factory=InMemoryTable)
     stacks: FakeStacks = field(default_factory=FakeStacks)
+    vendor: FakeVendor = field(default_factory=FakeVendor)
+    entrance: FakeEntrance = field(default_factory=FakeEntrance)
     tree: FakeTree = field(default_factory=FakeTree)
     data: FakeTenantData = field(default_factory=FakeTenantData)
     estate: FakeEstate = field(default_factory=FakeEstate)
@@ -101,7 +111,15 @@ class World:
 
     def __post_init__(self) -> None:
         stamp = Stamp(self.clock, FakeIds())
-        self.stacks.gone = lambda its: self.data.lose(Names("tenantry", its.account_id).table)
+        self.stacks.gone = lambda its: self.data.lose(Names.of("tenantry", its).table)
+        self.vendor.clock = self.clock
+        self.own = OwnAccounts(
+            vendor=self.vendor,
+            settings=self.vendor.settings,
+            entrance=self.entrance,
+            guess=lambda: "a guess",
+            report=lambda what, _account: self.reported.append(what),
+        )
         self.accounts = DynamoDBAccountRepository(self.table, self.places)
         self.organizations = DynamoDBOrganizationRepository(self.table)
         self.hosting = OrganizationHosting(self.organizations)
@@ -114,6 +132,8 @@ class World:
             stacks=self.stacks,
             tree=self.tree,
             data=self.data,
+            own=self.own,
+            offers_dedicated=True,
         )
         self.estate.stacks = self.stacks
         self.estate.tree = self.tree
@@ -126,6 +146,7 @@ class World:
             archive=self.archive,
             signer=FakeSigner(),
             keeps=timedelta(days=365),
+            own=self.own,
             report=lambda what, _operation: self.reported.append(what),
         )
         self.line = Line(
@@ -143,6 +164,7 @@ class World:
             tree=self.tree,
             region="eu-central-1",
             prefix="tenantry",
+            offers_dedicated=True,
         )
         self.teardowns = TeardownService(self.service, self.estate, GRACE)
         self._taken = 0
@@ -278,7 +300,12 @@ class World:
 
     def _called(self, name: str, payload: dict[str, Any]) -> Any:
         step = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-        kinds: dict[str, type[Task]] = {"Compensate": Failure, "Halt": Failure, "Export": Paged}
+        kinds: dict[str, type[Task]] = {
+            "Compensate": Failure,
+            "Halt": Failure,
+            "Export": Paged,
+            "Vend": Vending,
+        }
         given = kinds.get(name, Task).model_validate(payload)
         its = self.teardown if name in TEARDOWN_FUNCTIONS else self.provisioning
         try:

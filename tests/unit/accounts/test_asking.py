@@ -45,7 +45,6 @@ def test_what_was_asked_for_waits(world: World) -> None:
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"cloudType": "dedicated"}, "cloudType"),
         ({"cloudType": "PRIVATE"}, "cloudType"),
         ({"region": "us-east-1"}, "region"),
         ({"region": "moon"}, "region"),

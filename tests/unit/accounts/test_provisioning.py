@@ -5,19 +5,26 @@ Row 27 of what the product survives: each ends active, or with nothing left and 
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tenantry.accounts.model import CloudType, Names, OperationStatus, ProvisioningStatus
+from tenantry.errors import HostingNotOfferedError, UnavailableError
+from tests.support.fakes.vending import SETTINGS
 from tests.support.state_machine import TaskError
 from tests.unit.accounts.conftest import FUNCTIONS, OWNER, Fault, Stopped, World
 
-KINDS = ("public", "private")
-FORWARD = {
-    "public": [f for f in FUNCTIONS if f not in ("CreateStack", "AwaitStack", "Compensate")],
-    "private": [f for f in FUNCTIONS if f not in ("AdoptShared", "Compensate")],
+KINDS = ("public", "private", "dedicated")
+_STACK = ("CreateStack", "AwaitStack")
+_OWN_ACCOUNT = ("Vend", "Place", "Guard")
+_LEFT_OUT = {
+    "public": (*_STACK, *_OWN_ACCOUNT, "Compensate"),
+    "private": ("AdoptShared", *_OWN_ACCOUNT, "Compensate"),
+    "dedicated": ("AdoptShared", "Compensate"),
 }
+FORWARD = {kind: [f for f in FUNCTIONS if f not in left] for kind, left in _LEFT_OUT.items()}
 # From here on the organisation may write into what was made: no way back.
 NO_WAY_BACK = {"Activate", "Announce"}
 
@@ -72,8 +79,8 @@ def is_active(world: World, account_id: str) -> None:
     assert account.error is None
     hosted = world.hosted(account.tenant_id)
     assert (hosted.route["account"], hosted.route["state"]) == (account_id, "active")
-    if account.cloud_type is CloudType.PRIVATE:
-        names = Names("tenantry", account_id)
+    if account.cloud_type is not CloudType.PUBLIC:
+        names = Names.of("tenantry", account)
         assert account.table_name == hosted.route["table"] == names.table
         assert world.stacks.made[account_id].is_ready
         assert world.tree.values[f"{account_id}/provisioning-status"] == "active"
@@ -83,6 +90,11 @@ def is_active(world: World, account_id: str) -> None:
     assert (account.table_name, f"{account.tenant_id}/DEFAULTS") in world.data.items
     assert operation.identity
     assert operation.identity.endswith(f"tenant-{account.tenant_id}")
+    if account.cloud_type is CloudType.DEDICATED:
+        (lodging,) = [each for each in world.vendor.made.values() if not each.closed_at]
+        assert lodging.aws_account_id == account.aws_account_id == hosted.route["aws_account"]
+        assert hosted.route["role"].startswith(f"arn:aws:iam::{account.aws_account_id}:role/")
+        assert lodging.unit == world.vendor.settings.unit
 
 
 def nothing_is_left(world: World, account_id: str) -> None:
@@ -96,6 +108,10 @@ def nothing_is_left(world: World, account_id: str) -> None:
     assert world.hosted().route == {}
     told = {n: v for n, v in world.tree.values.items() if v != account.error}
     assert set(told.values()) <= {"failed", account.cloud_type.value}
+    assert account.aws_account_id is None
+    for lodging in world.vendor.made.values():
+        assert lodging.closed_at
+        assert lodging.unit == world.vendor.settings.quarantine_unit
 
 
 def is_settled(world: World, account_id: str) -> None:
@@ -314,3 +330,172 @@ def test_without_the_run_number_an_older_run_would_work_on(
     world.execute(first_run)
 
     assert world.operation(account) != before
+
+
+# an AWS account of the organisation's own
+
+
+def test_an_account_of_its_own_goes_through_its_steps_and_names_its_number(world: World) -> None:
+    account = world.request("dedicated")
+    world.goes_on()
+
+    is_active(world, account.account_id)
+    names = [step.name.value for step in world.operation(account).steps]
+    assert names[2:6] == ["VEND", "PLACE", "CREATE", "GUARD"]
+    number = world.account(account.account_id).aws_account_id
+    assert world.tree.values[f"{account.account_id}/aws/account-id"] == number
+    assert world.hosted().route["secret"].endswith(f"/{account.account_id}/external-id")
+
+
+def test_the_external_id_stands_in_no_ledger_and_in_no_event(world: World) -> None:
+    account = world.request("dedicated")
+    world.goes_on()
+
+    written = repr(world.table.items) + repr(world.tree.values)
+    assert "external-id" in written, "its name is told, so that it is found"
+    assert account.account_id in written
+    assert "a guess" not in written
+
+
+@pytest.mark.parametrize("looks", [1, 5, 40])
+def test_an_account_that_takes_its_time_is_waited_for(world: World, looks: int) -> None:
+    world.vendor.takes = looks
+    account = world.request("dedicated")
+
+    assert world.goes_on() == 0
+    is_active(world, account.account_id)
+    assert world.vendor.calls.count("begin") == 1
+
+
+def test_no_room_for_an_account_is_a_wait_and_no_failure(world: World) -> None:
+    """AWS makes five accounts at a time; whoever comes then waits and asks again."""
+    world.vendor.is_busy = True
+    tries = itertools.count(1)
+
+    def room(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Vend" and next(tries) == 20:
+            world.vendor.is_busy = False
+        return call()
+
+    world.fault = room
+    account = world.request("dedicated")
+
+    assert world.goes_on() == 0
+    is_active(world, account.account_id)
+    assert len(world.vendor.made) == 1
+
+
+def test_waiting_for_room_can_be_given_up(world: World) -> None:
+    world.vendor.is_busy = True
+    tries = itertools.count(1)
+
+    def asked(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Vend" and next(tries) == 5:
+            world.service.cancel(OWNER, account.account_id)
+        return call()
+
+    account = world.request("dedicated")
+    world.fault = asked
+    world.goes_on()
+
+    assert world.account(account.account_id).status is ProvisioningStatus.DELETED
+    assert world.operation(account).status is OperationStatus.CANCELLED
+    assert world.vendor.made == {}
+
+
+def test_an_account_that_is_refused_says_why_and_is_asked_for_again_by_a_retry(
+    world: World,
+) -> None:
+    world.vendor.refuses = ["INTERNAL_FAILURE"]
+    account = world.request("dedicated")
+    world.goes_on()
+
+    failed = world.account(account.account_id)
+    assert failed.error == "VENDING_FAILED: No AWS account was made: INTERNAL_FAILURE."
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+    is_active(world, account.account_id)
+
+
+def test_what_failed_is_closed_and_a_retry_takes_another_account_at_another_address(
+    world: World,
+) -> None:
+    world.stacks.fails = "no"
+    account = world.request("dedicated")
+    world.goes_on()
+    nothing_is_left(world, account.account_id)
+    world.stacks.fails = None
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on()
+
+    is_active(world, account.account_id)
+    first_one, second = world.vendor.made.values()
+    assert (first_one.closed_at is None, second.closed_at is None) == (False, True)
+    assert first_one.order.email != second.order.email
+    assert world.account(account.account_id).generation == 2
+
+
+def test_an_account_that_may_not_be_closed_now_stays_in_quarantine_and_somebody_is_told(
+    world: World,
+) -> None:
+    world.vendor.settings = SETTINGS.model_copy(update={"most_closures": 0})
+    world.stacks.fails = "no"
+    account = world.request("dedicated")
+
+    assert world.goes_on() == 0
+    (lodging,) = world.vendor.made.values()
+    assert (lodging.closed_at, lodging.unit) == (None, SETTINGS.quarantine_unit)
+    assert world.account(account.account_id).status is ProvisioningStatus.FAILED
+    assert world.reported == ["an AWS account waits in quarantine to be closed"]
+
+
+def test_a_unit_without_its_policies_takes_nobody_in(world: World) -> None:
+    world.vendor.policies = {}
+    account = world.request("dedicated")
+    world.goes_on()
+
+    nothing_is_left(world, account.account_id)
+    assert world.operation(account).error_code == "GUARDRAIL_MISSING"
+    assert world.stacks.asked == []
+
+
+def test_an_account_that_lets_the_platform_in_without_its_id_is_not_used(world: World) -> None:
+    world.entrance.is_loose = True
+    account = world.request("dedicated")
+    world.goes_on()
+
+    nothing_is_left(world, account.account_id)
+    assert world.operation(account).error_code == "EXTERNAL_ID_IGNORED"
+
+
+def test_a_hundred_requests_at_the_vendors_door_make_one_account(world: World) -> None:
+    """Every answer of the vendor's is lost once, and every look at it repeated."""
+    lost = itertools.count(1)
+
+    def after(name: str) -> None:
+        if name in ("begin", "place", "look") and next(lost) % 2:
+            raise UnavailableError("The answer was lost.")
+
+    world.vendor.after = after
+    account = world.request("dedicated")
+    world.goes_on()
+
+    is_active(world, account.account_id)
+    assert len(world.vendor.made) == 1
+
+
+def test_where_nobody_makes_accounts_none_is_asked_for(world: World) -> None:
+    closed = replace(world.service, offers_dedicated=False)
+    with pytest.raises(HostingNotOfferedError):
+        closed.request(
+            OWNER, {"name": "Own", "masterAccountName": "Acme", "cloudType": "dedicated"}
+        )
+
+
+def test_a_deployment_that_lost_its_vendor_fails_what_waits(world: World) -> None:
+    world.provisioning = replace(world.provisioning, offers_dedicated=False)
+    account = world.request("dedicated")
+    world.goes_on()
+
+    assert world.account(account.account_id).status is ProvisioningStatus.FAILED
+    assert world.operation(account).error_code == "HOSTING_NOT_OFFERED"

@@ -1,5 +1,7 @@
 """What a deployment is told of its vendor, and the orders that follow from it."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -77,19 +79,24 @@ def test_credentials_do_not_tell_themselves() -> None:
     assert "token=" not in shown
 
 
-ENVIRONMENT = {
-    "PREFIX": "tenantry-dev",
-    "VENDOR_MANAGEMENT_ROLE_ARN": "arn:aws:iam::111111111111:role/vendor",
-    "VENDOR_ROOT_EMAIL": "aws@example.com",
-    "VENDOR_UNIT": "ou-root-tenants1",
-    "VENDOR_QUARANTINE_UNIT": "ou-root-quarantine",
-    "VENDOR_EXTERNAL_ID": "",
-    "VENDOR_MOST_CLOSURES": "3",
+GIVEN = {
+    "kind": "organizations",
+    "management_role_arn": "arn:aws:iam::111111111111:role/vendor",
+    "root_email": "aws@example.com",
+    "unit": "ou-root-tenants1",
+    "quarantine_unit": "ou-root-quarantine",
+    "external_id": "",
+    "most_closures": "3",
+    "product_id": "",
 }
 
 
+def told(**more: str) -> Settings:
+    return Settings({"PREFIX": "tenantry-dev", "ACCOUNT_VENDOR": json.dumps({**GIVEN, **more})})
+
+
 def test_a_function_is_told_by_its_environment() -> None:
-    its = VendorSettings.from_settings(Settings(ENVIRONMENT))
+    its = VendorSettings.from_settings(told())
 
     assert its.deployment == "tenantry-dev"
     assert its.kind is VendorKind.ORGANIZATIONS
@@ -98,7 +105,14 @@ def test_a_function_is_told_by_its_environment() -> None:
     assert its.most_creations == 5
 
 
-@pytest.mark.parametrize("missing", [name for name in ENVIRONMENT if name[-2:] not in ("ID", "ES")])
+@pytest.mark.parametrize(
+    "missing", ["management_role_arn", "root_email", "unit", "quarantine_unit"]
+)
 def test_what_is_missing_is_named(missing: str) -> None:
-    with pytest.raises(LookupError, match=missing):
-        VendorSettings.from_settings(Settings({**ENVIRONMENT, missing: ""}))
+    with pytest.raises(ValidationError, match=missing):
+        VendorSettings.from_settings(told(**{missing: ""}))
+
+
+def test_without_anything_it_is_named_too() -> None:
+    with pytest.raises(LookupError, match="ACCOUNT_VENDOR"):
+        VendorSettings.from_settings(Settings({"PREFIX": "tenantry-dev"}))

@@ -282,3 +282,33 @@ def test_here_and_there_are_different_clients(abroad: tuple[TenantSessions, Guar
 def test_who_has_no_doorway_enters_nothing(sessions: TenantSessions) -> None:
     with pytest.raises(LookupError):
         sessions.client("acme", SCOPE, THERE)
+
+
+@pytest.mark.parametrize(
+    ("external", "opens"), [("right", True), ("wrong", False), (None, False), ("", False)]
+)
+def test_a_door_is_tried_with_any_external_id(
+    abroad: tuple[TenantSessions, GuardedSts], external: str | None, opens: bool
+) -> None:
+    assert abroad[0].opens("acme", THERE, external) is opens
+
+
+@pytest.mark.parametrize(("found", "enters"), [("right", True), ("wrong", False), (None, False)])
+def test_whether_one_gets_in_is_found_out_with_the_id_that_is_kept(
+    abroad: tuple[TenantSessions, GuardedSts],
+    parameters: FakeParameters,
+    found: str | None,
+    enters: bool,
+) -> None:
+    parameters.found = found
+    assert abroad[0].enters("acme", THERE) is enters
+
+
+def test_a_session_that_is_only_tried_may_do_nothing(
+    abroad: tuple[TenantSessions, GuardedSts],
+) -> None:
+    sessions, sts = abroad
+    sessions.enters("acme", THERE)
+
+    (statement,) = json.loads(sts.requests[-1]["Policy"])["Statement"]
+    assert statement == {"Effect": "Deny", "Action": "*", "Resource": "*"}

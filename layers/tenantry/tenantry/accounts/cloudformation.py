@@ -1,4 +1,4 @@
-"""Adapter: the stacks of private accounts, each under a name that follows from the account."""
+"""Adapter: the stacks of accounts, each under a name that follows from the account."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,8 @@ _EVENTS: Final = 200
 class CloudFormationStacks:
     """`template` gives the text of the template, `parameters` what it takes of an account.
 
-    Made with the provisioner's service role, which may make only resources of its names.
+    Made with the provisioner's service role, which may make only resources of its names; without
+    one, in an AWS account of the organisation's own, as whoever calls.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class CloudFormationStacks:
                     for key, value in self._parameters(account).items()
                 ],
                 ClientRequestToken=token,
-                RoleARN=self._role_arn,
+                **self._as_role,
+                Capabilities=[] if self._role_arn else ["CAPABILITY_NAMED_IAM"],
                 OnFailure="DO_NOTHING",
                 Tags=[
                     {"Key": "tenant-id", "Value": account.tenant_id},
@@ -100,10 +102,10 @@ class CloudFormationStacks:
         if found.is_going:
             return False
         names = self._names(account)
-        for bucket in (names.raw, names.processed):
+        for bucket in names.buckets:
             self._empty(bucket)
         self._unprotect(names.table)
-        _called(self._client.delete_stack, StackName=names.stack, RoleARN=self._role_arn)
+        _called(self._client.delete_stack, StackName=names.stack, **self._as_role)
         return self.find(account) is None
 
     def _events(self, name: str) -> Iterator[StackEvent]:
@@ -150,6 +152,10 @@ class CloudFormationStacks:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
+
+    @property
+    def _as_role(self) -> dict[str, str]:
+        return {"RoleARN": self._role_arn} if self._role_arn else {}
 
     def _names(self, account: Account) -> Names:
         return Names.of(self._prefix, account)

@@ -6,6 +6,7 @@ other's. What has the account's names or tags is looked for in the whole region.
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Listing, Place
-from tenantry.errors import LeftoversError, UnavailableError
+from tenantry.errors import AccountShutError, LeftoversError, UnavailableError
 from tenantry.persistence.items import from_wire
 from tenantry.persistence.keys import organization_pk, part
 
@@ -39,9 +40,24 @@ class Clients(Protocol):
     def s3(self) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Seeing:
+    """Clients that see what has an account's names and tags, where that lies."""
+
+    cloudformation: Any = None
+    dynamodb: Any = None
+    s3: Any = None
+    tags: Any = None
+    kms: Any = None
+
+
 class AwsEstate:
     """`session` makes the tenant's clients for its place; the other clients see the account's
-    names and tags. A task that asks for less is made with less."""
+    names and tags. A task that asks for less is made with less.
+
+    Into an AWS account of the organisation's own `inside` sees, as its administrator; without it
+    what is known to be there counts as there. One that lets nobody in is closed, and has nothing.
+    """
 
     def __init__(
         self,
@@ -55,21 +71,19 @@ class AwsEstate:
         s3: Any = None,
         tags: Any = None,
         kms: Any = None,
+        inside: Callable[[Account], Seeing] | None = None,
     ) -> None:
         self._prefix = prefix
         self._shared = shared
         self._session = session
         self._ssm = ssm
-        self._cloudformation = cloudformation
-        self._dynamodb = dynamodb
-        self._s3 = s3
-        self._tags = tags
-        self._kms = kms
+        self._here = Seeing(cloudformation, dynamodb, s3, tags, kms)
+        self._inside = inside
 
     def survey(self, account: Account, most: int | None = None) -> Inventory:
         items = item_bytes = objects = object_bytes = 0
         whole = True
-        named = set(self._named(account))
+        named, (tagged, going) = self._seen(account)
         table, buckets = self._place(account).table, self._buckets(account)
         if account.cloud_type is not CloudType.PUBLIC:
             # What is gone is asked for nothing: a session for it may be refused before that.
@@ -87,7 +101,6 @@ class AwsEstate:
                 break
             objects += 1
             object_bytes += version.get("Size", 0)
-        tagged, going = self._tagged(account)
         return Inventory(
             items=items,
             item_bytes=item_bytes,
@@ -100,6 +113,8 @@ class AwsEstate:
         )
 
     def export(self, account: Account, after: str | None) -> Listing:
+        if not self._is_made(account):
+            return Listing(())
         at: dict[str, Any] = json.loads(after) if after else {"of": "items", "start": None}
         if at["of"] == "items":
             rows, start = self._item_page(account, at["start"])
@@ -128,13 +143,17 @@ class AwsEstate:
         return Listing(tuple(lines))
 
     def purge(self, account: Account) -> bool:
-        """A private account's items go with its table."""
+        """A table of the account's own takes its items along. What an account of its own is
+        entered by goes with its stack."""
         done = True
         if account.cloud_type is CloudType.PUBLIC:
             done = self._purge_items(account)
-        for bucket in self._buckets(account):
+        for bucket in self._buckets(account) if self._is_made(account) else ():
             done = self._purge_objects(account, bucket) and done
+        entered_by = Names(self._prefix, account.account_id).external_id
         for name in self._parameters(account):
+            if name == entered_by:
+                continue
             try:
                 _called(self._ssm.delete_parameter, Name=name)
             except ClientError as error:
@@ -251,10 +270,33 @@ class AwsEstate:
                 return names
             more = {"NextToken": page["NextToken"]}
 
-    def _named(self, account: Account) -> Iterator[str]:
+    def _seen(self, account: Account) -> tuple[set[str], tuple[list[str], tuple[str, ...]]]:
+        """What has its names, what has its tags, and what AWS itself deletes later."""
+        if account.cloud_type is not CloudType.DEDICATED:
+            return set(self._named(account, self._here)), self._tagged(account, self._here)
+        if not self._is_made(account):
+            return set(), ([], ())
+        if self._inside is None:
+            names = Names.of(self._prefix, account)
+            buckets = (f"bucket {name}" for name in (names.raw, names.processed))
+            return {f"AWS account {account.aws_account_id}", f"table {names.table}", *buckets}, (
+                [],
+                (),
+            )
+        try:
+            there = self._inside(account)
+        except AccountShutError:
+            return set(), ([], ())
+        return set(self._named(account, there)), self._tagged(account, there)
+
+    @staticmethod
+    def _is_made(account: Account) -> bool:
+        return account.cloud_type is not CloudType.DEDICATED or account.aws_account_id is not None
+
+    def _named(self, account: Account, there: Seeing) -> Iterator[str]:
         own = Names.of(self._prefix, account).own
         try:
-            found = _called(self._cloudformation.describe_stacks, StackName=own)["Stacks"]
+            found = _called(there.cloudformation.describe_stacks, StackName=own)["Stacks"]
         except ClientError as error:
             if "does not exist" not in error.response["Error"]["Message"]:
                 raise
@@ -262,27 +304,27 @@ class AwsEstate:
         if found and found[0]["StackStatus"] != "DELETE_COMPLETE":
             yield f"stack {own}"
         # Names of tables come in their order, so those that begin like this come first.
-        tables = _called(self._dynamodb.list_tables, ExclusiveStartTableName=own[:-1], Limit=100)
+        tables = _called(there.dynamodb.list_tables, ExclusiveStartTableName=own[:-1], Limit=100)
         yield from (f"table {name}" for name in tables["TableNames"] if name.startswith(own))
-        buckets = _called(self._s3.list_buckets)["Buckets"]
+        buckets = _called(there.s3.list_buckets)["Buckets"]
         yield from (f"bucket {b['Name']}" for b in buckets if b["Name"].startswith(own))
 
-    def _tagged(self, account: Account) -> tuple[list[str], tuple[str, ...]]:
+    def _tagged(self, account: Account, there: Seeing) -> tuple[list[str], tuple[str, ...]]:
         """What is tagged with the account; keys that AWS is deleting are told apart."""
         filters = [{"Key": "account-id", "Values": [account.account_id]}]
         found: list[str] = []
         going: list[str] = []
         more = ""
         while True:
-            page = _called(self._tags.get_resources, TagFilters=filters, PaginationToken=more)
+            page = _called(there.tags.get_resources, TagFilters=filters, PaginationToken=more)
             for each in page["ResourceTagMappingList"]:
                 arn = each["ResourceARN"]
-                if ":dynamodb:" in arn and not self._table_is_there(arn.rpartition("/")[2]):
+                if ":dynamodb:" in arn and not self._table_is_there(there, arn.rpartition("/")[2]):
                     continue  # tags are told of for a while after what they were on is gone
                 if ":kms:" not in arn:
                     found.append(arn)
                     continue
-                key = _called(self._kms.describe_key, KeyId=arn)["KeyMetadata"]
+                key = _called(there.kms.describe_key, KeyId=arn)["KeyMetadata"]
                 if key["KeyState"] == "PendingDeletion":
                     going.append(f"{arn} until {key['DeletionDate'].isoformat()}")
                 else:
@@ -291,8 +333,9 @@ class AwsEstate:
             if not more:
                 return found, tuple(sorted(going))
 
-    def _table_is_there(self, name: str) -> bool:
-        found = _called(self._dynamodb.list_tables, ExclusiveStartTableName=name[:-1], Limit=100)
+    @staticmethod
+    def _table_is_there(there: Seeing, name: str) -> bool:
+        found = _called(there.dynamodb.list_tables, ExclusiveStartTableName=name[:-1], Limit=100)
         return name in found["TableNames"]
 
     # inside

@@ -186,7 +186,8 @@ _OF_OWN: Final = {
             StepName.ACTIVATE,
             StepName.ANNOUNCE,
         ),
-        undone=COURSES[Kind.PROVISION].undone | {StepName.VEND},
+        # Placing and guarding go with the AWS account, and are done anew with the next one.
+        undone=COURSES[Kind.PROVISION].undone | {StepName.VEND, StepName.PLACE, StepName.GUARD},
         commits=StepName.ACTIVATE,
     ),
     Kind.TEARDOWN: Course(
@@ -691,6 +692,12 @@ class Names:
     @property
     def processed(self) -> str:
         return f"{self.own}-processed"
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """All that a stack makes, and that have to be empty before it can be deleted."""
+        more = (f"{self.own}-failures", f"{self.own}-records") if self.tenant_id else ()
+        return (self.raw, self.processed, *more)
 
     @property
     def tree(self) -> str:

@@ -30,6 +30,7 @@ from tenantry.accounts.model import (
     StepName,
     StepState,
 )
+from tenantry.accounts.own_accounts import OwnAccounts
 from tenantry.accounts.repository import (
     AccountRepository,
     Advance,
@@ -41,6 +42,7 @@ from tenantry.accounts.repository import (
 )
 from tenantry.errors import (
     ConflictError,
+    HostingNotOfferedError,
     NotFoundError,
     OperationCancelledError,
     OperationCommittedError,
@@ -90,6 +92,16 @@ class Progress(BaseModel):
 
     done: bool = True
     wait: int = 0
+
+
+class Vend(Progress):
+    """How far an AWS account is; `request` is what those who make it call it."""
+
+    request: str | None = None
+
+
+class Vending(Task):
+    progress: Vend | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +246,10 @@ class Provisioning:
     stacks: Stacks
     tree: ParameterTree
     data: TenantData
+    own: OwnAccounts | None = None
+    """Organisations' own AWS accounts, for the steps that work on them."""
+    offers_dedicated: bool = False
+    """Whether the deployment knows anybody who makes them."""
 
     # forward
 
@@ -244,11 +260,11 @@ class Provisioning:
             hosted = self._hosted(account)
             if hosted.status is not OrganizationStatus.ACTIVE:
                 raise OrganizationSuspendedError("The organisation takes no changes now.")
-            if account.cloud_type is CloudType.DEDICATED:
-                raise ConflictError("Dedicated accounts are not offered here.")
+            if account.cloud_type is CloudType.DEDICATED and not self.offers_dedicated:
+                raise HostingNotOfferedError("This deployment makes no AWS accounts.")
             elsewhere = hosted.route.get("account") not in (None, account.account_id)
             elsewhere = elsewhere and hosted.route.get("state") != "deleted"
-            if elsewhere or (account.cloud_type is CloudType.PRIVATE and hosted.holds_data):
+            if elsewhere or (account.cloud_type is not CloudType.PUBLIC and hosted.holds_data):
                 raise ConflictError(
                     "The organisation has data elsewhere: it is moved, not set up anew."
                 )
@@ -270,8 +286,49 @@ class Provisioning:
         """A public account is created in what is there already."""
         return self.ledger.run(given, StepName.CREATE, lambda _account, _operation: None)
 
+    def vend(self, given: Vending) -> Vend:
+        """Have the organisation's own AWS account made, and see it through; no room is a wait."""
+        if given.progress is None:
+            account, operation = self.ledger.begin(given, StepName.VEND)
+        else:
+            account, operation = self.ledger.beat(given)
+        if operation.step(StepName.VEND).state is StepState.DONE:
+            return Vend()
+        if operation.cancel_requested:
+            raise OperationCancelledError("It was asked to give the operation up.")
+        making = self._own().made(account, given.progress.request if given.progress else None)
+        if making.aws_account_id is None:
+            wait = self._longer(operation, StepName.VEND)
+            return Vend(done=False, wait=wait, request=making.request)
+        number = making.aws_account_id
+
+        def known(found: Account) -> tuple[Account, Event | None]:
+            if found.aws_account_id == number:
+                return found, None
+            return found.amended(self.stamp.now(), aws_account_id=number), None
+
+        self.ledger.finish(given, StepName.VEND, Done(account=known))
+        return Vend()
+
+    def place(self, given: Task) -> Progress:
+        """Put the organisation's own AWS account where its policies are in effect."""
+        return self.ledger.run(
+            given, StepName.PLACE, lambda account, _operation: self._own().placed(account)
+        )
+
+    def guard(self, given: Task) -> Progress:
+        """See that the account's own AWS account is entered with its external id only.
+
+        AccountShutError until it lets us in at all: the task is tried again.
+        """
+        return self.ledger.run(
+            given,
+            StepName.GUARD,
+            lambda account, _operation: self._own().guarded(self._place(account)),
+        )
+
     def create_stack(self, given: Task) -> Progress:
-        """Ask for the stack of a private account; a later task sees it through."""
+        """Ask for the stack of an account of its own; a later task sees it through."""
         account, operation = self.ledger.begin(given, StepName.CREATE)
         if operation.step(StepName.CREATE).state is StepState.DONE:
             return Progress()
@@ -295,10 +352,7 @@ class Provisioning:
             raise StackFailedError("The stack is gone.")
         if found.is_being_made:
             self.ledger.beat(given)
-            began = operation.step(StepName.CREATE).started_at or operation.heartbeat_at
-            age = (self.stamp.now() - began).total_seconds()
-            wait = min(_LONGEST_WAIT, max(_FIRST_WAIT, round(age / 4)))
-            return Progress(done=False, wait=wait)
+            return Progress(done=False, wait=self._longer(operation, StepName.CREATE))
         if not found.is_ready:
             told = [event for event in events if event.status.endswith("_FAILED") and event.reason]
             why = f"{told[0].resource}: {told[0].reason}" if told else found.reason or found.status
@@ -400,7 +454,8 @@ class Provisioning:
         while (name := operation.next_undo) is not None:
             self.ledger.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
             if not self._undo(name, account):
-                return Progress(done=False, wait=_FIRST_WAIT)
+                wait = _LONGEST_WAIT if name is StepName.VEND else _FIRST_WAIT
+                return Progress(done=False, wait=wait)
             account, operation = self.ledger.moved(
                 given, partial(Operation.undone, name=name, now=self.stamp.now())
             )
@@ -430,8 +485,10 @@ class Provisioning:
                     self.tree.remove(account)
                 self._unroute(account)
             case StepName.CREATE:
-                if account.cloud_type is CloudType.PRIVATE:
+                if account.cloud_type is not CloudType.PUBLIC:
                     return self.stacks.remove(account)
+            case StepName.VEND:
+                return self._own().given_up(account)
             case _:
                 pass  # of the reservation, the account's status is all there is: it ends with this
         return True
@@ -470,6 +527,11 @@ class Provisioning:
 
     def _ended(self, account: Account, after: Operation) -> tuple[Account, Event]:
         now = self.stamp.now()
+        gone: dict[str, Any] = {}
+        if StepName.VEND in after.course.steps:
+            # What has been closed is never used again, and neither is its address.
+            vended = after.step(StepName.VEND).state is StepState.UNDONE
+            gone = {"aws_account_id": None, "generation": account.generation + vended}
         if after.status is OperationStatus.CANCELLED:
             cancelled = AccountCancelled(
                 account_id=account.account_id,
@@ -477,7 +539,7 @@ class Provisioning:
                 operation_id=after.operation_id,
             )
             event = self._event(cancelled, after, "cancelled", str(after.run))
-            return account.moved(ProvisioningStatus.DELETED, now), event
+            return account.moved(ProvisioningStatus.DELETED, now, **gone), event
         failed = AccountProvisioningFailed(
             account_id=account.account_id,
             organization_id=account.tenant_id,
@@ -486,9 +548,20 @@ class Provisioning:
         )
         event = self._event(failed, after, "failed", str(after.run))
         words = f"{after.error_code}: {after.error}"
-        return account.moved(ProvisioningStatus.FAILED, now, error=words), event
+        return account.moved(ProvisioningStatus.FAILED, now, error=words, **gone), event
 
     # inside
+
+    def _own(self) -> OwnAccounts:
+        if self.own is None:
+            raise LookupError("this function works on no AWS accounts of organisations' own")
+        return self.own
+
+    def _longer(self, operation: Operation, name: StepName) -> int:
+        """Waits grow with the age of the step."""
+        began = operation.step(name).started_at or operation.heartbeat_at
+        age = (self.stamp.now() - began).total_seconds()
+        return min(_LONGEST_WAIT, max(_FIRST_WAIT, round(age / 4)))
 
     def _hosted(self, account: Account) -> Hosted:
         hosted = self.hosting.find(account.tenant_id)
@@ -504,7 +577,15 @@ class Provisioning:
         if account.cloud_type is CloudType.PUBLIC:
             return {"account": account.account_id, "kind": "public", "state": "active"}
         place = self._place(account)
+        abroad: dict[str, str] = {}
+        if place.abroad and account.aws_account_id:
+            abroad = {
+                "aws_account": account.aws_account_id,
+                "role": place.abroad.role_arn,
+                "secret": place.abroad.secret,
+            }
         return {
+            **abroad,
             "account": account.account_id,
             "kind": account.cloud_type.value,
             "region": account.region,
@@ -523,6 +604,16 @@ class Provisioning:
         }
         if account.cloud_type is CloudType.PUBLIC and status != "failed":
             told["dynamodb/table-name"] = self.shared.table
+        if account.cloud_type is CloudType.DEDICATED and account.aws_account_id:
+            place = self._place(account)
+            told |= {
+                "dynamodb/table-name": place.table,
+                "s3/raw-bucket": place.raw,
+                "s3/processed-bucket": place.processed,
+                "aws/account-id": account.aws_account_id,
+            }
+            if place.abroad:
+                told["aws/role-arn"] = place.abroad.role_arn
         return told
 
     def _creating(self, account: Account, operation: Operation) -> tuple[Account, Event | None]:

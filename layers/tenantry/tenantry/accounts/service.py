@@ -41,6 +41,7 @@ from tenantry.accounts.repository import (
 from tenantry.errors import (
     AccountExistsError,
     ConflictError,
+    HostingNotOfferedError,
     IdempotencyMismatchError,
     InvalidInputError,
     NotFoundError,
@@ -81,6 +82,8 @@ class AccountService:
     tree: ParameterTree
     region: str
     prefix: str
+    offers_dedicated: bool = False
+    """Whether the deployment knows who makes AWS accounts."""
 
     # commands
 
@@ -349,12 +352,14 @@ class AccountService:
 
     def _check(self, given: RequestAccountInput) -> None:
         faults = []
-        if given.cloud_type is CloudType.DEDICATED:
-            faults.append({"field": "cloudType", "message": "is not offered here: dedicated"})
         if given.region not in (None, self.region):
             faults.append({"field": "region", "message": f"must be {self.region}"})
         if faults:
             raise InvalidInputError(faults)  # type: ignore[arg-type]  # literal keys
+        if given.cloud_type is CloudType.DEDICATED and not self.offers_dedicated:
+            raise HostingNotOfferedError(
+                "This deployment makes no AWS accounts: nobody who does is configured."
+            )
 
     def _hosted(self, tenant_id: str) -> Hosted:
         hosted = self.hosting.find(tenant_id)
@@ -426,7 +431,7 @@ class AccountService:
         given: RequestAccountInput,
         hosted: Hosted,
     ) -> Plan:
-        if given.cloud_type is CloudType.PRIVATE and hosted.holds_data:
+        if given.cloud_type is not CloudType.PUBLIC and hosted.holds_data:
             raise ConflictError(
                 "The organisation has data in the shared table: it is moved, not set up anew."
             )
@@ -455,8 +460,14 @@ class AccountService:
         )
 
     def _resources(self, cloud_type: CloudType, account_id: str | None) -> tuple[str, ...]:
-        if cloud_type is not CloudType.PRIVATE:
+        if cloud_type is CloudType.PUBLIC:
             return ("the shared table", "the shared buckets")
+        if cloud_type is CloudType.DEDICATED:
+            return (
+                "an AWS account",
+                *("its role for the platform", "a table", "two buckets", "a key"),
+                *("a forwarder of changes", "alarms", "a budget", "parameters"),
+            )
         names = Names(self.prefix, account_id or "<id>")
         if account_id is None:
             return ("a table", "two buckets", "a key", "alarms", "parameters")

@@ -23,6 +23,7 @@ from tenantry.accounts.model import (
     StepName,
     StepState,
 )
+from tenantry.accounts.own_accounts import OwnAccounts
 from tenantry.accounts.provisioning import Done, Failure, Ledger, Progress, Task, told
 from tenantry.accounts.reopening import reopened
 from tenantry.accounts.repository import (
@@ -48,7 +49,11 @@ from tenantry.runtime.identifiers import derived_id
 
 _TRIES: Final = 5
 _LONGEST_WAIT: Final = 30
+_LONGEST_QUOTA_WAIT: Final = 1200
+"""Seconds: an operation that says nothing for half an hour is stopped."""
 _LOOKS_AGAIN_IN: Final = 2
+CLOSING_PERIOD: Final = timedelta(days=90)
+"""How long AWS keeps an account that was closed ("Close an AWS account")."""
 _PAGES: Final = 20
 """Pages of an export in one call."""
 
@@ -79,6 +84,8 @@ class Teardown:
     archive: Archive
     signer: Signer
     keeps: timedelta
+    own: OwnAccounts | None = None
+    """Organisations' own AWS accounts, for the steps that end them."""
     report: Callable[[str, Operation], None] = lambda _what, _operation: None
 
     # until it commits
@@ -147,11 +154,11 @@ class Teardown:
         return Progress()
 
     def delete_stack(self, given: Task) -> Progress:
-        """Delete what a private account has for itself; its protection is lifted for it alone."""
+        """Delete what an account has for itself; its protection is lifted for it alone."""
         account, operation = self.ledger.begin(given, StepName.DELETE)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        if account.cloud_type is CloudType.PRIVATE and not self.stacks.remove(account):
+        if account.cloud_type is not CloudType.PUBLIC and not self.stacks.remove(account):
             return Progress(done=False, wait=_LOOKS_AGAIN_IN)
         self.ledger.finish(given, StepName.DELETE, Done())
         return Progress()
@@ -163,14 +170,23 @@ class Teardown:
             return Progress()
         found = self.stacks.find(account)
         if found is None:
+            # What belongs to the stack and lies elsewhere goes last.
+            self.stacks.remove(account)
             self.ledger.finish(given, StepName.DELETE, Done())
             return Progress()
         if not found.is_going:
             raise StackFailedError((found.reason or found.status)[:300])
         self.ledger.beat(given)
-        began = operation.step(StepName.DELETE).started_at or operation.heartbeat_at
-        age = (self.stamp.now() - began).total_seconds()
-        return Progress(done=False, wait=min(_LONGEST_WAIT, max(_LOOKS_AGAIN_IN, round(age / 4))))
+        wait = self._longer(operation, StepName.DELETE, _LONGEST_WAIT)
+        return Progress(done=False, wait=wait)
+
+    def release(self, given: Task) -> Progress:
+        """Take the organisation's own AWS account out of what governs it."""
+        return self._waited_for(given, StepName.RELEASE, self._own().released, _LONGEST_WAIT)
+
+    def close(self, given: Task) -> Progress:
+        """Quarantine and close it; AWS closes so many in 30 days, so this may be a long wait."""
+        return self._waited_for(given, StepName.CLOSE, self._own().ended, _LONGEST_QUOTA_WAIT)
 
     def inventory(self, given: Task) -> Progress:
         """Look again, with the services: LeftoversError for whatever is there."""
@@ -259,6 +275,28 @@ class Teardown:
 
     # inside
 
+    def _own(self) -> OwnAccounts:
+        if self.own is None:
+            raise LookupError("this function ends no AWS accounts of organisations' own")
+        return self.own
+
+    def _waited_for(
+        self, given: Task, name: StepName, work: Callable[[Account], bool], longest: int
+    ) -> Progress:
+        account, operation = self.ledger.begin(given, name)
+        if operation.step(name).state is StepState.DONE:
+            return Progress()
+        if not work(account):
+            return Progress(done=False, wait=self._longer(operation, name, longest))
+        self.ledger.finish(given, name, Done())
+        return Progress()
+
+    def _longer(self, operation: Operation, name: StepName, longest: int) -> int:
+        """Waits grow with the age of the step."""
+        began = operation.step(name).started_at or operation.heartbeat_at
+        age = (self.stamp.now() - began).total_seconds()
+        return min(longest, max(_LOOKS_AGAIN_IN, round(age / 4)))
+
     def _nothing_left(self, account: Account) -> Inventory:
         left = self.estate.survey(account)
         if not left.is_empty:
@@ -288,6 +326,7 @@ class Teardown:
                 Kept(what=f"the final export: {folder}", until=until),
                 Kept(what="this certificate", until=until),
                 Kept(what="the organisation's audit log and its seals, by the plan's retention"),
+                *self._closing(account, operation),
                 *(Kept(what=each) for each in left.going),
             ),
             certified_at=certified,
@@ -296,6 +335,15 @@ class Teardown:
         made = Certificate(statement=statement, signature=self.signer.sign(statement.signed))
         where = place(account.account_id, operation.operation_id)
         return Certificate.read(self.archive.certify(where, made.written))
+
+    @staticmethod
+    def _closing(account: Account, operation: Operation) -> tuple[Kept, ...]:
+        """AWS keeps a closed account, which nobody can enter, until it deletes it for good."""
+        if account.aws_account_id is None or StepName.CLOSE not in operation.course.steps:
+            return ()
+        closed = operation.step(StepName.CLOSE).ended_at
+        what = f"the AWS account {account.aws_account_id}, closed and suspended in quarantine"
+        return (Kept(what=what, until=closed + CLOSING_PERIOD if closed else None),)
 
     def _hosted(self, account: Account) -> Hosted:
         hosted = self.hosting.find(account.tenant_id)

@@ -20,6 +20,7 @@ from tenantry.persistence.keys import Key, key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Create
 from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.sessions import Abroad, TenantSessions
 from tenantry.tenancy.tenant_table import TenantTable
 
 SCHEMA_VERSION: Final = 1
@@ -114,6 +115,25 @@ class TenantDataInPlace:
         self._session(place).table(place.table).delete(where)
 
 
+class TenantEntrance:
+    """The doors of organisations' own AWS accounts, tried as the platform's role."""
+
+    def __init__(self, sessions: TenantSessions) -> None:
+        self._sessions = sessions
+
+    def opens(self, place: Place, external_id: str | None) -> bool:
+        return self._sessions.opens(place.tenant_id, _way(place), external_id)
+
+    def opens_rightly(self, place: Place) -> bool:
+        return self._sessions.enters(place.tenant_id, _way(place))
+
+
+def _way(place: Place) -> Abroad:
+    if place.abroad is None:
+        raise LookupError("the place is in no AWS account of the organisation's own")
+    return place.abroad
+
+
 def _whereabouts(place: Place, account: Account, epoch: int) -> Whereabouts:
     return Whereabouts(
         tenant_id=place.tenant_id,
@@ -123,6 +143,7 @@ def _whereabouts(place: Place, account: Account, epoch: int) -> Whereabouts:
         processed=place.processed,
         region=account.region,
         epoch=epoch,
+        abroad=place.abroad,
     )
 
 

@@ -8,6 +8,7 @@ What the services have no room for right now is a wait, no failure: see `Progres
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -94,18 +95,14 @@ class VendorSettings(_Frozen):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """From a function's environment: `PREFIX`, and each name here as `VENDOR_<NAME>`.
+        """From a function's environment: `PREFIX`, and in `ACCOUNT_VENDOR` the fields as JSON.
 
-        LookupError for what is needed and missing, ValidationError for what cannot be.
+        What is empty there counts as not given. LookupError without them, ValidationError for what
+        is missing in them or cannot be.
         """
-        given = {
-            name: settings.text(f"VENDOR_{name.upper()}")
-            for name in cls.model_fields
-            if settings.text(f"VENDOR_{name.upper()}")
-        }
-        for name in ("management_role_arn", "root_email", "unit", "quarantine_unit"):
-            settings.required(f"VENDOR_{name.upper()}")
-        return cls.model_validate({**given, "deployment": settings.required("PREFIX")})
+        given = json.loads(settings.required("ACCOUNT_VENDOR"))
+        said = {name: value for name, value in given.items() if value != ""}
+        return cls.model_validate({**said, "deployment": settings.required("PREFIX")})
 
     @property
     def access_role(self) -> str:

@@ -1,12 +1,14 @@
-"""Wires the stream publisher."""
+"""Wires the stream publisher, and the admission of what other accounts tell."""
 
 from functools import cache
 
 import boto3
 
-from tenantry.bootstrap import CONFIG, SINGLE_ATTEMPT, settings
+from tenantry.bootstrap import CONFIG, SINGLE_ATTEMPT, platform_table, settings
+from tenantry.messaging.admission import Admission
 from tenantry.messaging.eventbridge import EventBridgeBus
 from tenantry.messaging.publisher import ChangePublisher
+from tenantry.messaging.registered import RegisteredSenders
 from tenantry.messaging.sqs import SqsFailureQueue
 
 
@@ -20,4 +22,12 @@ def change_publisher() -> ChangePublisher:
             boto3.client("sqs", config=CONFIG),
             settings().required("PUBLISHER_FAILURE_QUEUE_URL"),
         ),
+    )
+
+
+@cache
+def admission() -> Admission:
+    return Admission(
+        senders=RegisteredSenders(platform_table()),
+        bus=EventBridgeBus(boto3.client("events", config=CONFIG), settings().required("EVENT_BUS")),
     )

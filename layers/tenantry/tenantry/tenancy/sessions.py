@@ -189,6 +189,13 @@ type SessionKeys = dict[str, str]
 
 type _Key = tuple[str, DataScope, Abroad | None]
 _SHUT = frozenset({"AccessDenied", "AccessDeniedException", "ParameterNotFound"})
+_STS = "The service that gives credentials"
+
+
+def _nothing(_tenant_id: str) -> str:
+    """The policy of a session that is only tried."""
+    statement = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 @dataclass(frozen=True)
@@ -237,30 +244,52 @@ class TenantSessions:
                 self._clients.popitem(last=False)
         return made.client
 
+    def enters(self, tenant_id: str, abroad: Abroad) -> bool:
+        """Whether the tenant's own account lets us in as it should."""
+        try:
+            with reached(_STS):
+                self._let_in(self._at_the_door(tenant_id, abroad), tenant_id, abroad, _nothing)
+        except UnknownRouteError:
+            return False
+        return True
+
+    def opens(self, tenant_id: str, abroad: Abroad, external_id: str | None) -> bool:
+        """Whether it lets us in with this external id, or without one."""
+        given = {"ExternalId": external_id} if external_id else {}
+        with reached(_STS):
+            door = self._at_the_door(tenant_id, abroad)
+            try:
+                self._assumed(door.sts, abroad.role_arn, tenant_id, _nothing, **given)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _SHUT:
+                    return False
+                raise
+        return True
+
     def _made(self, tenant_id: str, scope: DataScope, abroad: Abroad | None) -> _Cached:
-        with reached("The service that gives credentials"):
+        with reached(_STS):
             if abroad is None:
                 keys, until = self._assumed(self.sts, self.role_arn, tenant_id, scope.policy)
             else:
-                keys, until = self._entered(tenant_id, scope, abroad)
+                door = self._at_the_door(tenant_id, abroad)
+                keys, until = self._let_in(door, tenant_id, abroad, scope.policy)
         return _Cached(self.connect(keys), until - MARGIN)
 
-    def _entered(
-        self, tenant_id: str, scope: DataScope, abroad: Abroad
-    ) -> tuple[SessionKeys, datetime]:
-        """Credentials over there. The external id is read anew each time and kept nowhere."""
+    def _at_the_door(self, tenant_id: str, abroad: Abroad) -> Doorway:
         if self.doorway is None:
             raise LookupError("this function enters no accounts of tenants' own")
-        keys, _ = self._assumed(
-            self.sts, self.role_arn, tenant_id, lambda _tenant_id: abroad.policy()
-        )
-        door = self.doorway(keys)
+        policy = abroad.policy()
+        keys, _ = self._assumed(self.sts, self.role_arn, tenant_id, lambda _tenant_id: policy)
+        return self.doorway(keys)
+
+    def _let_in(
+        self, door: Doorway, tenant_id: str, abroad: Abroad, policy: Callable[[str], str]
+    ) -> tuple[SessionKeys, datetime]:
+        """Credentials over there. The external id is read anew each time and kept nowhere."""
         try:
             found = door.ssm.get_parameter(Name=abroad.secret, WithDecryption=True)
             external = found["Parameter"]["Value"]
-            return self._assumed(
-                door.sts, abroad.role_arn, tenant_id, scope.policy, ExternalId=external
-            )
+            return self._assumed(door.sts, abroad.role_arn, tenant_id, policy, ExternalId=external)
         except ClientError as error:
             if error.response["Error"]["Code"] in _SHUT:
                 raise UnknownRouteError(

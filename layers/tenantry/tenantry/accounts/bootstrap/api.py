@@ -27,6 +27,7 @@ def account_service() -> AccountService:
         tree=_Tree(),
         region=settings().required("AWS_REGION"),
         prefix=settings().required("PREFIX"),
+        offers_dedicated=settings().text("OFFERS_DEDICATED") == "true",
     )
 
 

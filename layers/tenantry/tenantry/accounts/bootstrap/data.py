@@ -16,7 +16,8 @@ from tenantry.bootstrap import CONFIG, settings
 from tenantry.messaging.event import Event
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
-from tenantry.tenancy.sessions import DataScope, TenantSessions
+from tenantry.tenancy.router import table_arn
+from tenantry.tenancy.sessions import DataScope, Doorway, TenantSessions
 
 _EVER: Final = Span("0", "9999")
 """The probe's id is its own; when it was written first, a later attempt knows to the millisecond
@@ -54,36 +55,55 @@ def sessions() -> TenantSessions:
         scope=DataScope(()),
         now=now,
         connect=_connect,
+        doorway=_doorway,
     )
 
 
 def clients(place: Place, *, lists_versions: bool = False) -> _Clients:
     """Those of the tenant's own session for its place."""
-    sts: Any = sessions().sts
-    partition, region = sts.meta.partition, sts.meta.region_name
-    account = settings().required("PLATFORM_ACCOUNT_ID")
-    arn = f"arn:{partition}:dynamodb:{region}:{account}:table/"
-    audit = settings().text("AUDIT_TABLE")
+    partition = sessions().sts.meta.partition
+    abroad = place.abroad
+    table = table_arn(abroad, place.region, place.table) if abroad else _here(place.table)
+    audit = "" if abroad else settings().text("AUDIT_TABLE")
     scope = DataScope(
-        table_arns=(f"{arn}{place.table}",),
+        table_arns=(table,),
         writes=True,
         bucket_arns=tuple(f"arn:{partition}:s3:::{name}" for name in (place.raw, place.processed)),
         writes_objects=True,
         keeps_objects=True,
         lists_versions=lists_versions,
-        read_only_table_arns=(f"{arn}{audit}",) if audit else (),
+        read_only_table_arns=(_here(audit),) if audit else (),
     )
-    found: _Clients = sessions().client(place.tenant_id, scope)
+    found: _Clients = sessions().client(place.tenant_id, scope, abroad)
     return found
+
+
+def _here(table: str) -> str:
+    """The ARN of a table of the platform's own account."""
+    meta = sessions().sts.meta
+    account = settings().required("PLATFORM_ACCOUNT_ID")
+    return f"arn:{meta.partition}:dynamodb:{meta.region_name}:{account}:table/{table}"
 
 
 def _arrived(place: Place, event: Event) -> bool:
     """Whether the audit log, read as the tenant, has the event."""
-    log = DynamoDBActivityRepository(
-        lambda _tenant_id: clients(place).table(settings().required("AUDIT_TABLE"))
-    )
+    table = settings().required("AUDIT_TABLE")
+    log = DynamoDBActivityRepository(lambda _tenant_id: _reader(place, table).table(table))
     found = log.narrowed(place.tenant_id, "entity_id", event.id, _EVER, 1)
     return bool(found)
+
+
+def _reader(place: Place, audit: str) -> _Clients:
+    """The audit log is the platform's, wherever the tenant's data lies."""
+    if place.abroad is None:
+        return clients(place)
+    found: _Clients = sessions().client(place.tenant_id, DataScope((_here(audit),)))
+    return found
+
+
+def _doorway(keys: dict[str, str]) -> Doorway:
+    own: dict[str, Any] = {"config": CONFIG, **keys}
+    return Doorway(boto3.client("sts", **own), boto3.client("ssm", **own))
 
 
 def _connect(credentials: dict[str, str]) -> _Clients:

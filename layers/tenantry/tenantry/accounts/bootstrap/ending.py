@@ -1,5 +1,6 @@
 """Teardown: the steps, each with the ports that it uses, and what the doors look with."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from typing import Any, cast
@@ -9,16 +10,20 @@ import boto3
 from tenantry.accounts.bootstrap.api import account_service
 from tenantry.accounts.bootstrap.data import clients
 from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
+from tenantry.accounts.bootstrap.steps import offers_dedicated
 from tenantry.accounts.cloudformation import CloudFormationStacks
-from tenantry.accounts.estate import AwsEstate
+from tenantry.accounts.estate import AwsEstate, Seeing
 from tenantry.accounts.kms import KmsSigner
-from tenantry.accounts.model import GRACE, Operation
+from tenantry.accounts.model import GRACE, Account, Operation
 from tenantry.accounts.provisioning import Ledger, Shared
 from tenantry.accounts.repository import Place
 from tenantry.accounts.s3 import S3Archive
+from tenantry.accounts.stacks import StacksByKind
 from tenantry.accounts.teardown import Teardown
 from tenantry.accounts.teardown_service import TeardownService
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
+from tenantry.errors import AccountShutError
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
 from tenantry.runtime.observability import MetricUnit, logger, metrics
@@ -59,25 +64,32 @@ def deleting() -> Teardown:
         dynamodb=dynamodb(),
         s3=boto3.client("s3", config=CONFIG),
     )
-    return _teardown(stacks=stacks)
+    return _teardown(stacks=StacksByKind(stacks, dedicated_stacks()))
 
 
 @cache
 def watching() -> Teardown:
     client = boto3.client("cloudformation", config=CONFIG)
-    return _teardown(stacks=CloudFormationStacks(client, settings().required("PREFIX")))
+    private = CloudFormationStacks(client, settings().required("PREFIX"))
+    return _teardown(stacks=StacksByKind(private, dedicated_stacks()))
 
 
 @cache
 def looking_again() -> Teardown:
-    return _teardown(estate=_looking())
+    return _teardown(estate=_looking(seen_inside if offers_dedicated() else None))
+
+
+@cache
+def parting() -> Teardown:
+    """With whoever made the organisation's own AWS account, and ends it."""
+    return _teardown(own=own_accounts())
 
 
 @cache
 def certifying() -> Teardown:
     key = settings().required("CERTIFICATE_KEY_ARN")
     signer = KmsSigner(boto3.client("kms", config=CONFIG), key)
-    return _teardown(estate=_looking(), archive=_archive(), signer=signer)
+    return _teardown(estate=_looking(_closed), archive=_archive(), signer=signer)
 
 
 def _teardown(**ports: Any) -> Teardown:
@@ -93,7 +105,12 @@ def _teardown(**ports: Any) -> Teardown:
     )
 
 
-def _looking() -> AwsEstate:
+def _closed(_account: Account) -> Seeing:
+    """An organisation's own AWS account is closed before its end is certified."""
+    raise AccountShutError("It is closed.")
+
+
+def _looking(inside: Callable[[Account], Seeing] | None = None) -> AwsEstate:
     return AwsEstate(
         settings().required("PREFIX"),
         _shared(),
@@ -104,6 +121,7 @@ def _looking() -> AwsEstate:
         s3=boto3.client("s3", config=CONFIG),
         tags=boto3.client("resourcegroupstaggingapi", config=CONFIG),
         kms=boto3.client("kms", config=CONFIG),
+        inside=inside,
     )
 
 

@@ -1,14 +1,16 @@
-"""Steps that make and remove stacks."""
+"""Steps that make stacks: of private accounts here, of dedicated ones in their AWS accounts."""
 
 from functools import cache
 from pathlib import Path
 
 import boto3
 
+from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks
 from tenantry.accounts.bootstrap.steps import provisioning_with
 from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.model import Account, Names
 from tenantry.accounts.provisioning import Provisioning
+from tenantry.accounts.stacks import StacksByKind
 from tenantry.bootstrap import CONFIG, settings
 
 _TEMPLATE = "stacks/private-account.yaml"
@@ -16,16 +18,15 @@ _TEMPLATE = "stacks/private-account.yaml"
 
 @cache
 def creating() -> Provisioning:
-    return provisioning_with(stacks=stacks())
+    return provisioning_with(stacks=StacksByKind(stacks(), dedicated_stacks()))
 
 
 @cache
 def looking() -> Provisioning:
     """Without what only making one needs."""
     prefix = settings().required("PREFIX")
-    return provisioning_with(
-        stacks=CloudFormationStacks(boto3.client("cloudformation", config=CONFIG), prefix)
-    )
+    private = CloudFormationStacks(boto3.client("cloudformation", config=CONFIG), prefix)
+    return provisioning_with(stacks=StacksByKind(private, dedicated_stacks()))
 
 
 @cache

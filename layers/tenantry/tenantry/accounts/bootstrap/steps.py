@@ -10,6 +10,11 @@ from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
 
 
+def offers_dedicated() -> bool:
+    """Whether anybody is configured who makes AWS accounts."""
+    return settings().text("OFFERS_DEDICATED") == "true"
+
+
 @cache
 def provisioning() -> Provisioning:
     """For steps that work on the ledger and the organisation alone."""
@@ -17,7 +22,7 @@ def provisioning() -> Provisioning:
 
 
 def provisioning_with(**ports: Any) -> Provisioning:
-    """With `stacks`, `tree` or `data` for the steps that need them."""
+    """With `stacks`, `tree`, `data` or `own` for the steps that need them."""
     nothing: dict[str, Any] = {"stacks": None, "tree": None, "data": None}
     return Provisioning(
         ledger=Ledger(accounts(), stamp()),
@@ -29,5 +34,6 @@ def provisioning_with(**ports: Any) -> Provisioning:
             processed=settings().text("TENANT_PROCESSED_BUCKET"),
         ),
         hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
+        offers_dedicated=offers_dedicated(),
         **cast("dict[str, Any]", nothing | ports),
     )

@@ -1,0 +1,148 @@
+"""Organisations' own AWS accounts, where the deployment knows who makes them."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+
+from tenantry.accounts.bootstrap.steps import offers_dedicated, provisioning_with
+from tenantry.accounts.bootstrap.vendor import vendor, vendor_settings
+from tenantry.accounts.cloudformation import CloudFormationStacks
+from tenantry.accounts.dedicated_stacks import DedicatedStacks, EntranceBus, ExternalIds, Inside
+from tenantry.accounts.estate import Seeing
+from tenantry.accounts.model import Account, Names
+from tenantry.accounts.own_accounts import OwnAccounts
+from tenantry.accounts.provisioning import Provisioning
+from tenantry.accounts.vending import Credentials
+from tenantry.bootstrap import CONFIG, settings
+from tenantry.errors import AccountShutError
+from tenantry.runtime.identifiers import now
+from tenantry.runtime.observability import MetricUnit, logger, metrics
+
+_TEMPLATE = "stacks/dedicated-account-baseline.yaml"
+_EXTERNAL_ID_BYTES = 48
+
+
+@cache
+def vending() -> Provisioning:
+    """For the steps that ask whoever makes AWS accounts."""
+    return provisioning_with(own=own_accounts())
+
+
+@cache
+def own_accounts() -> OwnAccounts | None:
+    """With whoever makes them, for the steps that ask them."""
+    if not offers_dedicated():
+        return None
+    return OwnAccounts(
+        vendor=vendor(),
+        settings=vendor_settings(),
+        entrance=cast("Any", None),
+        guess=external_id,
+        report=_report,
+    )
+
+
+@cache
+def dedicated_stacks() -> DedicatedStacks | None:
+    if not offers_dedicated():
+        return None
+    prefix = settings().required("PREFIX")
+    key = settings().text("SECRETS_KEY_ARN")
+    return DedicatedStacks(
+        prefix,
+        vendor(),
+        _inside,
+        now,
+        ids=ExternalIds(boto3.client("ssm", config=CONFIG), prefix, key, external_id),
+        bus=EntranceBus(boto3.client("events", config=CONFIG), settings().text("ENTRANCE_BUS")),
+        stacks=_stacks,
+        parameters=_parameters,
+        looks=settings().text("DEDICATED_WATCHERS") != "none",
+    )
+
+
+def external_id() -> str:
+    """One that nobody guesses."""
+    return secrets.token_urlsafe(_EXTERNAL_ID_BYTES)
+
+
+def _stacks(
+    inside: Inside, parameters: Callable[[Account], Mapping[str, str]]
+) -> CloudFormationStacks:
+    return CloudFormationStacks(
+        inside.cloudformation,
+        settings().required("PREFIX"),
+        template=_template,
+        parameters=parameters,
+        dynamodb=inside.dynamodb,
+        s3=inside.s3,
+    )
+
+
+def _template() -> str:
+    return (Path(settings().text("LAMBDA_TASK_ROOT", ".")) / _TEMPLATE).read_text()
+
+
+def _parameters(account: Account, external: str) -> dict[str, str]:
+    prefix = settings().required("PREFIX")
+    return {
+        "Name": Names.of(prefix, account).own,
+        "TenantId": account.tenant_id,
+        "AccountId": account.account_id,
+        "Deployment": prefix,
+        "Protected": "true" if settings().text("STAGE") == "prod" else "false",
+        "Capacity": account.options.capacity,
+        "PlatformRoleArn": settings().required("TENANT_DATA_ROLE_ARN"),
+        "ExternalId": external,
+        "EntranceBus": settings().required("ENTRANCE_BUS_ARN"),
+        "LogRetentionDays": settings().text("LOG_RETENTION_DAYS", "30"),
+        "MonthlyBudget": settings().text("DEDICATED_MONTHLY_BUDGET", "0"),
+        "BudgetEmail": settings().text("DEDICATED_BUDGET_EMAIL"),
+    }
+
+
+def seen_inside(account: Account) -> Seeing:
+    """What there is in the organisation's own AWS account, as its administrator sees it."""
+    if account.aws_account_id is None:
+        raise AccountShutError("The account has no AWS account of its own.")
+    own = _keys(vendor().access(account.aws_account_id))
+    return Seeing(
+        cloudformation=boto3.client("cloudformation", **own),
+        dynamodb=boto3.client("dynamodb", **own),
+        s3=boto3.client("s3", **own),
+        tags=boto3.client("resourcegroupstaggingapi", **own),
+        kms=boto3.client("kms", **own),
+    )
+
+
+def _keys(credentials: Credentials) -> dict[str, Any]:
+    return {
+        "config": CONFIG,
+        "aws_access_key_id": credentials.access_key_id,
+        "aws_secret_access_key": credentials.secret_access_key,
+        "aws_session_token": credentials.session_token,
+    }
+
+
+def _inside(credentials: Credentials) -> Inside:
+    own = _keys(credentials)
+    return Inside(
+        cloudformation=boto3.client("cloudformation", **own),
+        dynamodb=boto3.client("dynamodb", **own),
+        s3=boto3.client("s3", **own),
+        cloudtrail=boto3.client("cloudtrail", **own),
+        config=boto3.client("config", **own),
+        guardduty=boto3.client("guardduty", **own),
+    )
+
+
+def _report(what: str, account: Account) -> None:
+    """Counted too, since it has an alarm."""
+    logger.error(
+        what, tenant_id=account.tenant_id, account_id=account.account_id, aws=account.aws_account_id
+    )
+    metrics.add_metric("OperationsStuck", MetricUnit.Count, 1)

@@ -1,0 +1,212 @@
+"""Adapter: the baselines of organisations' own AWS accounts, set up as their administrator.
+
+Before the stack is asked for, its account's external id is made and the entrance bus lets the
+account in; both go again when nothing of the stack is left. The administrator's role is used for
+the stack and for nothing else.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from tenantry.accounts.model import Account, Names, StackEvent
+from tenantry.accounts.repository import Stack, Stacks
+from tenantry.accounts.vending import AccountVendor, Credentials
+from tenantry.errors import AccountShutError, StackFailedError
+from tenantry.runtime.services import reached
+
+if TYPE_CHECKING:
+    from types_boto3_events.client import EventBridgeClient
+    from types_boto3_ssm.client import SSMClient
+
+_MARGIN: Final = timedelta(minutes=5)
+_GONE: Final = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Clients of an administrator's session in an AWS account."""
+
+    cloudformation: Any
+    dynamodb: Any
+    s3: Any
+    cloudtrail: Any = None
+    config: Any = None
+    guardduty: Any = None
+
+
+class ExternalIds:
+    """Kept encrypted, each in a parameter of its account; `new` makes one."""
+
+    def __init__(
+        self, client: "SSMClient", prefix: str, key: str = "", new: Callable[[], str] = str
+    ) -> None:
+        self._client: Any = client
+        self._prefix = prefix
+        self._key = key
+        self._new = new
+
+    def made(self, account: Account) -> str:
+        """The account's, made if there is none: the same however often it is asked for."""
+        name = Names(self._prefix, account.account_id).external_id
+        with reached("The parameter store"):
+            try:
+                self._client.put_parameter(
+                    Name=name,
+                    Value=self._new(),
+                    Type="SecureString",
+                    KeyId=self._key,
+                    Overwrite=False,
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ParameterAlreadyExists":
+                    raise
+            found = self._client.get_parameter(Name=name, WithDecryption=True)
+        return str(found["Parameter"]["Value"])
+
+    def remove(self, account: Account) -> None:
+        """Nobody gets in by it any more; what is gone is fine."""
+        with reached("The parameter store"):
+            try:
+                self._client.delete_parameter(
+                    Name=Names(self._prefix, account.account_id).external_id
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ParameterNotFound":
+                    raise
+
+
+class EntranceBus:
+    """The platform's bus for what comes from organisations' own AWS accounts."""
+
+    def __init__(self, client: "EventBridgeClient", name: str) -> None:
+        self._client: Any = client
+        self._name = name
+
+    def let_in(self, account: Account) -> None:
+        """StackFailedError when the bus's policy has no room for another account."""
+        with reached("The entrance bus"):
+            try:
+                self._client.put_permission(
+                    EventBusName=self._name,
+                    Action="events:PutEvents",
+                    Principal=account.aws_account_id,
+                    StatementId=_statement(account),
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "PolicyLengthExceededException":
+                    raise StackFailedError("The entrance bus lets no more accounts in.") from error
+                raise
+
+    def shut(self, account: Account) -> None:
+        """What is not let in is fine."""
+        with reached("The entrance bus"):
+            try:
+                self._client.remove_permission(
+                    EventBusName=self._name, StatementId=_statement(account)
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != _GONE:
+                    raise
+
+
+class DedicatedStacks:
+    """`stacks` are CloudFormation's over there; `parameters` says what the template takes of an
+    account with its external id; `looks` is whether the account is asked what watches it already.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        vendor: AccountVendor,
+        connect: Callable[[Credentials], Inside],
+        now: Callable[[], datetime],
+        *,
+        ids: ExternalIds,
+        bus: EntranceBus,
+        stacks: Callable[[Inside, Callable[[Account], Mapping[str, str]]], Stacks],
+        parameters: Callable[[Account, str], Mapping[str, str]] = lambda _account, _id: {},
+        looks: bool = True,
+    ) -> None:
+        self._prefix = prefix
+        self._vendor = vendor
+        self._connect = connect
+        self._now = now
+        self._ids = ids
+        self._bus = bus
+        self._made_of = stacks
+        self._parameters = parameters
+        self._looks = looks
+        self._kept: tuple[Credentials, Inside] | None = None
+        self._lock = threading.Lock()
+
+    def create(self, account: Account, token: str) -> None:
+        inside = self._inside(account)
+        external = self._ids.made(account)
+        self._bus.let_in(account)
+        given = {**self._parameters(account, external), **self._watchers(inside)}
+        self._stacks(inside, lambda _account: given).create(account, token)
+
+    def find(self, account: Account) -> Stack | None:
+        return self._stacks(self._inside(account)).find(account)
+
+    def events(self, account: Account) -> list[StackEvent]:
+        return self._stacks(self._inside(account)).events(account)
+
+    def remove(self, account: Account) -> bool:
+        """An account that lets nobody in has nothing of ours, or is closed with all it has."""
+        if account.aws_account_id is not None:
+            try:
+                if not self._stacks(self._inside(account)).remove(account):
+                    return False
+            except AccountShutError:
+                pass
+        self._bus.shut(account)
+        self._ids.remove(account)
+        return True
+
+    # inside
+
+    def _stacks(
+        self,
+        inside: Inside,
+        parameters: Callable[[Account], Mapping[str, str]] = lambda _account: {},
+    ) -> Stacks:
+        return self._made_of(inside, parameters)
+
+    def _inside(self, account: Account) -> Inside:
+        if account.aws_account_id is None:
+            raise AccountShutError("The account has no AWS account of its own.")
+        with self._lock:
+            if self._kept is not None:
+                credentials, inside = self._kept
+                if credentials.aws_account_id == account.aws_account_id and (
+                    credentials.until - _MARGIN > self._now()
+                ):
+                    return inside
+            credentials = self._vendor.access(account.aws_account_id)
+            inside = self._connect(credentials)
+            self._kept = (credentials, inside)
+            return inside
+
+    def _watchers(self, inside: Inside) -> dict[str, str]:
+        """Which of what watches an account is to be made, as the account has none."""
+        if not self._looks:
+            return dict.fromkeys(("MakesTrail", "MakesRecorder", "MakesDetector"), "false")
+        with reached("The organisation's own AWS account"):
+            there = {
+                "MakesTrail": inside.cloudtrail.describe_trails()["trailList"],
+                "MakesRecorder": inside.config.describe_configuration_recorders()[
+                    "ConfigurationRecorders"
+                ],
+                "MakesDetector": inside.guardduty.list_detectors()["DetectorIds"],
+            }
+        return {name: "false" if found else "true" for name, found in there.items()}
+
+
+def _statement(account: Account) -> str:
+    return f"account-{account.account_id}"[:64]
