@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +137,12 @@ def test_an_operator_grants_a_plan_and_suspends_and_reopens(
 ) -> None:
     own = people.owner("Granted").organization_id
     cli.login(operator)
-    grant = ("organizations", "grant-plan", own, "professional", "--until", "2090-01-31")
+    until = (datetime.now(UTC) + timedelta(days=90)).date().isoformat()
+    grant = ("organizations", "grant-plan", own, "professional", "--until", until)
     because = ("--reason", "a pilot")
 
     [planned] = cli.json(*grant, *because, "--dry-run")
-    assert (planned["plan"], planned["until"]) == ("PROFESSIONAL", "2090-01-31T00:00:00+00:00")
+    assert (planned["plan"], planned["until"]) == ("PROFESSIONAL", f"{until}T00:00:00+00:00")
     [granted] = cli.json(*grant, *because)
     assert (granted["plan"], granted["granted"], granted["status"]) == (
         "PROFESSIONAL",
@@ -149,7 +151,7 @@ def test_an_operator_grants_a_plan_and_suspends_and_reopens(
     )
     [suspended] = cli.json("organizations", "suspend", own, *because)
     assert suspended["status"] == "SUSPENDED"
-    assert "CONFLICT" in cli("organizations", "suspend", own, *because, ends=1)
+    assert cli.json("organizations", "suspend", own, *because) == [suspended]
     [reopened] = cli.json("organizations", "reactivate", own, *because)
     assert reopened["status"] == "ACTIVE"
 
