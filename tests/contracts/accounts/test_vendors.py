@@ -372,6 +372,20 @@ def test_an_organisation_that_is_full_is_a_wait(world: World) -> None:
     assert begun == Progress(state=State.WAITING, cause="ACCOUNT_LIMIT_EXCEEDED")
 
 
+def test_tries_of_one_order_at_once_make_one_account(world: World) -> None:
+    """A second try is another request, with another token: what the first made is found by name."""
+    order = world.settings.order("acme", "a-1")
+    tries = [order.model_copy(update={"attempt": number}) for number in range(1, 9)]
+
+    with ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(world.vendor.begin, tries))
+    done = over(lambda: world.vendor.look(order))
+
+    assert State.FAILED not in {each.state for each in begun}
+    assert done.state is State.DONE
+    assert [each.aws_account_id for each in world.vendor.accounts()] == [done.aws_account_id]
+
+
 # placing
 
 
@@ -458,9 +472,11 @@ def test_a_closed_account_is_shut_and_still_told_of(world: World) -> None:
     order, account = made(world)
     world.vendor.place(order, account)
     released(world, account)
+    assert world.vendor.look(order).aws_account_id == account
 
     first = world.vendor.close(account)
     done = over(lambda: world.vendor.close(account))
+    assert world.vendor.look(order).aws_account_id == account
 
     assert (first.state, done.state) == (State.RUNNING, State.DONE)
     with pytest.raises(AccountShutError):

@@ -143,7 +143,9 @@ class FakeVendor:
             cause = self.failed.get(order.email)
             return Progress(state=State.FAILED if cause else State.WAITING, cause=cause)
         if its.closed_at:
-            return Progress(state=State.FAILED, cause="ACCOUNT_CLOSED")
+            return Progress(
+                state=State.FAILED, aws_account_id=its.aws_account_id, cause="ACCOUNT_CLOSED"
+            )
         its.left -= 1
         if its.left > 0:
             return Progress(state=State.RUNNING, request=f"car-{its.aws_account_id}")

@@ -226,7 +226,8 @@ class AccountVendor(Protocol):
 
     def look(self, order: Order, request: str | None = None) -> Progress:
         """How far it is, changing nothing; with the `request` of an earlier answer in fewer calls.
-        WAITING when it was never begun."""
+        WAITING when it was never begun. An account that there is, it tells of in any case: one that
+        is closed, or governed by nothing any more."""
 
     def place(self, order: Order, aws_account_id: str) -> Placement:
         """Move the account to the order's unit, tag it, and see what policies are in effect.

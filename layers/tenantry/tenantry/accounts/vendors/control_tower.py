@@ -69,8 +69,13 @@ class ControlTowerVendor(OrganizationsVendor):
     def look(self, order: Order, request: str | None = None) -> Progress:
         if request and (progress := self._of_record(request)):
             return progress
-        product = self._product(order.name)
-        return self._of_product(order, product) if product else Progress(state=State.WAITING)
+        if product := self._product(order.name):
+            return self._of_product(order, product)
+        there = self._by_email(order)
+        if there is None or there.cause == CLOSED:
+            return there or Progress(state=State.WAITING)
+        # Nothing governs it (yet, or any more): whoever gives it up still has to close it.
+        return Progress(state=State.WAITING, aws_account_id=there.aws_account_id)
 
     def release(self, aws_account_id: str) -> Progress:
         """Terminating takes the account out of Control Tower, into the root and without its
