@@ -124,7 +124,7 @@ class World:
     @property
     def support_sweep(self) -> SupportSweep:
         """Of hours later, when every session is over."""
-        later = Stamp(now=lambda: self.support.stamp.now() + timedelta(hours=9), new_id=FakeIds())
+        later = _later(self.support.stamp, timedelta(hours=9))
         return SupportSweep(DynamoDBSupportRepository(self.platform), later)
 
     @property
@@ -137,32 +137,36 @@ class World:
 
     def mailed(self, tenant: int, user: str) -> str | None:
         """A token as it is mailed to somebody whom the founder invites; None when refused."""
-        owner = Caller(user_id=user_id(tenant, 0), tenant_id=tenant_id(tenant))
+        owner = self._founder(tenant)
         try:
             offer = self.inviting.invite(owner, {"email": address(user)})
         except TenantryError:
             return None
-        token = Token.minted(Kind.MAIL, offer.tenant_id, offer.invitation_id)
-        self.inviting.invitations.add_hash(offer, token.hash)
-        self.forget_writes()
-        return token.text
+        return self._token(offer, Token.minted(Kind.MAIL, offer.tenant_id, offer.invitation_id))
 
     def linked(self, tenant: int, of_domain: str) -> str | None:
         """A link of a tenant's, for people of a domain; None when its founder may make none."""
-        owner = Caller(user_id=user_id(tenant, 0), tenant_id=tenant_id(tenant))
+        owner = self._founder(tenant)
         try:
             link = self.inviting.create_link(owner, {"domains": [of_domain], "maxUses": 3})
         except TenantryError:
             return None
-        token = Token.minted(Kind.LINK, link.tenant_id, link.link_id)
-        self.inviting.invitations.add_hash(link, token.hash)
+        return self._token(link, Token.minted(Kind.LINK, link.tenant_id, link.link_id))
+
+    @staticmethod
+    def _founder(tenant: int) -> Caller:
+        return Caller(user_id=user_id(tenant, 0), tenant_id=tenant_id(tenant))
+
+    def _token(self, offer: Any, token: Token) -> str:
+        """Of what was offered, as nobody else sees it."""
+        self.inviting.invitations.add_hash(offer, token.hash)
         self.forget_writes()
         return token.text
 
     @property
     def invitation_sweep(self) -> InvitationSweep:
         """Of nine days later, when every invitation and link is over."""
-        later = Stamp(now=lambda: self.inviting.stamp.now() + timedelta(days=9), new_id=FakeIds())
+        later = _later(self.inviting.stamp, timedelta(days=9))
         return InvitationSweep(invitations_in(self.platform), later)
 
     @property
@@ -293,6 +297,10 @@ def event_of(tenant: int, number: int) -> Envelope:
         actor={"id": user_id(tenant, number % 4)},
         data={"canary": canary(tenant, "event")},
     )
+
+
+def _later(stamp: Stamp, by: timedelta) -> Stamp:
+    return Stamp(now=lambda: stamp.now() + by, new_id=FakeIds())
 
 
 def _member(tenant: int, home: int, number: int, at: datetime) -> Member:
