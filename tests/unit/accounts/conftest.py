@@ -12,7 +12,7 @@ import pytest
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.line import Line
 from tenantry.accounts.model import Account, Kind, Names, Operation
-from tenantry.accounts.own_accounts import OwnAccounts
+from tenantry.accounts.own_accounts import Guard, OwnAccounts
 from tenantry.accounts.provisioning import Failure, Ledger, Provisioning, Shared, Task, Vending
 from tenantry.accounts.service import AccountService
 from tenantry.accounts.step_functions import execution_input
@@ -116,8 +116,6 @@ class World:
         self.own = OwnAccounts(
             vendor=self.vendor,
             settings=self.vendor.settings,
-            entrance=self.entrance,
-            guess=lambda: "a guess",
             report=lambda what, _account: self.reported.append(what),
         )
         self.accounts = DynamoDBAccountRepository(self.table, self.places)
@@ -133,6 +131,7 @@ class World:
             tree=self.tree,
             data=self.data,
             own=self.own,
+            guards=Guard(self.entrance, lambda: "a guess"),
             offers_dedicated=True,
         )
         self.estate.stacks = self.stacks

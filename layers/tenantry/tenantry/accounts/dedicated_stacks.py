@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from tenantry.accounts.model import Account, Names, StackEvent
+from tenantry.accounts.model import Account, Names, ProvisioningStatus, StackEvent
+from tenantry.accounts.own_accounts import is_closed
 from tenantry.accounts.repository import Stack, Stacks
 from tenantry.accounts.vending import AccountVendor, Credentials
 from tenantry.errors import AccountShutError, StackFailedError
@@ -158,13 +159,16 @@ class DedicatedStacks:
         return self._stacks(self._inside(account)).events(account)
 
     def remove(self, account: Account) -> bool:
-        """An account that lets nobody in has nothing of ours, or is closed with all it has."""
+        """One that is closed is closed with all it has, and one that was too new to be entered has
+        nothing of ours. AccountShutError when one that ends is open and lets nobody in."""
         if account.aws_account_id is not None:
             try:
                 if not self._stacks(self._inside(account)).remove(account):
                     return False
             except AccountShutError:
-                pass
+                ends = account.status is ProvisioningStatus.DELETING
+                if ends and not is_closed(self._vendor, account):
+                    raise
         self._bus.shut(account)
         self._ids.remove(account)
         return True

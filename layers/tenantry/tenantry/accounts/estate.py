@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Listing, Place
-from tenantry.errors import AccountShutError, LeftoversError, UnavailableError
+from tenantry.errors import LeftoversError, UnavailableError
 from tenantry.persistence.items import from_wire
 from tenantry.persistence.keys import organization_pk, part
 
@@ -55,8 +55,9 @@ class AwsEstate:
     """`session` makes the tenant's clients for its place; the other clients see the account's
     names and tags. A task that asks for less is made with less.
 
-    Into an AWS account of the organisation's own `inside` sees, as its administrator; without it
-    what is known to be there counts as there. One that lets nobody in is closed, and has nothing.
+    Into an AWS account of the organisation's own `inside` sees, as its administrator, or answers
+    None of one that is closed, which has nothing; without it what is known to be there counts as
+    there.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class AwsEstate:
         s3: Any = None,
         tags: Any = None,
         kms: Any = None,
-        inside: Callable[[Account], Seeing] | None = None,
+        inside: Callable[[Account], Seeing | None] | None = None,
     ) -> None:
         self._prefix = prefix
         self._shared = shared
@@ -278,14 +279,10 @@ class AwsEstate:
             return set(), ([], ())
         if self._inside is None:
             names = Names.of(self._prefix, account)
-            buckets = (f"bucket {name}" for name in (names.raw, names.processed))
-            return {f"AWS account {account.aws_account_id}", f"table {names.table}", *buckets}, (
-                [],
-                (),
-            )
-        try:
-            there = self._inside(account)
-        except AccountShutError:
+            known = {f"AWS account {account.aws_account_id}", f"table {names.table}"}
+            return known | {f"bucket {name}" for name in names.buckets}, ([], ())
+        there = self._inside(account)
+        if there is None:
             return set(), ([], ())
         return set(self._named(account, there)), self._tagged(account, there)
 

@@ -7,7 +7,7 @@ is committed: from then on the organisation may write into what was made, and it
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -171,40 +171,27 @@ COURSES: Final = {
         commits=StepName.STOP,
     ),
 }
+
+
+def _with(kind: Kind, undone: frozenset[StepName], **steps: tuple[StepName, ...]) -> Course:
+    """The course of `kind` with more `steps`, each given by the name of the step that follows."""
+    usual = COURSES[kind]
+    return replace(
+        usual,
+        steps=tuple(each for step in usual.steps for each in (*steps.get(step.value, ()), step)),
+        undone=usual.undone | undone,
+    )
+
+
 _OF_OWN: Final = {
-    Kind.PROVISION: Course(
-        steps=(
-            StepName.VALIDATE,
-            StepName.RESERVE,
-            StepName.VEND,
-            StepName.PLACE,
-            StepName.CREATE,
-            StepName.GUARD,
-            StepName.CONFIGURE,
-            StepName.SEED,
-            StepName.VERIFY,
-            StepName.ACTIVATE,
-            StepName.ANNOUNCE,
-        ),
-        # Placing and guarding go with the AWS account, and are done anew with the next one.
-        undone=COURSES[Kind.PROVISION].undone | {StepName.VEND, StepName.PLACE, StepName.GUARD},
-        commits=StepName.ACTIVATE,
+    # Placing and guarding go with the AWS account, and are done anew with the next one.
+    Kind.PROVISION: _with(
+        Kind.PROVISION,
+        frozenset({StepName.VEND, StepName.PLACE, StepName.GUARD}),
+        CREATE=(StepName.VEND, StepName.PLACE),
+        CONFIGURE=(StepName.GUARD,),
     ),
-    Kind.TEARDOWN: Course(
-        steps=(
-            StepName.AWAIT,
-            StepName.EXPORT,
-            StepName.STOP,
-            StepName.PURGE,
-            StepName.DELETE,
-            StepName.INVENTORY,
-            StepName.RELEASE,
-            StepName.CLOSE,
-            StepName.CERTIFY,
-        ),
-        undone=frozenset(),
-        commits=StepName.STOP,
-    ),
+    Kind.TEARDOWN: _with(Kind.TEARDOWN, frozenset(), CERTIFY=(StepName.RELEASE, StepName.CLOSE)),
 }
 """Where the organisation has an AWS account of its own, that is made and ended too."""
 

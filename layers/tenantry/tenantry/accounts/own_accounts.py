@@ -4,14 +4,45 @@ What a step of provisioning or of a teardown does with it. Who makes it is a por
 repeated, and what the services have no room for is a wait.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from tenantry.accounts.model import Account
 from tenantry.accounts.repository import Place
-from tenantry.accounts.vending import AccountVendor, Order, State, VendorSettings
+from tenantry.accounts.vending import AccountVendor, Credentials, Order, State, VendorSettings
 from tenantry.errors import AccountShutError, ExternalIdIgnoredError, VendingFailedError
+
+_EXTERNAL_ID_BYTES: Final = 48
+
+
+def external_id() -> str:
+    """One that nobody guesses."""
+    return secrets.token_urlsafe(_EXTERNAL_ID_BYTES)
+
+
+def is_closed(vendor: AccountVendor, account: Account) -> bool:
+    """Whether its AWS account is closed, as who made it says: nobody getting in proves nothing."""
+    return any(
+        each.aws_account_id == account.aws_account_id and not each.is_open
+        for each in vendor.find(account.tenant_id)
+    )
+
+
+def entered(vendor: AccountVendor, account: Account) -> Credentials | None:
+    """A session in its AWS account; None for one that is closed.
+
+    AccountShutError when one that is open lets nobody in, or when there is none.
+    """
+    if account.aws_account_id is None:
+        raise AccountShutError("The account has no AWS account of its own.")
+    try:
+        return vendor.access(account.aws_account_id)
+    except AccountShutError:
+        if is_closed(vendor, account):
+            return None
+        raise
 
 
 class Entrance(Protocol):
@@ -33,14 +64,30 @@ class Making:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """Sees who gets in; `guess` makes an external id that is nobody's."""
+
+    entrance: Entrance
+    guess: Callable[[], str]
+
+    def guarded(self, place: Place) -> None:
+        """That it lets the platform in with its external id, and in no other way.
+
+        AccountShutError while it does not let it in yet, ExternalIdIgnoredError when it lets it in
+        without.
+        """
+        if not self.entrance.opens_rightly(place):
+            raise AccountShutError("The organisation's own AWS account does not let us in yet.")
+        if any(self.entrance.opens(place, wrong) for wrong in (None, self.guess())):
+            raise ExternalIdIgnoredError("The AWS account lets the platform in without its id.")
+
+
+@dataclass(frozen=True)
 class OwnAccounts:
-    """`report` is told of an AWS account that stays behind. `guess` makes an external id that is
-    nobody's."""
+    """`report` is told of an AWS account that stays behind."""
 
     vendor: AccountVendor
     settings: VendorSettings
-    entrance: Entrance
-    guess: Callable[[], str]
     report: Callable[[str, Account], None] = lambda _what, _account: None
 
     def made(self, account: Account, request: str | None) -> Making:
@@ -56,17 +103,6 @@ class OwnAccounts:
     def placed(self, account: Account) -> None:
         """In the unit of tenants' accounts, under its policies; GuardrailMissingError without."""
         self.vendor.place(self._order(account), self._its(account))
-
-    def guarded(self, place: Place) -> None:
-        """That it lets the platform in with its external id, and in no other way.
-
-        AccountShutError while it does not let it in yet, ExternalIdIgnoredError when it lets it in
-        without.
-        """
-        if not self.entrance.opens_rightly(place):
-            raise AccountShutError("The organisation's own AWS account does not let us in yet.")
-        if any(self.entrance.opens(place, wrong) for wrong in (None, self.guess())):
-            raise ExternalIdIgnoredError("The AWS account lets the platform in without its id.")
 
     def given_up(self, account: Account) -> bool:
         """Go on with taking away what was made in vain; True when nothing more is to be done.

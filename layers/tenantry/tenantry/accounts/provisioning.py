@@ -30,7 +30,7 @@ from tenantry.accounts.model import (
     StepName,
     StepState,
 )
-from tenantry.accounts.own_accounts import OwnAccounts
+from tenantry.accounts.own_accounts import Guard, OwnAccounts
 from tenantry.accounts.repository import (
     AccountRepository,
     Advance,
@@ -62,8 +62,8 @@ from tenantry.tenancy.router import platform_role
 from tenantry.tenancy.sessions import Abroad
 
 _TRIES: Final = 5
-_FIRST_WAIT: Final = 2
-_LONGEST_WAIT: Final = 30
+FIRST_WAIT: Final = 2
+LONGEST_WAIT: Final = 30
 _LONGEST_CAUSE: Final = 300
 NO_ERROR: Final = "none"
 
@@ -204,6 +204,12 @@ class Ledger:
         """Say that the operation is alive."""
         return self.moved(given, lambda operation: operation.beaten(self.stamp.now()))
 
+    def wait(self, operation: Operation, name: StepName, longest: int = LONGEST_WAIT) -> int:
+        """Seconds until a step is looked at again: more, the longer it goes on."""
+        began = operation.step(name).started_at or operation.heartbeat_at
+        age = (self.stamp.now() - began).total_seconds()
+        return min(longest, max(FIRST_WAIT, round(age / 4)))
+
     def moved(
         self, given: Task, change: Callable[[Operation], Operation]
     ) -> tuple[Account, Operation]:
@@ -248,6 +254,8 @@ class Provisioning:
     data: TenantData
     own: OwnAccounts | None = None
     """Organisations' own AWS accounts, for the steps that work on them."""
+    guards: Guard | None = None
+    """For the step that tries their doors."""
     offers_dedicated: bool = False
     """Whether the deployment knows anybody who makes them."""
 
@@ -298,7 +306,7 @@ class Provisioning:
             raise OperationCancelledError("It was asked to give the operation up.")
         making = self._own().made(account, given.progress.request if given.progress else None)
         if making.aws_account_id is None:
-            wait = self._longer(operation, StepName.VEND)
+            wait = self.ledger.wait(operation, StepName.VEND)
             return Vend(done=False, wait=wait, request=making.request)
         number = making.aws_account_id
 
@@ -321,10 +329,13 @@ class Provisioning:
 
         AccountShutError until it lets us in at all: the task is tried again.
         """
+        if self.guards is None:
+            raise LookupError("this function tries no doors")
+        guards = self.guards
         return self.ledger.run(
             given,
             StepName.GUARD,
-            lambda account, _operation: self._own().guarded(self._place(account)),
+            lambda account, _operation: guards.guarded(self._place(account)),
         )
 
     def create_stack(self, given: Task) -> Progress:
@@ -333,7 +344,7 @@ class Provisioning:
         if operation.step(StepName.CREATE).state is StepState.DONE:
             return Progress()
         self.stacks.create(account, token=f"{operation.operation_id}-{operation.run}")
-        return Progress(done=False, wait=_FIRST_WAIT)
+        return Progress(done=False, wait=FIRST_WAIT)
 
     def await_stack(self, given: Task) -> Progress:
         """See how the stack is; StackFailedError with CloudFormation's reason.
@@ -352,7 +363,7 @@ class Provisioning:
             raise StackFailedError("The stack is gone.")
         if found.is_being_made:
             self.ledger.beat(given)
-            return Progress(done=False, wait=self._longer(operation, StepName.CREATE))
+            return Progress(done=False, wait=self.ledger.wait(operation, StepName.CREATE))
         if not found.is_ready:
             told = [event for event in events if event.status.endswith("_FAILED") and event.reason]
             why = f"{told[0].resource}: {told[0].reason}" if told else found.reason or found.status
@@ -454,7 +465,7 @@ class Provisioning:
         while (name := operation.next_undo) is not None:
             self.ledger.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
             if not self._undo(name, account):
-                wait = _LONGEST_WAIT if name is StepName.VEND else _FIRST_WAIT
+                wait = LONGEST_WAIT if name is StepName.VEND else FIRST_WAIT
                 return Progress(done=False, wait=wait)
             account, operation = self.ledger.moved(
                 given, partial(Operation.undone, name=name, now=self.stamp.now())
@@ -556,12 +567,6 @@ class Provisioning:
         if self.own is None:
             raise LookupError("this function works on no AWS accounts of organisations' own")
         return self.own
-
-    def _longer(self, operation: Operation, name: StepName) -> int:
-        """Waits grow with the age of the step."""
-        began = operation.step(name).started_at or operation.heartbeat_at
-        age = (self.stamp.now() - began).total_seconds()
-        return min(_LONGEST_WAIT, max(_FIRST_WAIT, round(age / 4)))
 
     def _hosted(self, account: Account) -> Hosted:
         hosted = self.hosting.find(account.tenant_id)

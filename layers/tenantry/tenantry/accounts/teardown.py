@@ -24,7 +24,16 @@ from tenantry.accounts.model import (
     StepState,
 )
 from tenantry.accounts.own_accounts import OwnAccounts
-from tenantry.accounts.provisioning import Done, Failure, Ledger, Progress, Task, told
+from tenantry.accounts.provisioning import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    Done,
+    Failure,
+    Ledger,
+    Progress,
+    Task,
+    told,
+)
 from tenantry.accounts.reopening import reopened
 from tenantry.accounts.repository import (
     Advance,
@@ -48,10 +57,8 @@ from tenantry.persistence.writes import Write
 from tenantry.runtime.identifiers import derived_id
 
 _TRIES: Final = 5
-_LONGEST_WAIT: Final = 30
 _LONGEST_QUOTA_WAIT: Final = 1200
 """Seconds: an operation that says nothing for half an hour is stopped."""
-_LOOKS_AGAIN_IN: Final = 2
 CLOSING_PERIOD: Final = timedelta(days=90)
 """How long AWS keeps an account that was closed ("Close an AWS account")."""
 _PAGES: Final = 20
@@ -98,7 +105,7 @@ class Teardown:
         now = self.stamp.now()
         left = ((operation.not_before or now) - now).total_seconds()
         if left > 0:
-            return Progress(done=False, wait=min(_LONGEST_WAIT, math.ceil(left)))
+            return Progress(done=False, wait=min(LONGEST_WAIT, math.ceil(left)))
         self.ledger.finish(given, StepName.AWAIT, Done())
         return Progress()
 
@@ -159,7 +166,7 @@ class Teardown:
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
         if account.cloud_type is not CloudType.PUBLIC and not self.stacks.remove(account):
-            return Progress(done=False, wait=_LOOKS_AGAIN_IN)
+            return Progress(done=False, wait=FIRST_WAIT)
         self.ledger.finish(given, StepName.DELETE, Done())
         return Progress()
 
@@ -177,12 +184,12 @@ class Teardown:
         if not found.is_going:
             raise StackFailedError((found.reason or found.status)[:300])
         self.ledger.beat(given)
-        wait = self._longer(operation, StepName.DELETE, _LONGEST_WAIT)
+        wait = self.ledger.wait(operation, StepName.DELETE)
         return Progress(done=False, wait=wait)
 
     def release(self, given: Task) -> Progress:
         """Take the organisation's own AWS account out of what governs it."""
-        return self._waited_for(given, StepName.RELEASE, self._own().released, _LONGEST_WAIT)
+        return self._waited_for(given, StepName.RELEASE, self._own().released)
 
     def close(self, given: Task) -> Progress:
         """Quarantine and close it; AWS closes so many in 30 days, so this may be a long wait."""
@@ -281,21 +288,19 @@ class Teardown:
         return self.own
 
     def _waited_for(
-        self, given: Task, name: StepName, work: Callable[[Account], bool], longest: int
+        self,
+        given: Task,
+        name: StepName,
+        work: Callable[[Account], bool],
+        longest: int = LONGEST_WAIT,
     ) -> Progress:
         account, operation = self.ledger.begin(given, name)
         if operation.step(name).state is StepState.DONE:
             return Progress()
         if not work(account):
-            return Progress(done=False, wait=self._longer(operation, name, longest))
+            return Progress(done=False, wait=self.ledger.wait(operation, name, longest))
         self.ledger.finish(given, name, Done())
         return Progress()
-
-    def _longer(self, operation: Operation, name: StepName, longest: int) -> int:
-        """Waits grow with the age of the step."""
-        began = operation.step(name).started_at or operation.heartbeat_at
-        age = (self.stamp.now() - began).total_seconds()
-        return min(longest, max(_LOOKS_AGAIN_IN, round(age / 4)))
 
     def _nothing_left(self, account: Account) -> Inventory:
         left = self.estate.survey(account)

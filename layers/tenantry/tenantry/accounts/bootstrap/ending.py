@@ -23,7 +23,6 @@ from tenantry.accounts.stacks import StacksByKind
 from tenantry.accounts.teardown import Teardown
 from tenantry.accounts.teardown_service import TeardownService
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
-from tenantry.errors import AccountShutError
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
 from tenantry.runtime.observability import MetricUnit, logger, metrics
@@ -105,12 +104,11 @@ def _teardown(**ports: Any) -> Teardown:
     )
 
 
-def _closed(_account: Account) -> Seeing:
+def _closed(_account: Account) -> None:
     """An organisation's own AWS account is closed before its end is certified."""
-    raise AccountShutError("It is closed.")
 
 
-def _looking(inside: Callable[[Account], Seeing] | None = None) -> AwsEstate:
+def _looking(inside: Callable[[Account], Seeing | None] | None = None) -> AwsEstate:
     return AwsEstate(
         settings().required("PREFIX"),
         _shared(),

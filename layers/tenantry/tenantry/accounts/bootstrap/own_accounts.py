@@ -1,10 +1,9 @@
 """Organisations' own AWS accounts, where the deployment knows who makes them."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import boto3
 
@@ -14,16 +13,14 @@ from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.dedicated_stacks import DedicatedStacks, EntranceBus, ExternalIds, Inside
 from tenantry.accounts.estate import Seeing
 from tenantry.accounts.model import Account, Names
-from tenantry.accounts.own_accounts import OwnAccounts
+from tenantry.accounts.own_accounts import OwnAccounts, entered, external_id
 from tenantry.accounts.provisioning import Provisioning
 from tenantry.accounts.vending import Credentials
 from tenantry.bootstrap import CONFIG, settings
-from tenantry.errors import AccountShutError
 from tenantry.runtime.identifiers import now
 from tenantry.runtime.observability import MetricUnit, logger, metrics
 
 _TEMPLATE = "stacks/dedicated-account-baseline.yaml"
-_EXTERNAL_ID_BYTES = 48
 
 
 @cache
@@ -37,13 +34,7 @@ def own_accounts() -> OwnAccounts | None:
     """With whoever makes them, for the steps that ask them."""
     if not offers_dedicated():
         return None
-    return OwnAccounts(
-        vendor=vendor(),
-        settings=vendor_settings(),
-        entrance=cast("Any", None),
-        guess=external_id,
-        report=_report,
-    )
+    return OwnAccounts(vendor(), vendor_settings(), _report)
 
 
 @cache
@@ -63,11 +54,6 @@ def dedicated_stacks() -> DedicatedStacks | None:
         parameters=_parameters,
         looks=settings().text("DEDICATED_WATCHERS") != "none",
     )
-
-
-def external_id() -> str:
-    """One that nobody guesses."""
-    return secrets.token_urlsafe(_EXTERNAL_ID_BYTES)
 
 
 def _stacks(
@@ -105,11 +91,13 @@ def _parameters(account: Account, external: str) -> dict[str, str]:
     }
 
 
-def seen_inside(account: Account) -> Seeing:
-    """What there is in the organisation's own AWS account, as its administrator sees it."""
-    if account.aws_account_id is None:
-        raise AccountShutError("The account has no AWS account of its own.")
-    own = _keys(vendor().access(account.aws_account_id))
+def seen_inside(account: Account) -> Seeing | None:
+    """What there is in the organisation's own AWS account, as its administrator sees it; None of
+    one that is closed."""
+    credentials = entered(vendor(), account)
+    if credentials is None:
+        return None
+    own = _keys(credentials)
     return Seeing(
         cloudformation=boto3.client("cloudformation", **own),
         dynamodb=boto3.client("dynamodb", **own),
@@ -117,15 +105,6 @@ def seen_inside(account: Account) -> Seeing:
         tags=boto3.client("resourcegroupstaggingapi", **own),
         kms=boto3.client("kms", **own),
     )
-
-
-def _keys(credentials: Credentials) -> dict[str, Any]:
-    return {
-        "config": CONFIG,
-        "aws_access_key_id": credentials.access_key_id,
-        "aws_secret_access_key": credentials.secret_access_key,
-        "aws_session_token": credentials.session_token,
-    }
 
 
 def _inside(credentials: Credentials) -> Inside:
@@ -138,6 +117,15 @@ def _inside(credentials: Credentials) -> Inside:
         config=boto3.client("config", **own),
         guardduty=boto3.client("guardduty", **own),
     )
+
+
+def _keys(credentials: Credentials) -> dict[str, Any]:
+    return {
+        "config": CONFIG,
+        "aws_access_key_id": credentials.access_key_id,
+        "aws_secret_access_key": credentials.secret_access_key,
+        "aws_session_token": credentials.session_token,
+    }
 
 
 def _report(what: str, account: Account) -> None:

@@ -22,7 +22,7 @@ def provisioning() -> Provisioning:
 
 
 def provisioning_with(**ports: Any) -> Provisioning:
-    """With `stacks`, `tree`, `data` or `own` for the steps that need them."""
+    """With `stacks`, `tree`, `data`, `own` or `guards` for the steps that need them."""
     nothing: dict[str, Any] = {"stacks": None, "tree": None, "data": None}
     return Provisioning(
         ledger=Ledger(accounts(), stamp()),

@@ -1,0 +1,193 @@
+"""Organisations' own AWS accounts: who gets in, when one counts as closed, and giving one up."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tenantry.accounts.dedicated_stacks import DedicatedStacks
+from tenantry.accounts.model import Account, ProvisioningStatus
+from tenantry.accounts.own_accounts import Guard, OwnAccounts, entered, external_id
+from tenantry.accounts.repository import Place
+from tenantry.errors import AccountShutError, ExternalIdIgnoredError
+from tests.support.accounts import account
+from tests.support.fakes.vending import SETTINGS, FakeVendor
+
+SHARED = Place("acme", "table", "raw", "processed")
+
+
+def made(vendor: FakeVendor) -> str:
+    order = SETTINGS.order("acme", "a-1")
+    vendor.begin(order)
+    number = vendor.look(order).aws_account_id
+    assert number
+    return number
+
+
+def ours(number: str | None, status: ProvisioningStatus) -> Account:
+    return account("dedicated").model_copy(update={"status": status, "aws_account_id": number})
+
+
+def shut(name: str) -> None:
+    """As when the management role may not enter any more."""
+    if name == "access":
+        raise AccountShutError("Nobody gets in.")
+
+
+@dataclass
+class Recording:
+    """Stacks over there, the entrance bus and the external ids: what was done to them."""
+
+    done: list[str] = field(default_factory=list)
+
+    def remove(self, _account: Account) -> bool:
+        self.done.append("removed")
+        return True
+
+    def shut(self, _account: Account) -> None:
+        self.done.append("shut")
+
+
+def stacks(vendor: FakeVendor, did: Recording) -> DedicatedStacks:
+    return DedicatedStacks(
+        "tenantry",
+        vendor,
+        lambda credentials: credentials,  # type: ignore[arg-type,return-value]  # looked at by nobody
+        vendor.clock,
+        ids=did,  # type: ignore[arg-type]
+        bus=did,  # type: ignore[arg-type]
+        stacks=lambda _inside, _parameters: did,  # type: ignore[arg-type,return-value]
+    )
+
+
+def closed(vendor: FakeVendor, number: str) -> None:
+    while not vendor.close(number).is_over:
+        pass
+
+
+@dataclass(frozen=True)
+class Door:
+    """The way into an account: whether it opens rightly, and to which other words."""
+
+    rightly: bool = True
+    opens_to: tuple[str | None, ...] = ()
+
+    def opens_rightly(self, _place: Place) -> bool:
+        return self.rightly
+
+    def opens(self, _place: Place, external_id: str | None) -> bool:
+        return external_id in self.opens_to
+
+
+@pytest.mark.parametrize(
+    ("door", "refused"),
+    [
+        (Door(rightly=False), AccountShutError),
+        (Door(rightly=False, opens_to=(None, "a guess")), AccountShutError),
+        (Door(opens_to=(None,)), ExternalIdIgnoredError),
+        (Door(opens_to=("a guess",)), ExternalIdIgnoredError),
+    ],
+)
+def test_a_door_that_opens_to_others_or_not_at_all_is_not_guarded(
+    door: Door, refused: type[Exception]
+) -> None:
+    with pytest.raises(refused):
+        Guard(door, lambda: "a guess").guarded(SHARED)
+
+
+def test_a_door_that_opens_to_its_own_word_alone_is_guarded() -> None:
+    Guard(Door(), lambda: "a guess").guarded(SHARED)
+
+
+def test_guesses_are_long_and_never_the_same() -> None:
+    assert len({external_id() for _ in range(100)}) == 100
+    assert len(external_id()) >= 64
+
+
+def test_one_that_is_still_being_made_is_awaited_and_then_closed() -> None:
+    vendor = FakeVendor(takes=3)
+    vendor.begin(SETTINGS.order("acme", "a-1"))
+    own, its = OwnAccounts(vendor, SETTINGS), ours(None, ProvisioningStatus.CREATING)
+
+    looks = 1
+    while not own.given_up(its):
+        looks += 1
+        assert looks < 20
+
+    (made,) = vendor.made.values()
+    assert made.closed
+    assert made.unit == SETTINGS.quarantine_unit
+
+
+def test_one_that_was_never_asked_for_is_given_up_at_once() -> None:
+    own = OwnAccounts(FakeVendor(), SETTINGS)
+
+    assert own.given_up(ours(None, ProvisioningStatus.CREATING))
+
+
+def test_one_that_is_open_is_entered() -> None:
+    vendor = FakeVendor()
+    number = made(vendor)
+
+    credentials = entered(vendor, ours(number, ProvisioningStatus.DELETING))
+
+    assert credentials
+    assert credentials.aws_account_id == number
+
+
+def test_one_that_is_closed_has_nothing() -> None:
+    vendor = FakeVendor()
+    number = made(vendor)
+    closed(vendor, number)
+
+    assert entered(vendor, ours(number, ProvisioningStatus.DELETING)) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_that_is_open_and_shut_is_not_taken_for_empty(known: bool) -> None:
+    vendor = FakeVendor()
+    number = made(vendor)
+    vendor.before = shut
+    if not known:
+        vendor.made.clear()
+
+    with pytest.raises(AccountShutError):
+        entered(vendor, ours(number, ProvisioningStatus.DELETING))
+
+
+def test_what_is_in_one_that_ends_is_not_left_behind_because_nobody_gets_in() -> None:
+    vendor, did = FakeVendor(), Recording()
+    number = made(vendor)
+    vendor.before = shut
+
+    with pytest.raises(AccountShutError):
+        stacks(vendor, did).remove(ours(number, ProvisioningStatus.DELETING))
+
+    assert did.done == []
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [(ProvisioningStatus.DELETING, True), (ProvisioningStatus.CREATING, False)],
+)
+def test_of_one_that_is_closed_or_was_never_entered_the_doors_here_are_shut(
+    status: ProvisioningStatus, ends: bool
+) -> None:
+    vendor, did = FakeVendor(), Recording()
+    number = made(vendor)
+    if ends:
+        closed(vendor, number)
+    else:
+        vendor.before = shut
+
+    assert stacks(vendor, did).remove(ours(number, status))
+
+    assert did.done == ["shut", "removed"]
+
+
+def test_where_it_is_entered_the_stack_goes_first() -> None:
+    vendor, did = FakeVendor(), Recording()
+    its = ours(made(vendor), ProvisioningStatus.DELETING)
+
+    assert stacks(vendor, did).remove(its)
+
+    assert did.done == ["removed", "shut", "removed"]
