@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from localcloud.client import NotInTimeError, Tokens
-from localcloud.demo.story import Story
+from localcloud.demo.story import Story, refused
 
 PASSWORD = "Correct-Horse-7-Battery"
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -25,7 +25,7 @@ _COLORS = {
 
 
 def accounts(story: Story) -> None:
-    """Accounts: shared, and of one's own; a stack that fails is undone; an end is certified."""
+    """Accounts of each kind; a stack that fails is undone and tried again; an end is certified."""
     product, run = story.product, secrets.token_hex(3)
 
     with story.step("Ada asks for a public account: the shared table, under her own keys") as note:
@@ -57,6 +57,8 @@ def accounts(story: Story) -> None:
         account = product.rest("GET", f"/accounts/{asked['account']['id']}", bob).json()
         note(f"{account['provisioningStatus']} in table {account['tableName']}")
 
+    _dedicated(story, run, plan["resources"][-1].removeprefix("parameters "))
+
     with story.step("Bob asks for its end: he sees what goes, and may not approve it") as note:
         path = f"/accounts/{asked['account']['id']}"
         plan = product.rest("GET", f"{path}/teardown-plan", bob).json()
@@ -75,6 +77,35 @@ def accounts(story: Story) -> None:
         assert done["status"] == "SUCCEEDED", done
         assert own not in story.aws("dynamodb").list_tables()["TableNames"]
         note(f"signed and kept: {done['certificate']}")
+
+
+def _dedicated(story: Story, run: str, other_tree: str) -> None:
+    """Told by its own tree of parameters, which lies beside `other_tree`."""
+    with story.step("Cleo asks for a dedicated one: an AWS account of their own") as note:
+        cleo = story.product.join(
+            f"cleo-{run}@own.example", PASSWORD, organization_name=f"Cleo {run}"
+        )
+        asked = _ask(story, cleo, "dedicated", run)
+        done = _watch(story, cleo, asked)
+        assert done["status"] == "SUCCEEDED", done
+        tree = f"{other_tree.rpartition('/')[0]}/{asked['account']['id']}"
+        told = _parameters(story, f"{tree}/aws/")
+        note(f"AWS account {told['account-id']}, entered as {done['identity'].rpartition('/')[2]}")
+        note(f"its role without the external id: {_stranger(story, told['role-arn'])}")
+
+
+def _parameters(story: Story, path: str) -> dict[str, str]:
+    """What other systems read below `path`, by the rest of its name."""
+    found = story.aws("ssm").get_parameters_by_path(Path=path)["Parameters"]
+    return {each["Name"].rpartition("/")[2]: each["Value"] for each in found}
+
+
+def _stranger(story: Story, role_arn: str) -> str:
+    """What is told to somebody of the platform who knows everything but the external id."""
+    sts = story.aws("sts")
+    return refused(
+        lambda: sts.assume_role(RoleArn=role_arn, RoleSessionName="stranger"), "AccessDenied"
+    ).partition(":")[0]
 
 
 def _operator(story: Story, email: str) -> Tokens:
@@ -116,9 +147,9 @@ def _watch(story: Story, tokens: Tokens, asked: dict[str, Any]) -> dict[str, Any
     """Show the operation while it goes on; answers it as it ended."""
     path = f"/accounts/{asked['account']['id']}/operations/{asked['operation']['id']}"
     deadline = time.monotonic() + _WITHIN
-    # A step's own status line is a live display too, and there is one at a time.
+    # Within a step it is shown below the step's own status line, which is a live display too.
     shown = Live(console=story.console, auto_refresh=False, transient=True)
-    live = story.console.is_terminal and not story.console._live_stack
+    live = story.console.is_terminal
     if live:
         shown.start()
     try:
