@@ -279,25 +279,64 @@ def test_were_the_bookkeeping_before_the_seal_a_stop_between_would_lose_a_day(
     assert sealers.seals() == []
 
 
+def ten_events_on(sealers: Sealers, day: date) -> None:
+    """One entity's, without a gap, on a day that is then over."""
+    moment = MORNING + (day - DAY)
+    sealers.at(moment)
+    sealers.record(*(envelope(n, moment, entity_id="m-1") for n in range(1, 11)))
+    sealers.over(day)
+
+
 def test_what_sealing_costs(sealers: Sealers) -> None:
     """As docs/operations.md says: a day of an organisation, and one on which nothing happened."""
-    story(sealers)
-    sealers.seal(NEXT)
-    third, fourth = NEXT + timedelta(days=1), NEXT + timedelta(days=2)
-    sealers.at(MORNING + timedelta(days=2))
-    sealers.record(*(envelope(n, MORNING + timedelta(days=2)) for n in range(7, 17)))
-    sealers.over(third)
+    ten_events_on(sealers, DAY)
+    sealers.seal(DAY)  # the tenant's key is made, and days before there was anything are passed
+    ten_events_on(sealers, NEXT)
 
     with measured(sealers.table._client) as busy:
-        sealers.seal(third)
-    sealers.over(fourth)
+        sealers.seal(NEXT)
+    sealers.over(NEXT + timedelta(days=1))
     with measured(sealers.table._client) as quiet:
-        sealers.seal(fourth)
+        sealers.seal(NEXT + timedelta(days=1))
 
-    assert busy.calls.of("PutObject", "Sign", "Decrypt", "TransactWriteItems")
-    assert busy.write_units <= 2 + 4 + 2  # the ledger of one entity, the record and the position
-    assert quiet.write_units == 1
-    assert not quiet.calls.of("PutObject", "Sign")
+    assert sorted(busy.operations) == sorted(
+        [
+            *("GetItem", "GetItem", "Query", "Query", "Query"),
+            *("BatchGetItem", "UpdateItem", "TransactWriteItems"),
+            *("GetItem", "Decrypt", "Sign", "PutObject"),
+        ]
+    )
+    # The ledger of one entity; the record and the position.
+    assert (busy.write_units, busy.index_write_units) == (1 + 4, 0)
+    assert busy.read_units == 5 + 1 + 1 + 1  # the ledger, the data key, a second page of 4 KB
+    assert sorted(quiet.operations) == ["GetItem", "GetItem", *["Query"] * 3, "UpdateItem"]
+    assert (quiet.read_units, quiet.write_units, quiet.index_write_units) == (5, 1, 0)
+
+
+def test_what_verifying_costs(sealers: Sealers, audit: Audit) -> None:
+    """As docs/operations.md says, of a process that has the tenant's credentials and the key."""
+    audit.join("ada", role="ADMIN")
+    ten_events_on(sealers, DAY)
+    sealers.seal(DAY)
+    sealers.over(NEXT)
+    sealers.seal(NEXT)
+    days = [{"from": f"{day}T00:00:00Z", "to": f"{day}T23:00:00Z"} for day in (DAY, NEXT)]
+
+    with measured(sealers.table._client) as first:
+        sealers.ask(**days[0])
+    with measured(sealers.table._client) as busy:
+        assert sealers.ask(**days[0])["data"]["entries"] == 10
+    with measured(sealers.table._client) as quiet:
+        assert sealers.ask(**days[1])["data"]["seals"] == 0
+
+    reads = ["BatchGetItem", "GetItem", "GetItem", "ListObjectsV2", "Query", "Query", "Query"]
+    assert sorted(quiet.operations) == reads
+    assert (quiet.read_units, quiet.write_units) == (7, 0)
+    a_seal = ["GetObject", "GetItem", "Decrypt", "Query"]
+    assert sorted(busy.operations) == sorted([*reads, *a_seal])
+    assert (busy.read_units, busy.write_units) == (8 + 2, 0)  # ten entries are less than 8 KB
+    once = ["AssumeRole", "GetPublicKey"]
+    assert sorted(first.operations) == sorted([*reads, *a_seal, *once])
 
 
 def rotated(sealers: Sealers, patch: pytest.MonkeyPatch, *retired: str) -> None:

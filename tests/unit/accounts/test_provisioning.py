@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from tenantry.accounts.model import CloudType, Names, OperationStatus, ProvisioningStatus
+from tenantry.accounts.repository import Advance
 from tenantry.errors import HostingNotOfferedError, UnavailableError
+from tests.support.accounts import account as an_account
+from tests.support.accounts import operation
 from tests.support.fakes.vending import SETTINGS
 from tests.support.state_machine import TaskError
 from tests.unit.accounts.conftest import FUNCTIONS, OWNER, Fault, Stopped, World
@@ -345,6 +348,12 @@ def test_an_account_of_its_own_goes_through_its_steps_and_names_its_number(world
     number = world.account(account.account_id).aws_account_id
     assert world.tree.values[f"{account.account_id}/aws/account-id"] == number
     assert world.hosted().route["secret"].endswith(f"/{account.account_id}/external-id")
+
+
+def test_no_account_moves_on_without_an_event() -> None:
+    """The audit counts versions: one that nobody is told of would look like a lost event."""
+    with pytest.raises(ValueError, match="tells an event"):
+        Advance((operation(), operation()), (an_account(), an_account()))
 
 
 def test_the_external_id_stands_in_no_ledger_and_in_no_event(world: World) -> None:

@@ -134,6 +134,33 @@ def test_what_concerns_a_user_is_told_in_part_and_makes_no_gap() -> None:
     assert told(log) == []
 
 
+def test_what_is_missing_of_an_account_is_a_gap_and_filled_from_its_item() -> None:
+    log = SealedLog()
+    of_an_account = {"entity_type": "Account", "entity_id": "a-1"}
+    run(log, 1, 3, **of_an_account)
+    stamped(log, 2, "ACCOUNT#a-1", "ACCOUNT", **of_an_account)
+
+    log.seal()
+    log.seal(NEXT)
+
+    assert told(log) == [("AuditGapRepaired", 2)]
+    assert log.gaps == 1
+    assert log.archive.asked == []
+
+
+def test_another_organisations_item_fills_nothing() -> None:
+    """An account's item lies in a partition of its own: what says whose it is, is the item."""
+    log = SealedLog()
+    of_an_account = {"entity_type": "Account", "entity_id": "a-1"}
+    run(log, 1, 3, **of_an_account)
+    stamped(log, 2, "ACCOUNT#a-1", "ACCOUNT", tenant_id="t-2", **of_an_account)
+
+    log.seal()
+
+    assert told(log) == [("AuditGapFound", 2)]
+    assert len(log.archive.asked) == 1
+
+
 def test_entities_of_one_id_and_two_types_are_two() -> None:
     log = SealedLog()
     run(log, 1, 2)
@@ -144,18 +171,17 @@ def test_entities_of_one_id_and_two_types_are_two() -> None:
     assert told(log) == []
 
 
-def stamped(log: SealedLog, version: int) -> None:
+def stamped(
+    log: SealedLog, version: int, pk: str = "ORG#t-1", sk: str = "ORGANIZATION", **more: Any
+) -> None:
     """The entity's item, as the write of its latest version left it."""
-    event = envelope(version)
+    event = envelope(version, **more)
     fields = {"tenant_id", "entity_type", "entity_id", "entity_version"}
     log.platform.put(
         {
-            "PK": "ORG#t-1",
-            "SK": "ORGANIZATION",
-            "entity_type": "Organization",
-            "entity_id": "t-1",
-            "tenant_id": "t-1",
-            "entity_version": version,
+            "PK": pk,
+            "SK": sk,
+            **event.model_dump(include=fields),
             "events": [event.model_dump(mode="json", exclude=fields, exclude_none=True)],
         }
     )

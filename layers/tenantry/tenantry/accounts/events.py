@@ -28,6 +28,17 @@ class AccountCreationStarted(_AccountsEvent):
     operation_id: str
 
 
+class AccountVended(_AccountsEvent):
+    """An AWS account of the organisation's own was made, and this is its number."""
+
+    type: ClassVar[str] = "AccountVended"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    aws_account_id: str
+
+
 class AccountProvisioned(_AccountsEvent):
     """Active: the organisation's data lives there from now on."""
 

@@ -19,6 +19,7 @@ from tenantry.accounts.events import (
     AccountProbed,
     AccountProvisioned,
     AccountProvisioningFailed,
+    AccountVended,
 )
 from tenantry.accounts.model import (
     Account,
@@ -313,7 +314,14 @@ class Provisioning:
         def known(found: Account) -> tuple[Account, Event | None]:
             if found.aws_account_id == number:
                 return found, None
-            return found.amended(self.stamp.now(), aws_account_id=number), None
+            data = AccountVended(
+                account_id=found.account_id,
+                organization_id=found.tenant_id,
+                operation_id=operation.operation_id,
+                aws_account_id=number,
+            )
+            event = self._event(data, operation, "vended", str(operation.run))
+            return found.amended(self.stamp.now(), aws_account_id=number), event
 
         self.ledger.finish(given, StepName.VEND, Done(account=known))
         return Vend()

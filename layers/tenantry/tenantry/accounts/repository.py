@@ -38,7 +38,8 @@ class Advance:
     """What changes together: an operation, and with it the account, a place in the line, a route.
 
     `slots` is +1 for an operation that starts to run and -1 for one that ends. `releases` gives
-    the organisation free for another account.
+    the organisation free for another account. ValueError for an account that moves on without an
+    event: the audit counts its versions.
     """
 
     operation: tuple[Operation, Operation]
@@ -47,6 +48,10 @@ class Advance:
     slots: int = 0
     releases: bool = False
     also: tuple[Write, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.account and self.event is None:
+            raise ValueError("an account's next version tells an event")
 
 
 class AccountRepository(Protocol):

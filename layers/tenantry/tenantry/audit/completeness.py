@@ -26,9 +26,10 @@ from tenantry.runtime.identifiers import derived_id
 MOST_GAPS: Final = 100
 """Gaps of an organisation that one task tells of; more of them are one and the same trouble."""
 MOST_LIVES: Final = 3
-NOT_COUNTED: Final = frozenset({"User", "Account"})
-"""Entities whose versions have gaps by their nature: of a user an organisation's log has the part
-that concerns it, and an account's operations move it without an event at times."""
+NOT_COUNTED: Final = frozenset({"User"})
+"""Entities whose versions have gaps here by their nature: people belong to themselves, and an
+organisation's log has only what of them concerns it. Whether it lacks some of that cannot be told
+by counting; their own log, which has all of it, is no organisation's and is not sealed."""
 ONE_WRITE: Final = timedelta(minutes=1)
 """The events of an entity's first version are stamped within that; a later first is a new life."""
 AROUND: Final = timedelta(minutes=10)

@@ -97,9 +97,10 @@ class DynamoDBGaps:
 
 
 class DynamoDBItems:
-    """Entities of an organisation in its partition, where their type says where they lie.
+    """Entities of an organisation in the platform table, where their type says where they lie.
 
-    `ORGANIZATION`, `MEMBER#<id>` and so on; others are found in the archive alone.
+    In its partition, `ORGANIZATION`, `MEMBER#<id>` and so on, or in one of their own, as an
+    account does; others are found in the archive alone.
     """
 
     def __init__(self, table: Table) -> None:
@@ -107,15 +108,17 @@ class DynamoDBItems:
 
     def events(self, gap: Gap) -> list[Envelope]:
         pk, kind = organization_pk(gap.tenant_id), _WORDS.sub("_", gap.entity_type).upper()
-        for item in self._table.get_all([key(pk, kind), key(pk, f"{kind}#{part(gap.entity_id)}")]):
+        own = f"{kind}#{part(gap.entity_id)}"
+        for item in self._table.get_all([key(pk, kind), key(pk, own), key(own, kind)]):
             if item and _is_version(item, gap):
                 return [_envelope(gap, event) for event in item.get("events", [])]
         return []
 
 
 def _is_version(item: Item, gap: Gap) -> bool:
-    named = item.get("entity_type"), item.get("entity_id"), item.get("entity_version")
-    return named == (gap.entity_type, gap.entity_id, gap.version)
+    named = ("tenant_id", "entity_type", "entity_id", "entity_version")
+    wanted = (gap.tenant_id, gap.entity_type, gap.entity_id, gap.version)
+    return tuple(item.get(name) for name in named) == wanted
 
 
 def _envelope(gap: Gap, event: Item) -> Envelope:
