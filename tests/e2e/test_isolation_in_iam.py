@@ -347,7 +347,7 @@ class Attempts:
         dynamodb = clients("dynamodb")
         for table, resource in TABLES.items():
             name, platform = self.product.outputs[table], resource == PLATFORM
-            for partition in PARTITIONS if platform else ("x",):
+            for partition in PARTITIONS if platform else ("x", "AUDIT#ORGANIZATIONS#x"):
                 yield from self._items(dynamodb, table, partition)
             yield Attempt("dynamodb:Scan", resource, partial(dynamodb.scan, TableName=name))
             for index in ("GSI1", "GSI2"):

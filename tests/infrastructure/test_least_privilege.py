@@ -222,21 +222,14 @@ EXPECTED = {
         *of("${StreamFailuresBucket}/*", "s3:DeleteObject", "s3:GetObject"),
         *of("function:${Prefix}-streams-publish-changes", "lambda:InvokeFunction"),
     },
-    ("usage", "RegisterFunction"): {
-        *items(PLATFORM, "PutItem"),
-        *of(
-            "RegisterQueue.Arn",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ReceiveMessage",
-        ),
-    },
     ("usage", "WarnFunction"): {
-        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *items(AUDIT, "Query"),
         *of("WarnDeadLetters.Arn", "sqs:SendMessage"),
     },
     ("usage", "ProveCountersFunction"): {
         *items(PLATFORM, "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(AUDIT, "Query"),
         *of("ProveCountersDeadLetters.Arn", "sqs:SendMessage"),
     },
     ("licenses", "ApiFunction"): items(
@@ -453,9 +446,7 @@ KEYS = {
         for action in ("BatchGetItem", "GetItem", "Query")
         for key in ("ORG#*", "USER#*")
     },
-    ("usage", "RegisterFunction"): {("dynamodb:PutItem", "ORGANIZATIONS#*")},
     ("usage", "WarnFunction"): {
-        ("dynamodb:Query", "ORGANIZATIONS#*"),
         ("dynamodb:GetItem", "SWEEP#*"),
         ("dynamodb:BatchGetItem", "ORG#*"),
         *((f"dynamodb:{w}Item", key) for w in ("Put", "Update") for key in ("ORG#*", "SWEEP#*")),
@@ -466,7 +457,7 @@ KEYS = {
             for w in ("Get", "Put", "Update")
             for key in ("ORG#*", "SWEEP#*")
         ),
-        *(("dynamodb:Query", key) for key in ("ORG#*", "ORGANIZATIONS#*")),
+        ("dynamodb:Query", "ORG#*"),
     },
     ("invitations", "ApiFunction"): {
         *keys(
@@ -535,8 +526,10 @@ KEYS = {
     },
 }
 
-# The same for the platform table's indexes: of these, partitions of one kind.
+# The same for the platform table's indexes, and the audit's table: of these, partitions of one kind.
 INDEX_KEYS = {
+    ("usage", "WarnFunction"): {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
+    ("usage", "ProveCountersFunction"): {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
     ("identity", "PreAuthenticationFunction"): {(MEMBERSHIPS, "USER#*")},
     ("identity", "PreTokenGenerationFunction"): {(MEMBERSHIPS, "USER#*")},
     ("invitations", "SweepFunction"): {(DUE, "DUE#INVITATIONS#*")},
@@ -599,7 +592,7 @@ def test_a_role_is_held_to_the_keys_that_are_typed_here(name: tuple[str, str]) -
     assert rules.keyed(role, PLATFORM) == KEYS.get(name, any_key)
     held = {
         (index, key)
-        for index in (MEMBERSHIPS, DUE)
+        for index in (MEMBERSHIPS, DUE, AUDIT)
         for _, key in rules.keyed(role, index)
         if key != "*"
     }

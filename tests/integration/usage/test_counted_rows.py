@@ -19,6 +19,7 @@ import pytest
 
 import tenantry
 from functions.usage import prove_counters
+from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
 from tenantry.errors import ConflictError, CorruptDataError, LimitExceededError
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations import counters
@@ -35,7 +36,7 @@ from tenantry.usage.bootstrap import registration
 from tenantry.usage.dynamodb import DynamoDBUsage
 from tenantry.usage.service import CounterProof
 from tests.contracts.organizations.test_organization_repository import create, organization
-from tests.support.clock import FakeClock
+from tests.support.clock import START, FakeClock
 from tests.support.invocations import wire
 from tests.support.lambda_context import lambda_context
 from tests.support.ministack import MiniStack
@@ -281,11 +282,11 @@ def joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_the_daily_proof_finds_what_a_context_registers_repairs_and_tells_it(
-    joined: None, platform_table: Table, monkeypatch: pytest.MonkeyPatch
+    joined: None, platform_table: Table, audit_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire(monkeypatch, PLATFORM_TABLE=platform_table.name)
+    wire(monkeypatch, PLATFORM_TABLE=platform_table.name, AUDIT_TABLE=audit_table.name)
     create(DynamoDBOrganizationRepository(platform_table), organization("t-1"))
-    platform_table.put({**key("ORGANIZATIONS#00", "ORG#t-1"), "tenant_id": "t-1"})
+    DynamoDBSealedOrganizations(audit_table).add("t-1", START.date())
     found = platform_table.get(organization_key("t-1"))
     assert found
     platform_table.put({**found, "used_projects": 7, "used_storage": GIB})

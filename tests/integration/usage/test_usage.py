@@ -1,4 +1,4 @@
-"""The usage functions: the register, warnings, the proof of seats, their cost, and all at once."""
+"""The usage functions: warnings, the proof of seats, their cost, and all at once."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.usage import prove_counters, register, warn
+from functions.usage import prove_counters, warn
+from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
 from tenantry.messaging.changes import envelopes
-from tenantry.messaging.event import Actor, Envelope
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.persistence.keys import member_key, organization_key
@@ -23,26 +23,10 @@ from tests.contracts.organizations.test_organization_repository import create, o
 from tests.support.capacity import measured
 from tests.support.clock import START, FakeClock
 from tests.support.faults import Stopped, injected, lose_answer, stop_after, stop_before
-from tests.support.invocations import bus_event, queue_event, wire
+from tests.support.invocations import wire
 from tests.support.lambda_context import lambda_context
 from tests.support.ministack import MiniStack
 from tests.support.tables import items
-
-
-def _founded(tenant_id: str) -> str:
-    envelope = Envelope(
-        id=f"e-{tenant_id}",
-        type="OrganizationCreated",
-        context="organizations",
-        occurred_at=START,
-        actor=Actor(id="ada"),
-        data={},
-        tenant_id=tenant_id,
-        entity_type="Organization",
-        entity_id=tenant_id,
-        entity_version=1,
-    )
-    return json.dumps(bus_event(envelope))
 
 
 @dataclass
@@ -50,14 +34,15 @@ class Usage:
     """Speaks to the functions as the queue and the schedules do."""
 
     table: Table
+    log: Table | None = None
 
     def found(self, *tenants: str) -> None:
-        """Organisations, each with its owner, and the news of them."""
+        """Organisations, each with its owner, of which the audit has heard."""
+        assert self.log
         for tenant in tenants:
             made = organization(tenant, tenant)
             create(DynamoDBOrganizationRepository(self.table), made)
-        answer = register.handler(queue_event(map(_founded, tenants)), lambda_context())
-        assert answer == {"batchItemFailures": []}
+            DynamoDBSealedOrganizations(self.log).add(tenant, START.date())
 
     def warn(self, *, anew: bool = True) -> Any:
         return warn.handler({"anew": anew}, lambda_context(remaining_ms=120_000))
@@ -87,25 +72,17 @@ class Usage:
 
 
 @pytest.fixture
-def usage(platform_table: Table, monkeypatch: pytest.MonkeyPatch) -> Usage:
-    wire(monkeypatch, PLATFORM_TABLE=platform_table.name)
-    return Usage(platform_table)
+def usage(platform_table: Table, audit_table: Table, monkeypatch: pytest.MonkeyPatch) -> Usage:
+    wire(monkeypatch, PLATFORM_TABLE=platform_table.name, AUDIT_TABLE=audit_table.name)
+    return Usage(platform_table, audit_table)
 
 
-def test_organisations_that_are_founded_are_visited(usage: Usage) -> None:
+def test_organisations_that_the_audit_has_heard_of_are_visited_once(usage: Usage) -> None:
     usage.found("t-1", "t-2", "t-3")
-    register.handler(queue_event([_founded("t-1")]), lambda_context())
+    assert usage.log
+    DynamoDBSealedOrganizations(usage.log).add("t-1", START.date())
 
     assert usage.warn() == {"visited": 3, "told": 0, "ended": True}
-
-
-def test_news_from_nobody_we_know_is_not_believed(usage: Usage) -> None:
-    forged = json.loads(_founded("t-1")) | {"account": "999999999999"}
-
-    answer = register.handler(queue_event([json.dumps(forged)]), lambda_context())
-
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
-    assert usage.warn()["visited"] == 0
 
 
 def test_warnings_are_told_once_and_by_the_schedule_only_when_it_is_time(usage: Usage) -> None:

@@ -7,24 +7,23 @@ from datetime import timedelta
 from tenantry.errors import ConflictError
 from tenantry.messaging.event import Event
 from tenantry.organizations.model import Organization
-from tenantry.usage.model import Counted, Progress, UsageLedger, shard_of
+from tenantry.usage.model import Counted, Progress, UsageLedger
+
+_PARTS = "0123456789"
 
 
 @dataclass
 class InMemoryRegister:
     tenants: set[str] = field(default_factory=set)
 
-    def add(self, tenant_id: str) -> None:
-        self.tenants.add(tenant_id)
-
-    def page(self, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
-        left = sorted(
-            tenant
-            for tenant in self.tenants
-            if shard_of(tenant) == shard and (after is None or tenant > after)
-        )
-        page = left[:limit]
-        return page, page[-1] if len(left) > limit else None
+    def page(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """In parts, by the last letter; a part may hold nobody."""
+        part, _, last = (after or _PARTS[0]).partition("#")
+        left = sorted(t for t in self.tenants if t[-1] == part and t > last)
+        if len(left) > limit:
+            return left[:limit], f"{part}#{left[limit - 1]}"
+        following = _PARTS[_PARTS.index(part) + 1 :][:1]
+        return left, following or None
 
 
 @dataclass

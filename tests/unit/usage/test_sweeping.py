@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tenantry.errors import CorruptDataError
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.model import Organization
-from tenantry.usage.model import SHARDS, Counted, shard_of
+from tenantry.usage.model import Counted
 from tenantry.usage.service import PAGE, CounterProof, Sweep, Swept
 from tests.support.clock import START, FakeClock, FakeIds
 from tests.support.fakes.usage import (
@@ -93,15 +93,6 @@ def test_a_run_that_finds_another_one_at_work_ends() -> None:
 
     assert not swept.ended
     assert swept.visited <= PAGE
-
-
-def test_organisations_lie_evenly_in_all_parts() -> None:
-    counts = [0] * SHARDS
-    for number in range(1600):
-        counts[shard_of(f"01990000-0000-7000-8000-{number:012}")] += 1
-
-    assert min(counts) > 50
-    assert max(counts) < 150
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Adapters: usage in the platform table.
 
 ORG#<id>               USAGE       what was told of an organisation's usage
-ORGANIZATIONS#<shard>  ORG#<id>    the register of organisations
 SWEEP#<name>           PROGRESS    how far a sweep has come
 """
 
@@ -17,30 +16,11 @@ from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Assign, Change, Create, moves_of
-from tenantry.usage.model import Counted, Progress, UsageLedger, shard_of
+from tenantry.usage.model import Counted, Progress, UsageLedger
 
 _PAGE = 200
 _SEATED = frozenset({"ACTIVE", "SUSPENDED"})
 _PENDING = "PENDING"
-
-
-class DynamoDBRegister:
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def add(self, tenant_id: str) -> None:
-        where = key(_shard_pk(shard_of(tenant_id)), organization_pk(tenant_id))
-        self._table.add({**where, "entity_type": "Registered", "tenant_id": tenant_id})
-
-    def page(self, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
-        page = self._table.query(
-            _shard_pk(shard),
-            prefix="ORG#",
-            limit=limit,
-            start=key(_shard_pk(shard), organization_pk(after)) if after else None,
-        )
-        found = [str(item["tenant_id"]) for item in page.items]
-        return found, found[-1] if found and page.next_key else None
 
 
 class DynamoDBProgress:
@@ -144,10 +124,6 @@ def _written(table: Table, where: Key, version: int, item: Item, events: tuple[E
         table.write(write)
     except ConditionFailedError as failure:
         raise ConflictError("Another run was there first.") from failure
-
-
-def _shard_pk(shard: int) -> str:
-    return f"ORGANIZATIONS#{shard:02}"
 
 
 def _progress_key(name: str) -> Key:

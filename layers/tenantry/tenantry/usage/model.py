@@ -1,6 +1,5 @@
 """How near the limits are, what was told of it, and how far a sweep has come: pure."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +12,6 @@ from tenantry.organizations.counters import Kind, Used
 from tenantry.usage.events import UsageWarning, UsageWarningCleared
 
 THRESHOLDS: Final = (100, 80)
-SHARDS: Final = 16
-"""Parts of the register of organisations."""
-
-
-def shard_of(tenant_id: str) -> int:
-    """The part of an organisation in the register: the same for the same id."""
-    return hashlib.sha256(tenant_id.encode()).digest()[0] % SHARDS
 
 
 def level_of(used: Used) -> int:
@@ -95,9 +87,10 @@ class Progress(_Stored):
     """How far a sweep over all organisations has come: whoever runs next goes on there."""
 
     name: str
-    shard: int = 0
     after: str | None = None
-    """The organisation of the shard that was visited last."""
+    """Where in the list of organisations it goes on; None at the beginning."""
+    is_through: bool = False
+    """Whether nobody is left to be visited in this round."""
     began_at: datetime | None = None
     ended_at: datetime | None = None
     entity_version: int = 0
@@ -108,17 +101,15 @@ class Progress(_Stored):
 
     def begun(self, now: datetime) -> Self:
         """A new round."""
-        return self._next(shard=0, after=None, began_at=now, ended_at=None)
+        return self._next(after=None, is_through=False, began_at=now, ended_at=None)
 
-    def visited(self, last: str | None) -> Self:
-        """On after `last` in the same shard; None: on to the next shard."""
-        if last is not None:
-            return self._next(shard=self.shard, after=last)
-        return self._next(shard=self.shard + 1, after=None)
+    def visited(self, following: str | None) -> Self:
+        """On to what follows the page that was visited; None: that was the last."""
+        return self._next(after=following, is_through=following is None)
 
-    def skipped(self) -> Self:
-        """On to the next shard, where this one holds nobody: not worth a version."""
-        return self.model_copy(update={"shard": self.shard + 1, "after": None})
+    def skipped(self, following: str | None) -> Self:
+        """On from a page that held nobody: not worth a version."""
+        return self.model_copy(update={"after": following, "is_through": following is None})
 
     def ended(self, now: datetime) -> Self:
         return self._next(ended_at=now)

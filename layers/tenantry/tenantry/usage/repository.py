@@ -1,4 +1,4 @@
-"""Ports: the register of organisations, how far sweeps are, usage, and rows to be counted."""
+"""Ports: the list of organisations, how far sweeps are, usage, and rows to be counted."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -10,12 +10,12 @@ from tenantry.usage.model import Counted, Progress, UsageLedger
 
 
 class Register(Protocol):
-    def add(self, tenant_id: str) -> None:
-        """Note an organisation; the same each time."""
+    """Every organisation there is, as the audit keeps them."""
 
-    def page(self, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
-        """Up to `limit` organisations of a shard after `after`, and the one to go on after; None
-        at the end.
+    def page(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """Up to `limit` organisations after `after`, and where to go on; None at the end.
+
+        A page may be empty and not the last.
         """
 
 

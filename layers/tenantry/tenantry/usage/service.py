@@ -1,4 +1,4 @@
-"""Use cases on usage: note organisations, warn of limits, prove counters, over all of them."""
+"""Use cases on usage: warn of limits and prove counters, over all organisations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.counters import usage_of
 from tenantry.tenancy.access import OrganizationStatus
 from tenantry.usage.events import CounterDrifted
-from tenantry.usage.model import SHARDS, Progress
+from tenantry.usage.model import Progress
 from tenantry.usage.repository import ProgressStore, Register, RowCounter, UsageRepository
 
 PAGE: Final = 50
@@ -65,15 +65,15 @@ class Sweep:
         try:
             if anew or not at.is_under_way:
                 at = self._saved(at.begun(now))
-            while at.shard < SHARDS and may_go_on():
-                page, last = self.register.page(at.shard, PAGE, at.after)
+            while not at.is_through and may_go_on():
+                page, following = self.register.page(at.after, PAGE)
                 if not page:
-                    at = at.skipped()
+                    at = at.skipped(following)
                     continue
                 found += visit(page)
                 visited += len(page)
-                at = self._saved(at.visited(last))
-            if at.shard == SHARDS:
+                at = self._saved(at.visited(following))
+            if at.is_through:
                 at = self._saved(at.ended(self.stamp.now()))
         except ConflictError:
             return Swept(visited, found)

@@ -5,15 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 
-from tenantry.bootstrap import platform_table, stamp
+from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
+from tenantry.bootstrap import dynamodb, platform_table, settings, stamp
 from tenantry.errors import TenantryError
+from tenantry.persistence.table import Table
 from tenantry.runtime.observability import left_aside
 from tenantry.usage.bootstrap.registration import row_counters
-from tenantry.usage.dynamodb import (
-    DynamoDBProgress,
-    DynamoDBRegister,
-    DynamoDBUsage,
-)
+from tenantry.usage.dynamodb import DynamoDBProgress, DynamoDBUsage
 from tenantry.usage.service import CounterProof, Sweep, Swept, UsageWarnings
 
 QUARTER_HOURLY = timedelta(minutes=14)
@@ -22,8 +20,9 @@ DAILY = timedelta(hours=23)
 
 
 @cache
-def register() -> DynamoDBRegister:
-    return DynamoDBRegister(platform_table())
+def register() -> DynamoDBSealedOrganizations:
+    """Every organisation, as the audit knows them: whoever has an event is there."""
+    return DynamoDBSealedOrganizations(Table(dynamodb(), settings().required("AUDIT_TABLE")))
 
 
 @cache
