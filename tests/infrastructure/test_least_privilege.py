@@ -526,7 +526,7 @@ KEYS = {
     },
 }
 
-# The same for the platform table's indexes, and the audit's table: of these, partitions of one kind.
+# The same for the platform table's indexes and the audit's table: partitions of one kind.
 INDEX_KEYS = {
     ("usage", "WarnFunction"): {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
     ("usage", "ProveCountersFunction"): {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
