@@ -101,8 +101,8 @@ redrive: $(dev)/installed ## send what was given up back to where it failed (ENV
 check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates, generated pages
 	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages
 
-unit: $(dev)/installed ## rules and services, with fakes
-	@pytest $(parallel) tests/unit
+unit: $(dev)/installed ## rules and services, with fakes, but for the long runs of `make test`
+	@pytest $(parallel) -m 'not figures' tests/unit
 
 contracts: $(dev)/installed ## one suite a port, on the fake and on the real adapter
 	@pytest $(parallel) tests/contracts

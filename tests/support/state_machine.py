@@ -8,6 +8,7 @@ itself, then the first catcher; a Task's `Output` sees `$states.result`, a catch
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from jsonata import jsonata
@@ -115,7 +116,7 @@ def _value(template: Any, states: dict[str, Any]) -> Any:
     """A value of the definition, its `{% %}` evaluated."""
     match template:
         case str() if template.startswith("{%") and template.endswith("%}"):
-            expression = jsonata.Jsonata(template[2:-2].strip())
+            expression = _parsed(template[2:-2].strip())
             frame = expression.create_frame()
             frame.bind("states", states)
             return _plain(expression.evaluate(None, frame))
@@ -125,6 +126,11 @@ def _value(template: Any, states: dict[str, Any]) -> Any:
             return [_value(each, states) for each in template]
         case _:
             return template
+
+
+@cache
+def _parsed(expression: str) -> jsonata.Jsonata:
+    return jsonata.Jsonata(expression)
 
 
 def _plain(value: Any) -> Any:

@@ -56,6 +56,7 @@ def where_it_lives(world: MoveWorld, account: Account) -> str:
     return own(account) if now.cloud_type is CloudType.PRIVATE else SHARED.table
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("fault", [*OWN_FAULTS, *ENDLESS])
 @pytest.mark.parametrize("function", FORWARD)
 @pytest.mark.parametrize("to", ["private", "public"])
@@ -89,6 +90,7 @@ def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
         assert ended.old == ended.new
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("undoing", [*FAULTS, "lost answer", "stopped"])
 @pytest.mark.parametrize("function", FORWARD[:-2])
 def test_undoing_may_fail_too(

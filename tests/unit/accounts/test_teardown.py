@@ -381,6 +381,7 @@ def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(
     is_gone(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
 @pytest.mark.parametrize("after", [False, True], ids=["nothing-done", "answer-lost"])
 @pytest.mark.parametrize(
@@ -397,6 +398,7 @@ def test_what_passes_is_tried_again(
     is_gone(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
 @pytest.mark.parametrize("error", ["States.Timeout", "Lambda.TooManyRequestsException"])
 def test_what_does_not_pass_stands_and_a_retry_goes_on(
@@ -414,6 +416,7 @@ def test_what_does_not_pass_stands_and_a_retry_goes_on(
     is_gone(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_stopped_from_outside_it_is_settled_within_two_sweeps(

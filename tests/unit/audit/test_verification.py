@@ -101,6 +101,7 @@ def flipped(value: Any, at: int, bit: int) -> Any:
     return raw.decode("latin-1")
 
 
+@pytest.mark.figures
 @given(st.data())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_flipped_bit_in_any_entry_fails_it(run: SealedLog, data: st.DataObject) -> None:
@@ -127,6 +128,7 @@ def texts_at(item: Any, path: tuple[Any, ...]) -> Any:
     return item
 
 
+@pytest.mark.figures
 @given(st.data())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_flipped_bit_in_any_seal_fails_it(run: SealedLog, data: st.DataObject) -> None:
@@ -141,6 +143,7 @@ def test_one_flipped_bit_in_any_seal_fails_it(run: SealedLog, data: st.DataObjec
     assert not log.verify(DAYS).is_verified
 
 
+@pytest.mark.figures
 @given(st.data())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_flipped_bit_in_any_record_of_a_seal_fails_it(
@@ -315,6 +318,7 @@ FOREIGN: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("is_insider", [True, False], ids=["with the key", "without the key"])
 @pytest.mark.parametrize("changed", FOREIGN, ids=str)
 def test_a_sealed_entry_that_names_no_place_of_the_log_is_forged_and_never_looked_up(

@@ -197,6 +197,7 @@ def lives() -> list[Life]:
     return found
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("seed", SEEDS)
 def test_2000_events_of_many_in_any_order_and_number_end_as_in_order(
     lives: list[Life], seed: int

@@ -118,6 +118,7 @@ def settled(world: World) -> Any:
     return state(world), bill(world)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("asked", ["as the same request", "anew"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("command", COMMANDS)

@@ -91,6 +91,7 @@ def delivered(history: History, seed: int, markers: EveryMarker) -> Counter[str]
     return Counter(mail.to for mail in mailbox.sent)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("seed", range(20))
 def test_2000_events_in_any_order_and_number_send_each_mail_once(
     history: History, seed: int

@@ -210,6 +210,7 @@ def _versions(user: int) -> list[StoredCard]:
     ]
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("seed", range(20))
 def test_2000_events_in_any_order_and_number_show_every_profile_as_it_stands(
     world: World, seed: int

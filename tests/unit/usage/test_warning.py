@@ -188,6 +188,7 @@ def test_an_organisation_that_cannot_be_read_keeps_no_other_from_being_warned(
     assert reported == ["t-0"]
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("seed", range(20))
 def test_2000_moves_amid_runs_in_any_number_warn_of_each_threshold_once(
     stamp: Stamp, seed: int
