@@ -17,6 +17,8 @@ import requests
 from localcloud.client import GraphqlError, Product, until
 from localcloud.payments.peer import World
 from tests.e2e.conftest import People, Person
+from tests.e2e.test_accounts import ended as account_ended
+from tests.e2e.test_accounts import request as request_account
 
 SUBSCRIPTION = """query { subscription {
   plan status billing periodEnd pendingPlan closesOrganization trialUsed trialEnd graceEnd version
@@ -34,6 +36,9 @@ GRANT = """mutation($at: ID!) {
     organizationId: $at, plan: ENTERPRISE, until: "2030-01-01T00:00:00Z", reason: "contract 7"
   ) { plan granted periodEnd }
 }"""
+CLOSE = """mutation { cancelSubscription(input: {closeOrganization: true}) {
+  closesOrganization status periodEnd
+} }"""
 SLOW = 60
 
 
@@ -155,6 +160,35 @@ def test_an_operator_grants_what_has_no_price_and_the_sweep_ends_it(
     customer.sweep()
 
     assert customer.ask(SEATS) == {"status": "ACTIVE", "plan": "FREE", "limits": {"maxUsers": 5}}
+
+
+def test_an_organisation_that_is_closed_leaves_its_account_to_an_operator(
+    customer: Customer, people: People
+) -> None:
+    product, owner, root = customer.product, customer.owner.tokens, people.operator().tokens
+    asked = request_account(product, owner, "public")
+    account = asked["account"]["id"]
+    assert account_ended(product, owner, asked)["status"] == "SUCCEEDED"
+    closing = customer.ask(CLOSE)
+    assert (closing["closesOrganization"], closing["status"]) == (True, "NONE")
+    _let_it_be_due(customer, "period_end")
+
+    customer.sweep()
+
+    def waiting() -> Any:
+        at = product.rest("GET", f"/accounts/{account}", root).json()["operationId"]
+        found = product.rest("GET", f"/accounts/{account}/operations/{at}", root).json()
+        return found if found["kind"] == "TEARDOWN" else None
+
+    found = until("its end being asked for", waiting, SLOW)
+    assert (found["status"], found["requestedBy"]) == ("AWAITING_APPROVAL", "system")
+    path, given = f"/accounts/{account}/approve", {"approvalId": found["approvalId"]}
+    refused = product.rest("POST", path, owner, body=given)
+    assert (refused.status_code, refused.json()["code"]) == (403, "ORGANIZATION_SUSPENDED")
+    assert product.rest("POST", path, root, body=given).status_code == 202
+    assert product.rest("GET", f"/accounts/{account}", root).json()["provisioningStatus"] == (
+        "deleting"
+    )
 
 
 def _let_it_be_due(customer: Customer, what: str) -> None:

@@ -349,6 +349,15 @@ EXPECTED = {
             "sqs:ReceiveMessage",
         ),
     },
+    ("accounts", "CloseAccountsFunction"): {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *of(
+            "CloseAccountsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
     ("accounts", "SettleOperationsFunction"): {
         *LEDGER,
         *(pair for machine in MACHINES for pair in of(machine, "states:StartExecution")),
@@ -490,6 +499,10 @@ KEYS = {
         *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("CUSTOMER#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("USER#*", "BatchGetItem", "GetItem"),
+    },
+    ("accounts", "CloseAccountsFunction"): {
+        *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *keys("ORG#*", "BatchGetItem", "GetItem"),
     },
     ("accounts", "ApiFunction"): {
         *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
