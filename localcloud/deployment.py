@@ -56,6 +56,7 @@ def parameters() -> dict[str, str]:
         "TeardownGraceSeconds": "2",
         "TeardownKeptDays": "1",
         "VendorKind": "organizations",
+        "MoveSettleSeconds": "1",
     }
 
 

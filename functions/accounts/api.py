@@ -76,6 +76,20 @@ def cancel_account_operation(
     return outcome_reply(account_service().cancel(caller, accountId, dry_run=dryRun, plan=plan))
 
 
+@fields.resolver(type_name="Mutation", field_name="moveAccount")
+def move_account(
+    accountId: str,  # noqa: N803 - schema
+    to: str,
+    dryRun: bool = False,  # noqa: N803 - schema
+    plan: str | None = None,
+) -> dict[str, Any]:
+    caller = fields.context["caller"]
+    given = {"to": to}
+    return outcome_reply(
+        account_service().move(caller, accountId, given, dry_run=dryRun, plan=plan)
+    )
+
+
 @fields.resolver(type_name="Query", field_name="accountTeardownPlan")
 def account_teardown_plan(accountId: str) -> dict[str, Any]:  # noqa: N803 - schema
     return plan_reply(_teardowns().plan(fields.context["caller"], accountId))
@@ -149,6 +163,12 @@ def post_retry(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the 
 def post_cancel(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
     caller = caller_of(routes)
     return _answered(account_service().cancel(caller, accountId, **_how(caller)))
+
+
+@routes.post("/accounts/<accountId>/move")
+def post_move(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
+    caller, body = caller_of(routes), json_body(routes)
+    return _answered(account_service().move(caller, accountId, body, **_how(caller)))
 
 
 @routes.get("/accounts/<accountId>/teardown-plan")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from tenantry.accounts.model import Account, Inventory, Operation, Outcome, Plan, StackEvent
+from tenantry.accounts.model import Account, Inventory, Operation, Outcome, Plan, StackEvent, Sums
 
 
 def account_reply(account: Account) -> dict[str, Any]:
@@ -44,6 +44,8 @@ def operation_reply(operation: Operation, events: Sequence[StackEvent] = ()) -> 
         "requestedBy": operation.requested_by,
         "notBefore": _time(operation.not_before),
         "certificate": operation.certificate,
+        "comparison": _comparison_reply(operation),
+        "oldCopyUntil": _time(operation.retire_at),
         "steps": [
             {
                 "name": step.name,
@@ -68,6 +70,23 @@ def operation_reply(operation: Operation, events: Sequence[StackEvent] = ()) -> 
         "createdAt": operation.created_at.isoformat(),
         "heartbeatAt": operation.heartbeat_at.isoformat(),
         "endedAt": operation.ended_at.isoformat() if operation.ended_at else None,
+    }
+
+
+def _comparison_reply(operation: Operation) -> dict[str, Any] | None:
+    """What a move found in both places when it compared them last."""
+    old, new = operation.old, operation.new
+    if not (old and new and old.is_whole and new.is_whole):
+        return None
+    return {"isEqual": old == new, "old": _sums_reply(old), "new": _sums_reply(new)}
+
+
+def _sums_reply(sums: Sums) -> dict[str, Any]:
+    return {
+        "items": sums.items,
+        "objects": sums.objects,
+        "bytes": sums.bytes,
+        "checksum": sums.checksum,
     }
 
 

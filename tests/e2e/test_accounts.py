@@ -249,3 +249,39 @@ def test_an_account_is_torn_down_to_a_certificate(
     assert said.left.is_empty
     assert before
     assert items_of(product, aws, other.organization_id) == before
+
+
+def test_an_account_moves_to_a_place_of_its_own_and_takes_a_plan_that_holds(
+    product: Product, people: People, aws: Callable[[str], Any]
+) -> None:
+    owner = people.owner()
+    asked = request(product, owner.tokens, "public")
+    ended(product, owner.tokens, asked)
+    tenant_id = owner.organization_id
+    item = {"PK": {"S": f"ORG#{tenant_id}"}, "SK": {"S": "THING#1"}, "title": {"S": "kept"}}
+    aws("dynamodb").put_item(TableName=product.outputs["TenantTable"], Item=item)
+    path, to = f"/accounts/{asked['account']['id']}/move", {"to": "private"}
+
+    plan = product.rest("POST", f"{path}?dryRun=true", owner.tokens, body=to).json()["plan"]
+    without = product.rest("POST", path, owner.tokens, body=to)
+    assert without.status_code == 400, without.text
+    changed = product.rest("POST", f"{path}?plan=another", owner.tokens, body=to)
+    assert (changed.status_code, changed.json()["code"]) == (409, "PLAN_CHANGED"), changed.text
+    moving = product.rest("POST", f"{path}?plan={plan['hash']}", owner.tokens, body=to)
+    assert moving.status_code == 202, moving.text
+    done = ended(product, owner.tokens, moving.json())
+
+    assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
+    assert done["comparison"]["isEqual"]
+    assert done["oldCopyUntil"]
+    moved = account(product, owner.tokens, asked)
+    assert moved["cloudType"] == "private"
+    route = stored_route(product, aws, owner)
+    assert (route["kind"], route["table"], route["state"]) == (
+        "private",
+        moved["tableName"],
+        "active",
+    )
+    where = {"PK": item["PK"], "SK": item["SK"]}
+    found = aws("dynamodb").get_item(TableName=moved["tableName"], Key=where)
+    assert found["Item"]["title"] == item["title"]

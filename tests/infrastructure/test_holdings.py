@@ -51,6 +51,13 @@ def test_what_goes_and_what_stays_is_this() -> None:
     assert {name(each) for each in holdings() if not each.goes} == STAYS
 
 
+def test_all_that_is_kept_of_tenants_can_be_found_when_they_move() -> None:
+    """A move reads partitions by their names: a family of them has none that it could know."""
+    of_tenants = [each for each in holdings() if each.store is Store.TENANT]
+    assert of_tenants
+    assert not [name(each) for each in of_tenants if each.below[-1:] == ("*",)]
+
+
 def _constants(tree: ast.Module) -> dict[str, str]:
     """Texts that a module gives names to."""
     found: dict[str, str] = {}

@@ -15,8 +15,12 @@ OWN_TABLES = "table/${Prefix}-account-*"
 OWN_BUCKETS = "${Prefix}-account-*"
 STACKS = "stack/${Prefix}-account-*/*"
 TREE = "parameter/${Prefix}/accounts/*"
-EXECUTIONS = ("execution:${Prefix}-provision-account:*", "execution:${Prefix}-teardown-account:*")
-MACHINES = ("ProvisionMachine", "TeardownMachine")
+EXECUTIONS = (
+    "execution:${Prefix}-provision-account:*",
+    "execution:${Prefix}-teardown-account:*",
+    "execution:${Prefix}-move-account:*",
+)
+MACHINES = ("ProvisionMachine", "TeardownMachine", "MoveMachine")
 BUS = "event-bus/${EventBus}"
 
 
@@ -339,6 +343,26 @@ EXPECTED = {
         *DELETES_STACKS,
         *of(TREE, "ssm:DeleteParameter", "ssm:PutParameter"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
+    },
+    ("accounts", "MoveRouteFunction"): LEDGER | items(PLATFORM, "GetItem"),
+    ("accounts", "MoveCopyFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+    },
+    ("accounts", "CompensateMoveFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *DELETES_STACKS,
+    },
+    ("accounts", "RetireCopiesFunction"): {
+        *LEDGER,
+        *items(PLATFORM, "GetItem"),
+        *items(DUE, "Query"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *DELETES_STACKS,
+        *of("RetireCopiesDeadLetters.Arn", "sqs:SendMessage"),
     },
     ("accounts", "StartOperationsFunction"): {
         *LINE,

@@ -22,6 +22,11 @@ FIELDS = {
         "OWNER",
         writes=True,
     ),
+    "moveAccount": Field(
+        'mutation { moveAccount(accountId: "MISSING", to: private) { account { id } } }',
+        "OWNER",
+        writes=True,
+    ),
     "accountTeardownPlan": Field(
         'query { accountTeardownPlan(accountId: "MISSING") { hash } }', "OWNER"
     ),
@@ -46,6 +51,7 @@ ROUTES = {
     ("GET", "/accounts/{accountId}/operations/{operationId}"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/retry"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/cancel"): OWNERS_AND_OPERATORS,
+    ("POST", "/accounts/{accountId}/move"): OWNERS_AND_OPERATORS,
     ("GET", "/accounts/{accountId}/teardown-plan"): OWNERS_AND_OPERATORS,
     ("DELETE", "/accounts/{accountId}"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/approve"): OWNERS_AND_OPERATORS,

@@ -6,6 +6,7 @@ Row 27: whatever goes wrong in whatever state, the organisation ends moved, or w
 import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import boto3
@@ -28,6 +29,7 @@ from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Remove
 from tenantry.runtime.identifiers import derived_id
+from tenantry.tenancy.holdings import Store, partitions
 from tenantry.tenancy.router import TenantRouter
 from tenantry.tenancy.tenant_table import TenantTable
 from tests.support.accounts import FakeStacks
@@ -82,10 +84,7 @@ class MovingWorld(MoveWorld):
             **{**vars(self.provisioning), "stacks": self.stacks}
         )
         self.copies = DynamoDBTenantCopies(
-            self.dynamodb,
-            lambda _place: self.s3,
-            lambda place: self.at(place.table),
-            SHARED.table,
+            lambda _place: Clients(self), partial(partitions, Store.TENANT), SHARED.table
         )
         self.moving = Moving(
             self.provisioning, self.copies, SETTLE, CONFIRMED_WITHIN, KEPT, pages=1
@@ -120,6 +119,24 @@ class MovingWorld(MoveWorld):
         return found
 
 
+@dataclass(frozen=True)
+class Clients:
+    """A session's."""
+
+    world: MovingWorld
+
+    @property
+    def dynamodb(self) -> Any:
+        return self.world.dynamodb
+
+    @property
+    def s3(self) -> Any:
+        return self.world.s3
+
+    def table(self, name: str) -> Table:
+        return self.world.at(name)
+
+
 @pytest.fixture
 def world(moto: None, clock: FakeClock) -> MovingWorld:
     return founded(clock, boto3.client("dynamodb"), boto3.client("s3"))
@@ -141,7 +158,7 @@ def settled(world: MovingWorld) -> Account:
     stamp = Stamp(world.clock, FakeIds("a"))
     for number in range(12):
         world.tenant_table().write(made(stamp, str(number)))
-    below = {"PK": "ORG#acme#PROJECT#1", "SK": "TASK#1"}
+    below = {"PK": "ORG#acme#EXPORTS", "SK": "2026-03"}
     world.at(SHARED.table).put({**below, "n": 0.1, "tenant_id": "acme"})
     world.at(SHARED.table).put({"PK": "ORG#acme2", "SK": "THING#1", "tenant_id": "acme2"})
     for key in ("acme/1.txt", "acme/a/2.txt", "acme2/1.txt"):

@@ -17,9 +17,11 @@ from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.steps import provisioning
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.line import Line
+from tenantry.accounts.repository import Place
 from tenantry.errors import OperationSupersededError
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
+from tenantry.tenancy.sessions import DataScope
 from tests.integration.accounts.conftest import Api, found
 from tests.support.accounts import FakeExecutions
 from tests.support.clock import FakeIds
@@ -211,3 +213,24 @@ def test_undoing_stopped_anywhere_leaves_nothing(world: World) -> None:
             world.step("compensate")
         assert world.again("compensate") in ("", "OperationSupersededError")
         assert world.state() == expected, f"stopped at call {at}: {calls.operations}"
+
+
+def test_the_longest_policies_are_within_what_sts_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local cloud takes no longer ones either: a move stopped there at its first object."""
+    monkeypatch.setenv("PLATFORM_ACCOUNT_ID", "0" * 12)
+    monkeypatch.setenv("TENANT_DATA_ROLE_ARN", "arn:aws:iam::000000000000:role/data")
+    monkeypatch.setenv("AUDIT_TABLE", "a" * 60)
+    given: list[int] = []
+
+    class Sessions:
+        sts = boto3.client("sts", region_name="ap-southeast-1")
+
+        def client(self, tenant_id: str, scope: DataScope, _abroad: object = None) -> None:
+            given.append(len(scope.policy(tenant_id)))
+
+    monkeypatch.setattr(data_wiring, "sessions", Sessions)
+    place = Place("0" * 36, "x" * 60, "y" * 63, "z" * 63)
+    data_wiring.copiers(place)
+    data_wiring.clients(place)
+
+    assert all(length <= 2048 for length in given), given

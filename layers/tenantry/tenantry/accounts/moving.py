@@ -17,7 +17,7 @@ Copies carry no events, so nothing that happened is told again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Protocol
@@ -299,9 +299,10 @@ class Moving:
         """
         gone, failed = 0, list[TenantryError]()
         due = self.ledger.accounts.retiring(self.stamp.now(), _RETIRED_AT_ONCE)
+        share = replace(self, pages=max(1, self.pages // len(due))) if due else self
         for operation in due:
             try:
-                gone += self.retire(operation.account_id, operation.operation_id)
+                gone += share.retire(operation.account_id, operation.operation_id)
             except TenantryError as error:
                 failed.append(error)
         if failed:

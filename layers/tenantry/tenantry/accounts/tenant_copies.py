@@ -1,16 +1,16 @@
 """Adapter: a tenant's items and objects from one place to another, page by page.
 
 A pass makes the target equal to the source: what differs is copied, what the source lacks goes. A
-page that comes again changes nothing, so a pass goes on from wherever it stopped. Items are found
-by their keys' beginning in the whole table, since nothing else knows all of a tenant's partitions;
-reading so takes the function's own credentials, and writing the tenant's.
+page that comes again changes nothing, so a pass goes on from wherever it stopped. Which partitions
+hold a tenant's items is what the contexts declare (tenancy/holdings.py), so that nobody reads whole
+tables: each is read, and written, under the tenant's own session.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,13 +19,13 @@ from tenantry.accounts.moving import Copied
 from tenantry.accounts.repository import Place
 from tenantry.errors import LeftoversError, UnavailableError
 from tenantry.persistence.items import from_wire, to_wire, without_events
-from tenantry.persistence.keys import Key, organization_pk
+from tenantry.persistence.keys import Key
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Remove, Store, Write
 from tenantry.tenancy.router import PUBLIC, Whereabouts
 from tenantry.tenancy.tenant_table import TenantTable, fence_key
 
-_SCANNED: Final = 400
+_READ: Final = 400
 _AT_ONCE: Final = 9
 """Items of 400 KB that one transaction, of 4 MB at most, takes whatever their size."""
 _LISTED: Final = 100
@@ -40,20 +40,30 @@ _BUSY: Final = frozenset(
 type Wire = dict[str, Any]
 
 
+class Clients(Protocol):
+    """A tenant's session for a place and both of its buckets, as clients."""
+
+    def table(self, name: str) -> Table: ...
+
+    @property
+    def dynamodb(self) -> Any: ...
+
+    @property
+    def s3(self) -> Any: ...
+
+
 class DynamoDBTenantCopies:
-    """`reader` is a client that may scan; `s3` makes a client for the buckets of a place, and
-    `writer` a table, both under the tenant's session."""
+    """`session` makes the tenant's clients for a place, and `partitions` names those of a tenant
+    in its table, wherever that is."""
 
     def __init__(
         self,
-        reader: Any,
-        s3: Callable[[Place], Any],
-        writer: Callable[[Place], Table],
+        session: Callable[[Place], Clients],
+        partitions: Callable[[str], Sequence[str]],
         shared: str,
     ) -> None:
-        self._reader = reader
-        self._s3 = s3
-        self._writer = writer
+        self._session = session
+        self._partitions = partitions
         self._shared = shared
 
     def fence(self, place: Place, epoch: int) -> None:
@@ -136,33 +146,39 @@ class DynamoDBTenantCopies:
             table.transact(some)
 
     def _page(self, place: Place, rest: str) -> tuple[list[Wire], str]:
-        """The tenant's items of one page of the table, without its fence, and where to go on."""
-        own = organization_pk(place.tenant_id)
+        """A page of the tenant's items, without its fence, and where to go on; empty at the end."""
+        partitions = self._partitions(place.tenant_id)
+        number, _, begin = rest.partition("|")
+        at = int(number or 0)
         request: dict[str, Any] = {
             "TableName": place.table,
             "ConsistentRead": True,
-            "Limit": _SCANNED,
-            "FilterExpression": "PK = :own OR begins_with(PK, :below)",
-            "ExpressionAttributeValues": {":own": {"S": own}, ":below": {"S": f"{own}#"}},
+            "Limit": _READ,
+            "KeyConditionExpression": "PK = :partition",
+            "ExpressionAttributeValues": {":partition": {"S": partitions[at]}},
         }
-        if rest:
-            request["ExclusiveStartKey"] = json.loads(rest)
-        answer = _called(self._reader.scan, **request)
+        if begin:
+            request["ExclusiveStartKey"] = json.loads(begin)
+        answer = _called(self._session(place).dynamodb.query, **request)
         fence = fence_key(place.tenant_id)
         found = [without_events(item) for item in answer["Items"] if _key(item) != fence]
-        last = answer.get("LastEvaluatedKey")
-        return found, json.dumps(last) if last else ""
+        if last := answer.get("LastEvaluatedKey"):
+            return found, f"{at}|{json.dumps(last)}"
+        return found, f"{at + 1}|" if at + 1 < len(partitions) else ""
 
     def _read(self, place: Place, items: list[Wire]) -> dict[tuple[str, str], Wire]:
         """What stands at the same keys, in DynamoDB's own form."""
         found: dict[tuple[str, str], Wire] = {}
+        if not items:
+            return found
+        client = self._session(place).dynamodb
         keys = [to_wire(_key(item)) for item in items]
         for start in range(0, len(keys), 100):
             pending: Any = {
                 place.table: {"Keys": keys[start : start + 100], "ConsistentRead": True}
             }
             while pending:
-                answer = _called(self._reader.batch_get_item, RequestItems=pending)
+                answer = _called(client.batch_get_item, RequestItems=pending)
                 for item in answer["Responses"].get(place.table, []):
                     found[_where(item)] = without_events(item)
                 pending = answer.get("UnprocessedKeys")
@@ -173,7 +189,7 @@ class DynamoDBTenantCopies:
         where = Whereabouts(
             place.tenant_id, kind, place.table, place.raw, place.processed, "", epoch
         )
-        return TenantTable(self._writer(place), where)
+        return TenantTable(self._session(place).table(place.table), where)
 
     # objects
 
@@ -183,7 +199,7 @@ class DynamoDBTenantCopies:
         Of an object that the source lost meanwhile the copy goes at the end of the area.
         """
         old, new = (getattr(place, area) for place in (source, target))
-        s3 = self._s3(replace(target, raw=old, processed=new))
+        s3 = self._session(replace(target, raw=old, processed=new)).s3
         found, after = self._object_page(source, area, rest, s3)
         there = {
             each["Key"]: each
@@ -217,7 +233,7 @@ class DynamoDBTenantCopies:
         self, place: Place, area: str, rest: str, s3: Any = None
     ) -> tuple[list[Mapping[str, Any]], str]:
         page = _called(
-            (s3 or self._s3(place)).list_objects_v2,
+            (s3 or self._session(place).s3).list_objects_v2,
             Bucket=getattr(place, area),
             Prefix=f"{place.tenant_id}/",
             StartAfter=rest,
@@ -228,7 +244,7 @@ class DynamoDBTenantCopies:
 
     def _cleared_objects(self, place: Place) -> bool:
         """Delete a page of versions; True when none is left."""
-        s3 = self._s3(place)
+        s3 = self._session(place).s3
         for bucket in (place.raw, place.processed):
             page = _called(
                 s3.list_object_versions,

@@ -1,6 +1,6 @@
 """Steps that work on a tenant's data, with credentials that reach that tenant's place only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -61,21 +61,34 @@ def sessions() -> TenantSessions:
 
 def clients(place: Place, *, lists_versions: bool = False) -> _Clients:
     """Those of the tenant's own session for its place."""
+    audit = "" if place.abroad else settings().text("AUDIT_TABLE")
+    heard = (_here(audit),) if audit else ()
+    scope = replace(scope_of(place), lists_versions=lists_versions, read_only_table_arns=heard)
+    found: _Clients = sessions().client(place.tenant_id, scope, place.abroad)
+    return found
+
+
+def copiers(place: Place) -> _Clients:
+    """The same for who copies all of it: lists too, and has no business in the audit log.
+
+    Both in one would be longer than AWS takes a session's policy.
+    """
+    scope = replace(scope_of(place), lists_objects=True, lists_versions=True)
+    found: _Clients = sessions().client(place.tenant_id, scope)
+    return found
+
+
+def scope_of(place: Place) -> DataScope:
     partition = sessions().sts.meta.partition
     abroad = place.abroad
     table = table_arn(abroad, place.region, place.table) if abroad else _here(place.table)
-    audit = "" if abroad else settings().text("AUDIT_TABLE")
-    scope = DataScope(
+    return DataScope(
         table_arns=(table,),
         writes=True,
         bucket_arns=tuple(f"arn:{partition}:s3:::{name}" for name in (place.raw, place.processed)),
         writes_objects=True,
         keeps_objects=True,
-        lists_versions=lists_versions,
-        read_only_table_arns=(_here(audit),) if audit else (),
     )
-    found: _Clients = sessions().client(place.tenant_id, scope, abroad)
-    return found
 
 
 def _here(table: str) -> str:

@@ -21,6 +21,7 @@ def line() -> Line:
             {
                 Kind.PROVISION: settings().required("PROVISION_MACHINE_ARN"),
                 Kind.TEARDOWN: settings().required("TEARDOWN_MACHINE_ARN"),
+                Kind.MOVE: settings().required("MOVE_MACHINE_ARN"),
             },
         ),
         stamp=stamp(),
