@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,14 @@ from localcloud.client import Product, Tokens
 from localcloud.demo.stage import Stage, on
 from localcloud.deployed import deployed_cloud
 from localcloud.place import Place
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations import seats
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.organizations.model import Member
 from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import new_id
+from tenantry.tenancy.access import MemberStatus
+from tenantry.tenancy.roles import Role
 
 PASSWORD = "Correct-Horse-7-Battery"
 
@@ -107,43 +114,29 @@ class People:
         tokens = self.product.sign_in(person.email, PASSWORD)
         return Person(person.user_id, person.email, tokens)
 
-    def member(self, organization_id: str, role: str, status: str = "ACTIVE") -> Person:
-        """A member of an organisation with `role`; memberships are stored, tokens made after."""
+    def member(self, organization_id: str, role: str) -> Person:
+        """A member of an organisation with `role`; their tokens are made after they joined."""
         person = self.join(role.lower())
-        self.store_membership(organization_id, person.user_id, role, status)
-        self.take_seat(organization_id, owner=role == "OWNER" and status == "ACTIVE")
+        self.seat(organization_id, person.user_id, role)
         return Person(person.user_id, person.email, self.product.sign_in(person.email, PASSWORD))
 
-    def take_seat(self, organization_id: str, *, owner: bool = False) -> None:
-        """Count a stored member, as the commands that will end it expect."""
-        self.aws("dynamodb").update_item(
-            TableName=self.product.outputs["PlatformTable"],
-            Key={"PK": {"S": f"ORG#{organization_id}"}, "SK": {"S": "ORGANIZATION"}},
-            UpdateExpression="ADD used_users :one, owners :owner",
-            ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"N": str(int(owner))}},
-        )
+    def seat(self, organization_id: str, user_id: str, role: str) -> None:
+        """Make somebody a member by the writes with which an invitation is accepted.
 
-    def store_membership(
-        self, organization_id: str, user_id: str, role: str, status: str = "ACTIVE"
-    ) -> None:
-        """Write a member's item as it is stored, replacing the one before."""
-        self.aws("dynamodb").put_item(
-            TableName=self.product.outputs["PlatformTable"],
-            Item={
-                "PK": {"S": f"ORG#{organization_id}"},
-                "SK": {"S": f"MEMBER#{user_id}"},
-                "GSI1PK": {"S": f"USER#{user_id}"},
-                "GSI1SK": {"S": f"ORG#{organization_id}"},
-                "entity_type": {"S": "Member"},
-                "entity_id": {"S": user_id},
-                "tenant_id": {"S": organization_id},
-                "entity_version": {"N": "1"},
-                "event_ids": {"M": {}},
-                "role": {"S": role},
-                "status": {"S": status},
-                "created_at": {"S": "2026-01-01T00:00:00+00:00"},
-            },
+        They tell of it, and seats and owners are counted; only no limit is looked at, as these are
+        more people than a plan that costs nothing allows.
+        """
+        stamp, given = Stamp(lambda: datetime.now(UTC), new_id), Role(role)
+        event = stamp.event(seats.joined(organization_id, user_id, given, "invitation"), Cause())
+        member = Member(
+            tenant_id=organization_id, user_id=user_id, role=given, joined_at=event.occurred_at
         )
+        nobody = member.model_copy(update={"status": MemberStatus.REMOVED})
+        counted = seats.moved((nobody, member))
+        assert counted
+        joined = seats.join(organization_id, user_id, given, event.occurred_at, event)
+        table = Table(self.aws("dynamodb"), self.product.outputs["PlatformTable"])
+        table.transact([joined, counted])
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ FIELDS = fields()
 ROUTES = routes()
 UP_TO = {role: set(ROLES[: place + 1]) for place, role in enumerate(ROLES)}
 
+REMOVE = "mutation($user: ID!) { removeUser(userId: $user) { status } }"
+SUSPEND = "mutation($user: ID!) { suspendMember(userId: $user) { status } }"
 MISSING = "00000000-0000-4000-8000-000000000000"
 REFUSALS = {"FORBIDDEN", "NOT_A_MEMBER", "UNAUTHENTICATED", "ORGANIZATION_SUSPENDED"}
 # What a caller who may is told when there is nothing to do it with.
@@ -40,14 +42,14 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(people: People) -> World:
+def world(product: Product, people: People) -> World:
     owner = people.owner("Doors")
     at = owner.organization_id
     members = {"OWNER": owner} | {role: people.member(at, role) for role in ROLES[1:]}
     removed = people.member(at, "ADMIN")
-    people.store_membership(at, removed.user_id, "ADMIN", "REMOVED")
+    product.graphql(REMOVE, owner.tokens, user=removed.user_id)
     suspended = people.member(at, "ADMIN")
-    people.store_membership(at, suspended.user_id, "ADMIN", "SUSPENDED")
+    product.graphql(SUSPEND, owner.tokens, user=suspended.user_id)
     return World(at, members, removed, suspended, people.owner("Elsewhere"), people.operator())
 
 

@@ -45,8 +45,7 @@ def test_a_removal_ends_a_session_there_and_nowhere_else(
 ) -> None:
     at = owner.organization_id
     eve = people.owner("Eve's own")
-    people.store_membership(at, eve.user_id, "ADMIN")
-    people.take_seat(at)
+    people.seat(at, eve.user_id, "ADMIN")
     assert code(product, ORGANIZATION, eve.tokens, at) == "ok"
 
     path = f"/api/organizations/{at}/members/{eve.user_id}/remove"

@@ -147,6 +147,7 @@ class Subscriptions(RuleBasedStateMachine):
         subscription, organization = self.world.subscription, self.world.organization
         costs, open_ = EXPECTED[subscription.status]
         assert organization.plan == subscription.plan
+        assert organization.on_trial == (subscription.status == "TRIALING")
         assert (subscription.plan != "FREE") is costs
         if subscription.status == "CANCELLED":
             assert organization.status == "CANCELLED"

@@ -169,6 +169,25 @@ def test_a_trial_gives_a_plan_for_two_weeks(free: World) -> None:
     assert free.wait(100).looked_at == 0
 
 
+def test_an_organisation_says_that_its_plan_is_a_trial_until_it_is_taken(free: World) -> None:
+    """What costs money to give away, such as mails, is given as to who pays nothing."""
+    free.billing.start_trial(free.ada, None)
+    assert free.organization.on_trial
+
+    free.update("PROFESSIONAL")
+
+    assert not free.organization.on_trial
+    stored = free.table.items[f"ORG#{free.tenant_id}", "ORGANIZATION"]
+    [changed] = stored["events"]
+    assert (changed["type"], changed["data"]["before"], changed["data"]["after"]) == (
+        "OrganizationPlanChanged",
+        "PROFESSIONAL",
+        "PROFESSIONAL",
+    )
+    assert changed["data"]["on_trial"] is False
+    assert stored["entity_version"] == 3
+
+
 def test_there_is_one_trial_an_organisation(free: World) -> None:
     free.billing.start_trial(free.ada, {"plan": "STARTER"})
 

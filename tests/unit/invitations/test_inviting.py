@@ -310,6 +310,21 @@ def test_and_on_an_unpaid_plan_for_good(acme: Acme) -> None:
     assert _loop(acme, 1) == 0
 
 
+def test_a_trial_is_no_paid_plan(acme: Acme) -> None:
+    """Else whoever wants to send mails in our name would begin one."""
+    acme.change_organization(plan="PROFESSIONAL", on_trial=True)
+    a_day = QUOTAS[PlanName.FREE].a_day
+
+    assert _loop(acme, 1000) == a_day
+    with pytest.raises(InvitationQuotaError):
+        acme.service.create_link(acme.ada, {"domains": ["x.example"], "maxUses": 1})
+    acme.change_organization(on_trial=None)
+    made = acme.invite()
+    acme.change_organization(on_trial=True)
+    with pytest.raises(InvitationQuotaError):
+        acme.service.resend(acme.ada, made.invitation_id)
+
+
 def test_mails_sent_again_and_links_count_too(acme: Acme) -> None:
     acme.change_organization(plan="FREE")
     made = acme.invite()

@@ -166,6 +166,8 @@ class Subscription(BaseModel):
     @property
     def dues(self) -> Dues:
         match self.status:
+            case SubscriptionStatus.TRIALING:
+                return Dues.TRIAL
             case SubscriptionStatus.SUSPENDED:
                 return Dues.OVERDUE
             case SubscriptionStatus.CANCELLED:

@@ -127,11 +127,15 @@ def _followed(before: Organization, after: Organization, *, granted: bool) -> li
     """What happened to the organisation between the two."""
     told: list[EventData] = []
     about = before.tenant_id
-    if before.plan is not after.plan:
+    if (before.plan, before.on_trial) != (after.plan, after.on_trial):
         over = [each["limit"] for each in after.over(after.plan)]
         told.append(
             OrganizationPlanChanged(
-                organization_id=about, before=before.plan, after=after.plan, over=over
+                organization_id=about,
+                before=before.plan,
+                after=after.plan,
+                over=over,
+                on_trial=after.on_trial,
             )
         )
     if before.status is not after.status:

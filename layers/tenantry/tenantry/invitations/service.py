@@ -161,7 +161,7 @@ class InvitationService:
                 if previous and previous.status is InvitationStatus.PENDING:
                     self._expire(previous)
                 self.invitations.create(
-                    invitation, organization, previous, _quota(organization.plan), event
+                    invitation, organization, previous, _quota(organization), event
                 )
             except ConflictError:
                 host = self._host(organization.tenant_id, (given.email,))
@@ -216,7 +216,7 @@ class InvitationService:
             generation=after.generation,
         )
         event = self.stamp.event(data, standing.cause(caller))
-        self.invitations.send_again(before, after, _quota(standing.plan), event)
+        self.invitations.send_again(before, after, _quota(standing), event)
         return after
 
     def revoke(self, caller: Caller, invitation_id: str) -> Invitation:
@@ -265,7 +265,7 @@ class InvitationService:
             creator_id=link.creator_id,
         )
         event = self.stamp.event(data, standing.cause(caller))
-        self.invitations.create_link(link, _quota(standing.plan), event)
+        self.invitations.create_link(link, _quota(standing), event)
         return link
 
     def links(self, caller: Caller, first: int | None, after: str | None) -> LinkPage:
@@ -607,8 +607,9 @@ def _invited(invitation: Invitation) -> EventData:
     )
 
 
-def _quota(plan: str) -> Quota:
-    return QUOTAS[PlanName(plan)]
+def _quota(of: Organization | Standing) -> Quota:
+    """By what was paid for: a trial costs nothing, so it sends no more than a free plan."""
+    return QUOTAS[PlanName.FREE if of.on_trial else PlanName(of.plan)]
 
 
 def _require_active(organization: Organization) -> None:

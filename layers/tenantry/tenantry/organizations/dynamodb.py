@@ -494,7 +494,8 @@ def _organization_item(organization: Organization) -> Item:
         mode="json", exclude_none=True, exclude_defaults=True
     )
     item |= {"entity_type": "Organization", "entity_id": organization.tenant_id}
-    return {name: value for name, value in item.items() if value not in ({}, [])}
+    item["on_trial"] = organization.on_trial or None
+    return {name: value for name, value in item.items() if value not in ({}, [], None)}
 
 
 def _organization(item: Item) -> Organization:

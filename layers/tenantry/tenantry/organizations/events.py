@@ -176,6 +176,8 @@ class OrganizationPlanChanged(_OrganizationsEvent):
     before: str
     after: str
     over: list[str]
+    on_trial: bool = False
+    """Whether nobody has paid for it yet; to pay for a trial may change this alone."""
 
 
 class OrganizationCancelled(_OrganizationsEvent):

@@ -236,6 +236,8 @@ class Dues(StrEnum):
     """How an organisation stands with what it pays."""
 
     GOOD = "GOOD"
+    TRIAL = "TRIAL"
+    """It has a plan that it has not paid for yet."""
     OVERDUE = "OVERDUE"
     ENDED = "ENDED"
 
@@ -253,6 +255,8 @@ class Organization(_Stored):
     suspended_for: str | None = None
     """NON_PAYMENT; None when an operator decided it."""
     plan: PlanName = PlanName.FREE
+    on_trial: bool = False
+    """Whether nobody has paid for the plan yet: its limits hold, its trust does not."""
     settings: Settings = Settings()
     used_users: int = 0
     """Seats: active and suspended members, and pending invitations."""
@@ -309,6 +313,7 @@ class Organization(_Stored):
             member_status=status,
             organization_status=self.status,
             plan=self.plan,
+            on_trial=self.on_trial,
             route_epoch=self.route_epoch,
             route=self.route,
             organization_created_at=self.created_at,
@@ -344,13 +349,14 @@ class Organization(_Stored):
 
         Paying opens only what was suspended for not paying. A cancelled one stays as it is.
         """
-        fields: dict[str, Any] = {"plan": plan}
+        fields: dict[str, Any] = {"plan": plan, "on_trial": dues is Dues.TRIAL}
+        good = dues in (Dues.GOOD, Dues.TRIAL)
         owing, status = self.suspended_for == NON_PAYMENT, self.status
         if dues is Dues.ENDED:
             fields |= {"status": OrganizationStatus.CANCELLED, "suspended_for": None}
         elif dues is Dues.OVERDUE and status is OrganizationStatus.ACTIVE:
             fields |= {"status": OrganizationStatus.SUSPENDED, "suspended_for": NON_PAYMENT}
-        elif dues is Dues.GOOD and status is OrganizationStatus.SUSPENDED and owing:
+        elif good and status is OrganizationStatus.SUSPENDED and owing:
             fields |= {"status": OrganizationStatus.ACTIVE, "suspended_for": None}
         same = all(getattr(self, name) == value for name, value in fields.items())
         if same or status is OrganizationStatus.CANCELLED:

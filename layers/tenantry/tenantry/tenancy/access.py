@@ -51,6 +51,8 @@ class Standing:
     member_status: MemberStatus
     organization_status: OrganizationStatus
     plan: str
+    on_trial: bool = False
+    """Whether nobody has paid for the plan yet."""
     extra_permissions: frozenset[str] = frozenset()
     route_epoch: int = 1
     route: dict[str, str] = field(default_factory=dict)
