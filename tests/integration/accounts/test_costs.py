@@ -1,0 +1,223 @@
+"""What provisioning an account of each kind takes: docs/operations.md, "What things cost".
+
+The state machine runs with the functions in this process, on the local cloud: what counts are the
+states it goes through, and every request that the functions send to AWS.
+"""
+
+import importlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import pytest
+
+from tenantry.accounts.bootstrap import data as data_wiring
+from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.dynamodb import DynamoDBAccountRepository
+from tenantry.accounts.line import Line
+from tenantry.accounts.repository import Place
+from tenantry.accounts.vending import VendorKind
+from tenantry.messaging.event import Event
+from tenantry.messaging.stamp import Stamp
+from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import new_id, now
+from tests.contracts.accounts.test_vendors import LocalWorld
+from tests.integration.accounts.conftest import Api, found
+from tests.support.accounts import FakeExecutions
+from tests.support.capacity import Cost, measured
+from tests.support.invocations import forget, wire
+from tests.support.lambda_context import lambda_context
+from tests.support.ministack import MiniStack
+from tests.support.state_machine import StateMachine
+
+ROOT = Path(__file__).parents[3]
+MACHINE = json.loads((ROOT / "statemachines/provision_account.asl.json").read_text())
+ROLE = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+ARRIVED = data_wiring._arrived
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """DynamoDB as root of the account in which a table lies."""
+
+    cloud: MiniStack
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def describe_table(self, TableName: str) -> Any:  # noqa: N803 - boto3's own name
+        return self._of(TableName).describe_table(TableName=TableName)
+
+    def get_item(self, TableName: str, **request: Any) -> Any:  # noqa: N803 - boto3's own name
+        return self._of(TableName).get_item(TableName=TableName, **request)
+
+    def _of(self, table: str) -> Any:
+        if table not in self.clients:
+            here = self.cloud.client("dynamodb")
+            self.clients[table] = here
+            if table not in here.list_tables()["TableNames"]:
+                account = accounts().of("acme")
+                assert account
+                assert account.aws_account_id
+                keys = {"aws_access_key_id": account.aws_account_id, "aws_secret_access_key": "t"}
+                self.clients[table] = self.cloud.client("dynamodb", keys)
+        return self.clients[table]
+
+
+class Provisioned:
+    """A platform on the local cloud, and one account on it, provided while it is measured."""
+
+    def __init__(self, cloud: MiniStack, table: Table) -> None:
+        self.cloud, self.table = cloud, table
+        self.states: tuple[str, ...] = ()
+        self.cost = Cost()
+        self.operation: Any = None
+
+    def run(self, kind: str) -> None:
+        body = {"name": "Own", "masterAccountName": "Acme", "cloudType": kind}
+        asked = json.loads(Api(self.table).post(body=body, idempotency_key="k")["body"])
+        executions = FakeExecutions()
+        Line(DynamoDBAccountRepository(self.table, 5), executions, Stamp(now, new_id)).move_up()
+        (begun,) = executions.started
+        given = {
+            "tenant_id": "acme",
+            "account_id": asked["account"]["id"],
+            "operation_id": begun.operation_id,
+            "run": 1,
+            "cloud_type": kind,
+            "undo": False,
+        }
+        machine = StateMachine(MACHINE, self._invoke, waited=lambda _seconds: None)
+        with measured(Everywhere(self.cloud)) as cost:
+            ended = machine.run(given)
+        self.states, self.cost, self.operation = ended.states, cost, begun
+        account = accounts().get(given["account_id"])
+        assert ended.status == "SUCCEEDED", account
+        assert account
+        assert account.status == "active"
+
+    @staticmethod
+    def _invoke(name: str, payload: Any) -> Any:
+        step = re.sub(r"(?<!^)(?=[A-Z])", "_", name.strip("${}").removesuffix("Function")).lower()
+        forget()
+        module = importlib.import_module(f"functions.accounts.{step}")
+        return module.handler(payload, lambda_context())
+
+    def costs(self) -> dict[str, float]:
+        """Without what depends on others: the events of a stack, and looks at an AWS account beyond
+        the second."""
+        told = len(accounts().noted(self.operation, 1000))
+        looks = max(0, self.states.count("Vend") - 2)
+        requests = Counter(call.service for call in self.cost.calls.all)
+        requests["dynamodb"] -= told + 2 * looks
+        for each in ("sts", "organizations"):
+            requests[each] -= looks
+        return {
+            "transitions": len(self.states) - 3 * looks,
+            "read": self.cost.read_units - 2 * looks,
+            "write": self.cost.write_units - told - 2 * looks,
+            "index": self.cost.index_write_units - 2 * looks,
+            **{name: number for name, number in requests.items() if number},
+        }
+
+
+@pytest.fixture
+def provisioned(
+    ministack: MiniStack,
+    ministack_platform_table: Table,
+    ministack_tenant_table: Table,
+    ministack_audit_table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Provisioned]:
+    for name, value in ministack.environment.items():
+        monkeypatch.setenv(name, value)
+    vendor = LocalWorld(ministack, VendorKind.ORGANIZATIONS)
+    prefix = vendor.settings.deployment
+    iam, s3, events = (ministack.client(name) for name in ("iam", "s3", "events"))
+    steps, role = (_role(iam, f"{prefix}-{name}") for name in ("steps", "tenant-data"))
+    for kind in ("raw", "processed", "failures"):
+        s3.create_bucket(
+            Bucket=f"{prefix}-shared-{kind}",
+            CreateBucketConfiguration={"LocationConstraint": ministack.region},
+        )
+    bus = events.create_event_bus(Name=f"{prefix}-entrance")["EventBusArn"]
+    settings = vendor.settings.model_dump(mode="json", exclude={"deployment"})
+    found(ministack_platform_table)
+    wire(
+        monkeypatch,
+        PLATFORM_TABLE=ministack_platform_table.name,
+        PREFIX=prefix,
+        TENANT_TABLE=ministack_tenant_table.name,
+        TENANT_RAW_BUCKET=f"{prefix}-shared-raw",
+        TENANT_PROCESSED_BUCKET=f"{prefix}-shared-processed",
+        TENANT_DATA_ROLE_ARN=role,
+        PROVISIONER_ROLE_ARN=role,
+        PUBLISHER_FUNCTION=f"{prefix}-publisher",
+        FAILURES_BUCKET=f"{prefix}-shared-failures",
+        ALARM_TOPIC="arn:aws:sns:eu-central-1:000000000000:alarms",
+        OFFERS_DEDICATED="true",
+        ACCOUNT_VENDOR=json.dumps(settings),
+        SECRETS_KEY_ARN=boto3.client("kms").create_key()["KeyMetadata"]["Arn"],
+        ENTRANCE_BUS=f"{prefix}-entrance",
+        ENTRANCE_BUS_ARN=bus,
+        AUDIT_TABLE=ministack_audit_table.name,
+        DEDICATED_WATCHERS="none",
+        LAMBDA_TASK_ROOT=str(ROOT),
+        STAGE="local",
+    )
+    monkeypatch.setattr(data_wiring, "_arrived", _arrived)
+    # The management account trusts roles of the platform alone.
+    session = boto3.client("sts").assume_role(RoleArn=steps, RoleSessionName="steps")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
+    boto3.DEFAULT_SESSION = None
+    yield Provisioned(ministack, ministack_platform_table)
+    forget()
+    boto3.DEFAULT_SESSION = None
+
+
+def _role(iam: Any, name: str) -> str:
+    made = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [ROLE]})
+    )
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="all",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [EVERYTHING]}),
+    )
+    return str(made["Role"]["Arn"])
+
+
+def _arrived(place: Place, event: Event) -> bool:
+    """The look into the audit log as it is, and found at once: nobody keeps events here."""
+    ARRIVED(place, event)
+    return True
+
+
+COSTS: Final[dict[str, dict[str, float]]] = {
+    "public": {
+        **{"transitions": 10, "read": 39.5, "write": 50, "index": 33},
+        **{"dynamodb": 42, "sts": 3, "s3": 6},
+    },
+    "private": {
+        **{"transitions": 14, "read": 41.5, "write": 53, "index": 33},
+        **{"dynamodb": 44, "sts": 3, "s3": 6, "cloudformation": 3, "ssm": 6},
+    },
+    "dedicated": {
+        **{"transitions": 21, "read": 55.5, "write": 74, "index": 48},
+        **{"dynamodb": 58, "sts": 19, "s3": 6, "cloudformation": 3, "ssm": 21},
+        **{"organizations": 14, "events": 1},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", COSTS)
+def test_provisioning_costs_what_is_written_down(provisioned: Provisioned, kind: str) -> None:
+    provisioned.run(kind)
+
+    assert provisioned.costs() == COSTS[kind]
