@@ -1,6 +1,7 @@
 """What our orchestration of accounts costs beyond what it makes, and fifty at once.
 
-CloudFormation takes minutes on AWS and a moment in the local cloud: the difference is ours in both.
+CloudFormation and Organizations take minutes on AWS and a moment in the local cloud: the difference
+is ours in both.
 """
 
 import secrets
@@ -10,11 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from bench.artifacts import BenchError
 from bench.figures import Bound, Figure, Goal, Tick, series
-from localcloud import deployment
+from localcloud import deployment, organization
 from localcloud.client import NotInTimeError, Product, Tokens, until
 from localcloud.deployed import deployed_cloud
+from localcloud.place import REGION, Place
 
 _PASSWORD = "Correct-Horse-7-Battery"
 _ACCEPTED = 202
@@ -36,7 +40,7 @@ def provisioning(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:  # 
             return deployment.client(place, service)
 
         rounds = min(bound.rounds, _ROUNDS)
-        for kind in ("public", "private"):
+        for kind in ("public", "private", "dedicated"):
             took, bare, steps = [], [], []
             for number in range(rounds):
                 tick(f"a {kind} account, round {number + 1} of {rounds}")
@@ -47,10 +51,14 @@ def provisioning(build: Path, bound: Bound, tick: Tick) -> Iterator[Figure]:  # 
                 took.append(time.perf_counter() - started)
                 steps.append(float(_transitions(aws, asked)))
                 if kind == "private":
-                    bare.append(_bare_stack(aws, asked))
+                    bare.append(_bare_stack(aws("cloudformation"), asked))
+                if kind == "dedicated":
+                    bare.append(_bare_account(place, aws, asked))
             made = bare or [0.0] * rounds
             ours = [all_of_it - stack for all_of_it, stack in zip(took, made, strict=True)]
-            yield Figure(f"provision a {kind} account, beyond its stack", "s", series(ours))
+            yield Figure(
+                f"provision a {kind} account, beyond what it is made of", "s", series(ours)
+            )
             yield Figure(f"provision a {kind} account", "transitions", series(steps))
         yield from _many(product, aws, tick)
 
@@ -142,15 +150,9 @@ def _entered(aws: Client, execution: str) -> int:
     )
 
 
-def _bare_stack(aws: Client, asked: Asked) -> float:
+def _bare_stack(cloudformation: Any, asked: Asked) -> float:
     """Seconds that CloudFormation takes for the same stack under another name; removed after."""
-    cloudformation = aws("cloudformation")
-    own = next(
-        stack
-        for page in cloudformation.get_paginator("describe_stacks").paginate()
-        for stack in page["Stacks"]
-        if asked["account"]["id"] in str(stack)
-    )
+    own = _stack_of(cloudformation, asked)
     name, other = own["StackName"], f"{own['StackName'][:-4]}bare"
     account = str(asked["account"]["id"])
     given = [
@@ -161,23 +163,82 @@ def _bare_stack(aws: Client, asked: Asked) -> float:
         for each in own["Parameters"]
     ]
     template = cloudformation.get_template(StackName=name)["TemplateBody"]
+    took = _made(cloudformation, other, template, given)
+    cloudformation.delete_stack(StackName=other)
+    return took
+
+
+def _bare_account(place: Place, aws: Client, asked: Asked) -> float:
+    """Seconds that Organizations takes for an AWS account, and CloudFormation for the same baseline
+    in it, as its root."""
+    path = f"/tenantry-local/accounts/{asked['account']['id']}/aws/account-id"
+    number = aws("ssm").get_parameter(Name=path)["Parameter"]["Value"]
+    inside = _root(place, number)
+    own = _stack_of(inside, asked)
+    template = inside.get_template(StackName=own["StackName"])["TemplateBody"]
+    hidden = {"ParameterKey": "ExternalId", "ParameterValue": secrets.token_urlsafe(48)}
+    # Buckets are one world for all accounts.
+    named = {"ParameterKey": "Name", "ParameterValue": f"{own['StackName'][:-4]}bare"}
+    replaced = ("ExternalId", "Name")
+    given = [each for each in own["Parameters"] if each["ParameterKey"] not in replaced]
+    organizations = organization.management(place, "organizations")
+    name = secrets.token_hex(8)
+    started = time.perf_counter()
+    request = organizations.create_account(
+        AccountName=name, Email=f"{name}@bench.example", RoleName="OrganizationAccountAccessRole"
+    )["CreateAccountStatus"]["Id"]
+
+    def made() -> str | None:
+        status = organizations.describe_create_account_status(CreateAccountRequestId=request)
+        found: str | None = status["CreateAccountStatus"].get("AccountId")
+        return found
+
+    another = _root(place, until("the bare AWS account", made, seconds=_WITHIN))
+    _made(another, own["StackName"], template, [*given, named, hidden])
+    return time.perf_counter() - started
+
+
+def _root(place: Place, number: str) -> Any:
+    """CloudFormation as root of an AWS account, whom only this machine knows."""
+    return boto3.client(
+        "cloudformation",
+        endpoint_url=place.endpoint,
+        region_name=REGION,
+        aws_access_key_id=number,
+        aws_secret_access_key="test",
+    )
+
+
+def _stack_of(cloudformation: Any, asked: Asked) -> Any:
+    return next(
+        stack
+        for page in cloudformation.get_paginator("describe_stacks").paginate()
+        for stack in page["Stacks"]
+        if asked["account"]["id"] in str(stack)
+    )
+
+
+def _made(cloudformation: Any, name: str, template: str, given: list[dict[str, str]]) -> float:
+    """Seconds until the stack is there."""
     started = time.perf_counter()
     cloudformation.create_stack(
-        StackName=other,
+        StackName=name,
         TemplateBody=template,
-        Parameters=given,
+        Parameters=[
+            {"ParameterKey": each["ParameterKey"], "ParameterValue": each["ParameterValue"]}
+            for each in given
+        ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
 
     def ready() -> str | None:
-        status: str = cloudformation.describe_stacks(StackName=other)["Stacks"][0]["StackStatus"]
+        status: str = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         return None if status.endswith("_IN_PROGRESS") else status
 
     status = until("the bare stack", ready, seconds=_WITHIN)
     took = time.perf_counter() - started
     if status != "CREATE_COMPLETE":
-        told = cloudformation.describe_stack_events(StackName=other)["StackEvents"]
+        told = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
         reasons = [each["ResourceStatusReason"] for each in told if "ResourceStatusReason" in each]
         raise BenchError(f"the bare stack ended {status}: {reasons[-1:]}")
-    cloudformation.delete_stack(StackName=other)
     return took

@@ -306,7 +306,7 @@ EXPECTED = {
     ("accounts", "ValidateFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "ReserveFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "AdoptSharedFunction"): LEDGER,
-    ("accounts", "VendFunction"): LEDGER | MANAGEMENT,
+    ("accounts", "VendFunction"): LEDGER | MANAGEMENT | of(ENTRANCE, "events:DescribeEventBus"),
     ("accounts", "PlaceFunction"): LEDGER | MANAGEMENT,
     ("accounts", "GuardFunction"): LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
     ("accounts", "CreateStackFunction"): {

@@ -14,6 +14,7 @@ from tenantry.accounts.model import (
     planned,
 )
 from tenantry.accounts.repository import Listing, Place, Stack
+from tenantry.errors import StackFailedError
 from tenantry.messaging.event import Event
 from tests.support.clock import START
 
@@ -125,6 +126,41 @@ class FakeEntrance:
         assert place.abroad
         self.shut -= 1
         return self.shut < 0
+
+
+@dataclass
+class FakeExternalIds:
+    """By accounts; `new` makes them."""
+
+    new: Callable[[], str]
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def made(self, account: Account) -> str:
+        return self.kept.setdefault(account.account_id, self.new())
+
+    def remove(self, account: Account) -> None:
+        self.kept.pop(account.account_id, None)
+
+
+@dataclass
+class FakeEntranceBus:
+    """Has room for `most` accounts, `spare` of which are kept for those on their way."""
+
+    most: int = 10
+    spare: int = 0
+    inside: dict[str, str] = field(default_factory=dict)
+
+    def has_room(self) -> bool:
+        return len(self.inside) + self.spare < self.most
+
+    def let_in(self, account: Account) -> None:
+        assert account.aws_account_id
+        if account.account_id not in self.inside and len(self.inside) >= self.most:
+            raise StackFailedError("The entrance bus lets no more accounts in.")
+        self.inside[account.account_id] = account.aws_account_id
+
+    def shut(self, account: Account) -> None:
+        self.inside.pop(account.account_id, None)
 
 
 @dataclass

@@ -3,22 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tenantry.accounts.model import Account, Names, StackEvent
 from tenantry.accounts.repository import Stack
 from tenantry.errors import StackFailedError, UnavailableError
+from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation.client import CloudFormationClient
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
 
-_BUSY: Final = frozenset(
-    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable", "SlowDown"}
-    | {"InternalFailure", "InternalServerError", "InternalError", "LimitExceededException"}
-    | {"ResourceInUseException", "TooManyRequestsException"}
+_LATER: Final = frozenset(
+    {"LimitExceededException", "ResourceInUseException", "TooManyRequestsException"}
 )
+"""Not now: too many tables or stacks are being changed, or this one is."""
 _GONE: Final = frozenset({"NoSuchBucket", "ResourceNotFoundException", "404"})
 _EVENTS: Final = 200
 
@@ -164,13 +164,12 @@ class CloudFormationStacks:
 def _called(call: Callable[..., Any], **request: Any) -> Any:
     """`call`; UnavailableError when it is busy or out of reach, StackFailedError when refused."""
     try:
-        return call(**request)
+        with reached("CloudFormation"):
+            return call(**request)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in _BUSY:
+        if code in _LATER:
             raise UnavailableError("CloudFormation is busy; try again.") from error
         if code == "ValidationError" and "does not exist" not in str(error):
             raise StackFailedError("CloudFormation refuses the stack.") from error
         raise
-    except BotoCoreError as error:
-        raise UnavailableError("CloudFormation does not answer; try again.") from error

@@ -9,23 +9,16 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
-from tenantry.accounts.model import Account, Names, ProvisioningStatus, StackEvent
+from tenantry.accounts.model import Account, ProvisioningStatus, StackEvent
 from tenantry.accounts.own_accounts import is_closed
-from tenantry.accounts.repository import Stack, Stacks
+from tenantry.accounts.repository import Entrance, ExternalIds, Stack, Stacks
 from tenantry.accounts.vending import AccountVendor, Credentials
-from tenantry.errors import AccountShutError, StackFailedError
+from tenantry.errors import AccountShutError
 from tenantry.runtime.services import reached
 
-if TYPE_CHECKING:
-    from types_boto3_events.client import EventBridgeClient
-    from types_boto3_ssm.client import SSMClient
-
 _MARGIN: Final = timedelta(minutes=5)
-_GONE: Final = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True)
@@ -38,81 +31,6 @@ class Inside:
     cloudtrail: Any = None
     config: Any = None
     guardduty: Any = None
-
-
-class ExternalIds:
-    """Kept encrypted, each in a parameter of its account; `new` makes one."""
-
-    def __init__(
-        self, client: "SSMClient", prefix: str, key: str = "", new: Callable[[], str] = str
-    ) -> None:
-        self._client: Any = client
-        self._prefix = prefix
-        self._key = key
-        self._new = new
-
-    def made(self, account: Account) -> str:
-        """The account's, made if there is none: the same however often it is asked for."""
-        name = Names(self._prefix, account.account_id).external_id
-        with reached("The parameter store"):
-            try:
-                self._client.put_parameter(
-                    Name=name,
-                    Value=self._new(),
-                    Type="SecureString",
-                    KeyId=self._key,
-                    Overwrite=False,
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ParameterAlreadyExists":
-                    raise
-            found = self._client.get_parameter(Name=name, WithDecryption=True)
-        return str(found["Parameter"]["Value"])
-
-    def remove(self, account: Account) -> None:
-        """Nobody gets in by it any more; what is gone is fine."""
-        with reached("The parameter store"):
-            try:
-                self._client.delete_parameter(
-                    Name=Names(self._prefix, account.account_id).external_id
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ParameterNotFound":
-                    raise
-
-
-class EntranceBus:
-    """The platform's bus for what comes from organisations' own AWS accounts."""
-
-    def __init__(self, client: "EventBridgeClient", name: str) -> None:
-        self._client: Any = client
-        self._name = name
-
-    def let_in(self, account: Account) -> None:
-        """StackFailedError when the bus's policy has no room for another account."""
-        with reached("The entrance bus"):
-            try:
-                self._client.put_permission(
-                    EventBusName=self._name,
-                    Action="events:PutEvents",
-                    Principal=account.aws_account_id,
-                    StatementId=_statement(account),
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "PolicyLengthExceededException":
-                    raise StackFailedError("The entrance bus lets no more accounts in.") from error
-                raise
-
-    def shut(self, account: Account) -> None:
-        """What is not let in is fine."""
-        with reached("The entrance bus"):
-            try:
-                self._client.remove_permission(
-                    EventBusName=self._name, StatementId=_statement(account)
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != _GONE:
-                    raise
 
 
 class DedicatedStacks:
@@ -128,7 +46,7 @@ class DedicatedStacks:
         now: Callable[[], datetime],
         *,
         ids: ExternalIds,
-        bus: EntranceBus,
+        bus: Entrance,
         stacks: Callable[[Inside, Callable[[Account], Mapping[str, str]]], Stacks],
         parameters: Callable[[Account, str], Mapping[str, str]] = lambda _account, _id: {},
         looks: bool = True,
@@ -210,7 +128,3 @@ class DedicatedStacks:
                 "MakesDetector": inside.guardduty.list_detectors()["DetectorIds"],
             }
         return {name: "false" if found else "true" for name, found in there.items()}
-
-
-def _statement(account: Account) -> str:
-    return f"account-{account.account_id}"[:64]

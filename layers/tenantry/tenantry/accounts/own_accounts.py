@@ -45,7 +45,7 @@ def entered(vendor: AccountVendor, account: Account) -> Credentials | None:
         raise
 
 
-class Entrance(Protocol):
+class Door(Protocol):
     """The door of an organisation's own AWS account, tried from outside."""
 
     def opens(self, place: Place, external_id: str | None) -> bool:
@@ -67,7 +67,7 @@ class Making:
 class Guard:
     """Sees who gets in; `guess` makes an external id that is nobody's."""
 
-    entrance: Entrance
+    entrance: Door
     guess: Callable[[], str]
 
     def guarded(self, place: Place) -> None:
@@ -84,14 +84,19 @@ class Guard:
 
 @dataclass(frozen=True)
 class OwnAccounts:
-    """`report` is told of an AWS account that stays behind."""
+    """`report` is told of an AWS account that stays behind; `room` is whether another one can tell
+    the platform of its changes."""
 
     vendor: AccountVendor
     settings: VendorSettings
     report: Callable[[str, Account], None] = lambda _what, _account: None
+    room: Callable[[], bool] = lambda: True
 
     def made(self, account: Account, request: str | None) -> Making:
         """Have it made, or see how far it is; VendingFailedError with the vendor's cause."""
+        if request is None and not self.room():
+            # Before one is made: closing it again counts, and takes 90 days.
+            raise VendingFailedError("No AWS account was made: the entrance bus has no more room.")
         order = self._order(account)
         found = self.vendor.look(order, request) if request else self.vendor.begin(order)
         if found.state is State.FAILED:

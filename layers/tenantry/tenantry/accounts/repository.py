@@ -157,6 +157,29 @@ class Stacks(Protocol):
         """Go on with deleting the stack and all it made; True when nothing of it is left."""
 
 
+class ExternalIds(Protocol):
+    """The external ids of organisations' own AWS accounts, each known to the platform alone."""
+
+    def made(self, account: Account) -> str:
+        """The account's, made if there is none: the same however often it is asked for."""
+
+    def remove(self, account: Account) -> None:
+        """Nobody gets in by it any more; what is gone is fine."""
+
+
+class Entrance(Protocol):
+    """Where what organisations' own AWS accounts tell comes in."""
+
+    def has_room(self) -> bool:
+        """Whether more accounts can be let in, with some to spare for those on their way."""
+
+    def let_in(self, account: Account) -> None:
+        """StackFailedError when there is no room for another account."""
+
+    def shut(self, account: Account) -> None:
+        """What is not let in is fine."""
+
+
 class ParameterTree(Protocol):
     """What other systems read of an account."""
 

@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tenantry.audit.jobs import LINK_LASTS, Job
 from tenantry.audit.repository import GoneError
-from tenantry.errors import UnavailableError
+from tenantry.runtime.services import reached
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _GONE = frozenset({"NoSuchUpload", "NoSuchKey", "InvalidPart", "404"})
-_BUSY = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503"})
 
 
 class S3Results:
@@ -100,13 +99,10 @@ class S3Results:
 def _told() -> Iterator[None]:
     """Turns what S3 says into what it means here."""
     try:
-        yield
+        with reached("The place of results"):
+            yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in _GONE:
             raise GoneError(code) from error
-        if code in _BUSY:
-            raise UnavailableError("The results are busy right now; try again.") from error
         raise
-    except BotoCoreError as error:
-        raise UnavailableError("The results cannot be reached; try again later.") from error

@@ -13,6 +13,7 @@ BUSY = frozenset(
         "DependencyTimeoutException",
         "InternalError",
         "InternalFailure",
+        "InternalServerError",
         "KMSInternalException",
         "RequestLimitExceeded",
         "RequestTimeout",
@@ -20,6 +21,7 @@ BUSY = frozenset(
         "SlowDown",
         "Throttling",
         "ThrottlingException",
+        "TooManyUpdates",
     }
 )
 

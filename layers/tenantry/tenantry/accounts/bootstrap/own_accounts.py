@@ -1,6 +1,7 @@
 """Organisations' own AWS accounts, where the deployment knows who makes them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import boto3
 from tenantry.accounts.bootstrap.steps import offers_dedicated, provisioning_with
 from tenantry.accounts.bootstrap.vendor import vendor, vendor_settings
 from tenantry.accounts.cloudformation import CloudFormationStacks
-from tenantry.accounts.dedicated_stacks import DedicatedStacks, EntranceBus, ExternalIds, Inside
+from tenantry.accounts.dedicated_stacks import DedicatedStacks, Inside
 from tenantry.accounts.estate import Seeing
+from tenantry.accounts.eventbridge import EventBridgeEntrance, OpenEntrance
 from tenantry.accounts.model import Account, Names
 from tenantry.accounts.own_accounts import OwnAccounts, entered, external_id
 from tenantry.accounts.provisioning import Provisioning
+from tenantry.accounts.repository import Entrance
+from tenantry.accounts.ssm import SsmExternalIds
 from tenantry.accounts.vending import Credentials
 from tenantry.bootstrap import CONFIG, settings
 from tenantry.runtime.identifiers import now
@@ -26,7 +30,8 @@ _TEMPLATE = "stacks/dedicated-account-baseline.yaml"
 @cache
 def vending() -> Provisioning:
     """For the steps that ask whoever makes AWS accounts."""
-    return provisioning_with(own=own_accounts())
+    own = own_accounts()
+    return provisioning_with(own=own and replace(own, room=lambda: entrance().has_room()))
 
 
 @cache
@@ -48,12 +53,19 @@ def dedicated_stacks() -> DedicatedStacks | None:
         vendor(),
         _inside,
         now,
-        ids=ExternalIds(boto3.client("ssm", config=CONFIG), prefix, key, external_id),
-        bus=EntranceBus(boto3.client("events", config=CONFIG), settings().text("ENTRANCE_BUS")),
+        ids=SsmExternalIds(boto3.client("ssm", config=CONFIG), prefix, key, external_id),
+        bus=entrance(),
         stacks=_stacks,
         parameters=_parameters,
         looks=settings().text("DEDICATED_WATCHERS") != "none",
     )
+
+
+def entrance() -> Entrance:
+    if settings().text("ENTRANCE_IS_OPEN") == "true":
+        return OpenEntrance()
+    client = boto3.client("events", config=CONFIG)
+    return EventBridgeEntrance(client, settings().text("ENTRANCE_BUS"))
 
 
 def _stacks(
