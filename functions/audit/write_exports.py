@@ -1,4 +1,7 @@
-"""Exports and reports of the audit log, a slice at each message; an unfinished one goes back."""
+"""Exports and reports of the audit log, a slice at each message; an unfinished one goes back.
+
+So does one of an organisation that is being moved: it is written where the organisation goes.
+"""
 
 from typing import Any
 
@@ -6,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenantry.audit.bootstrap.writing import continuations, export_writer
 from tenantry.bootstrap import senders
+from tenantry.errors import OrganizationMovingError
 from tenantry.messaging.event import Envelope
 from tenantry.runtime.batch import consume
 from tenantry.runtime.observability import MetricUnit, logger, metrics
@@ -18,6 +22,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _work(envelope: Envelope) -> None:
-    if export_writer().work(str(envelope.tenant_id), envelope.entity_id):
-        continuations().go_on(envelope)
+    tenant_id = str(envelope.tenant_id)
+    try:
+        if export_writer(tenant_id).work(tenant_id, envelope.entity_id):
+            continuations().go_on(envelope)
+    except OrganizationMovingError as moving:
+        continuations().go_on(envelope, after=moving.retry_after)
     metrics.add_metric("ExportSlices", MetricUnit.Count, 1)

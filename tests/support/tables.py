@@ -1,9 +1,12 @@
 """The tables, as the template makes them (a test holds the two equal), on any DynamoDB."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any, Literal
 
 from tenantry.persistence.table import Table
+from tenantry.tenancy.router import PUBLIC, Whereabouts
+from tenantry.tenancy.tenant_table import TenantTable
 from tests.support.clock import no_sleep
 
 type Kind = Literal["platform", "tenant", "audit", "legacy"]
@@ -86,3 +89,12 @@ def _schema(partition: str, sort: str) -> list[dict[str, str]]:
         {"AttributeName": partition, "KeyType": "HASH"},
         {"AttributeName": sort, "KeyType": "RANGE"},
     ]
+
+
+def in_shared(table: Table) -> Callable[[str], TenantTable]:
+    """A tenant's table as the router finds it for an organisation that has none of its own."""
+
+    def of(tenant_id: str) -> TenantTable:
+        return TenantTable(table, Whereabouts(tenant_id, PUBLIC, table.name, "", "", "", 1))
+
+    return of

@@ -44,7 +44,7 @@ from tenantry.persistence.writes import Assign
 from tests.support.clock import START
 from tests.support.fakes.audit import InMemoryJobs, InMemoryResults, KnownPeople
 from tests.support.ministack import MiniStack
-from tests.support.tables import items
+from tests.support.tables import in_shared, items
 
 COUNT = key(organization_pk("t-1", "EXPORTS"), "OPEN")
 PART = b"x" * (5 * 1024 * 1024)
@@ -73,7 +73,7 @@ def jobs(request: pytest.FixtureRequest) -> JobRepository:
     if request.param == "in-memory":
         return InMemoryJobs()
     table = request.getfixturevalue("tenant_table")
-    return DynamoDBJobRepository(lambda _tenant: table)
+    return DynamoDBJobRepository(in_shared(table))
 
 
 @pytest.fixture(params=["in-memory", "s3"])
@@ -155,7 +155,7 @@ def test_a_count_that_is_not_that_of_the_jobs_is_set_to_it(
     tenant_table: Table, event: Callable[[Job], Event], counted: int
 ) -> None:
     told: list[str] = []
-    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table, told.append)
+    jobs = DynamoDBJobRepository(in_shared(tenant_table), told.append)
     jobs.create(job(1), event(job(1)))
     tenant_table.transact((Assign(COUNT, {"open_jobs": counted}),))
 
@@ -172,7 +172,7 @@ def test_a_count_that_is_not_that_of_the_jobs_is_set_to_it(
 def test_a_count_is_proven_once_in_its_time(
     tenant_table: Table, event: Callable[[Job], Event]
 ) -> None:
-    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    jobs = DynamoDBJobRepository(in_shared(tenant_table))
     jobs.create(job(1), event(job(1)))
     assert not jobs.prove("t-1", START)
     tenant_table.transact((Assign(COUNT, {"open_jobs": 4}),))
@@ -185,7 +185,7 @@ def test_a_count_that_moves_while_it_is_proven_is_proven_again(
     tenant_table: Table, event: Callable[[Job], Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The jobs that were read are not those of the count that is there by then."""
-    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    jobs = DynamoDBJobRepository(in_shared(tenant_table))
     for number in (1, 2):
         jobs.create(job(number), event(job(number)))
     tenant_table.transact((Assign(COUNT, {"open_jobs": 3}),))
@@ -209,7 +209,7 @@ def test_no_count_keeps_a_job_from_its_end(
     tenant_table: Table, event: Callable[[Job], Event], counted: dict[str, int] | None
 ) -> None:
     told: list[str] = []
-    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table, told.append)
+    jobs = DynamoDBJobRepository(in_shared(tenant_table), told.append)
     for number in (1, 2):
         jobs.create(job(number), event(job(number)))
     if counted:
@@ -297,7 +297,7 @@ def stored(table: Table) -> dict[str, Any]:
 def test_a_job_that_has_ended_is_purged_in_its_time(
     tenant_table: Table, event: Callable[[Job], Event]
 ) -> None:
-    jobs = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    jobs = DynamoDBJobRepository(in_shared(tenant_table))
     jobs.create(job(), event(job()))
     assert "purge_at" not in stored(tenant_table)
 

@@ -13,9 +13,11 @@ from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.keys import key, organization_pk
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import new_id
+from tenantry.tenancy.access import Standing
 from tests.integration.organizations.test_concurrency import at_once, outcome
 from tests.support.clock import FakeClock
 from tests.support.fakes.audit import InMemoryAudit, InMemoryResults, KnownNames, KnownPeople
+from tests.support.tables import in_shared
 from tests.unit.audit.test_activity import ADA, NOW, Stands
 from tests.unit.audit.test_exporting import ALL
 
@@ -27,9 +29,9 @@ class Exports:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.drifts: list[str] = []
-        self.jobs = DynamoDBJobRepository(lambda _tenant: table, self.drifts.append)
+        self.jobs = DynamoDBJobRepository(in_shared(table), self.drifts.append)
         self.stamp = Stamp(now=FakeClock(NOW), new_id=new_id)
-        self.service = ExportService(Stands(), self.jobs, InMemoryResults(), self.stamp)
+        self.service = ExportService(Stands(), self.placed, InMemoryResults(), self.stamp)
         audit, names = InMemoryAudit(), KnownNames()
         self.writer = ExportWriter(
             jobs=self.jobs,
@@ -38,6 +40,9 @@ class Exports:
             reporting=Reporting(audit, KnownPeople(), names, lambda _document: b"%PDF"),
             stamp=self.stamp,
         )
+
+    def placed(self, _standing: Standing, /, *, writes: bool) -> DynamoDBJobRepository:
+        return self.jobs
 
     def ask(self, **more: Any) -> Job:
         return self.service.request_export(ADA, {**ALL, **more})

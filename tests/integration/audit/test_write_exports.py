@@ -19,7 +19,12 @@ from functions.audit import api, write_exports
 from tenantry.audit import dynamodb_exports, exporting
 from tenantry.messaging.changes import envelopes
 from tenantry.messaging.event import Envelope
+from tenantry.persistence.items import without_events
+from tenantry.persistence.keys import organization_key
 from tenantry.persistence.table import Table
+from tenantry.persistence.writes import Copy
+from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.tenant_table import TenantTable
 from tests.integration.audit.conftest import Audit, bodies, envelope
 from tests.support.capacity import measured
 from tests.support.clock import START
@@ -35,7 +40,7 @@ from tests.support.faults import (
 )
 from tests.support.invocations import appsync_event, forget, queue_event, wire
 from tests.support.lambda_context import lambda_context
-from tests.support.tables import items
+from tests.support.tables import create_table, items
 
 BUCKET = "exports"
 UPLOADS = WRITES | {
@@ -122,6 +127,7 @@ def exports(audit: Audit, tenant_table: Table, monkeypatch: pytest.MonkeyPatch) 
         PLATFORM_TABLE=audit.platform.name,
         AUDIT_TABLE=audit.table.name,
         TENANT_TABLE=tenant_table.name,
+        PREFIX="tenantry",
         EXPORTS_BUCKET=BUCKET,
         EXPORTS_QUEUE_URL=queue,
         TENANT_DATA_ROLE_ARN="arn:aws:iam::123456789012:role/tenant-data",
@@ -336,14 +342,14 @@ def test_what_asking_and_following_cost(exports: Exports) -> None:
         exports.ask("cancelAuditExport", id=job["id"])
 
     assert asking.operations == ["BatchGetItem", "TransactWriteItems"]
-    assert (asking.read_units, asking.write_units, asking.index_write_units) == (2, 4, 0)
+    assert (asking.read_units, asking.write_units, asking.index_write_units) == (2, 6, 0)
     assert keyed.operations == ["BatchGetItem", "TransactWriteItems"]
-    assert (keyed.read_units, keyed.write_units, keyed.index_write_units) == (2, 6, 0)
+    assert (keyed.read_units, keyed.write_units, keyed.index_write_units) == (2, 8, 0)
     assert again.operations == ["BatchGetItem", "TransactWriteItems", "GetItem", "BatchGetItem"]
     assert following.operations == ["BatchGetItem", "BatchGetItem"]
     assert (following.read_units, following.write_units) == (4, 0)
     assert cancelling.operations == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
-    assert (cancelling.read_units, cancelling.write_units) == (4, 6)
+    assert (cancelling.read_units, cancelling.write_units) == (4, 8)
 
 
 def test_what_a_slice_costs(exports: Exports) -> None:
@@ -356,9 +362,45 @@ def test_what_a_slice_costs(exports: Exports) -> None:
         with measured(exports.tenant._client) as slice_:
             write_exports.handler(queue_event([body]), lambda_context())
 
-    # The job and the work on it, claimed; a month's entries; the result, and the job's end; then
-    # whether it is time to prove how many are open.
+    # Where the organisation's data is; the job and the work on it, claimed; a month's entries; the
+    # result, and the job's end; then whether it is time to prove how many are open.
     assert slice_.operations == [
-        *("BatchGetItem", "PutItem", "Query", "PutObject", "TransactWriteItems", "GetItem"),
+        *("GetItem", "BatchGetItem", "TransactWriteItems", "Query", "PutObject"),
+        *("TransactWriteItems", "GetItem"),
     ]
-    assert slice_.write_units == 7
+    assert slice_.write_units == 12
+
+
+def test_a_slice_waits_while_its_organisation_moves_and_is_written_where_it_went(
+    exports: Exports,
+) -> None:
+    job = exports.request()
+    [body] = bodies(*(e for e in exports.told() if e.type == "AuditExportRequested"))
+
+    def routed(epoch: int, **route: str) -> None:
+        platform = exports.audit.platform
+        platform.copy(Copy(organization_key("t-1"), {"route": route}, "route_epoch", epoch))
+
+    routed(2, kind="public", state="moving")
+    answer = write_exports.handler(queue_event([body]), lambda_context())
+    assert not answer["batchItemFailures"]
+    waiting = boto3.client("sqs").get_queue_attributes(
+        QueueUrl=exports.queue, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )["Attributes"]
+    assert waiting["ApproximateNumberOfMessagesDelayed"] == "1"
+    assert exports.ask("auditExport", id=job["id"])["data"]["state"] == "REQUESTED"
+    refused = exports.ask("requestAuditExport", input={**EVER, "format": "CSV"})["error"]
+    assert (refused["code"], refused["details"]) == ("ORGANIZATION_MOVING", {"retryAfter": 30})
+
+    client = exports.tenant._client
+    own = Table(client, create_table(client, "tenant", "tenantry-account-1"))
+    for item in items(client, exports.tenant.name):
+        client.put_item(TableName=own.name, Item=without_events(item))
+    TenantTable(own, Whereabouts("t-1", "private", own.name, "", "", "", 2)).raise_fence(2)
+    names = {name: f"tenantry-account-1-{name}" for name in ("raw", "processed")}
+    place = {"region": "eu-central-1", "table": own.name, **names}
+    routed(3, kind="private", state="active", **place)
+    write_exports.handler(queue_event([body]), lambda_context())
+
+    assert exports.result(job)
+    assert [each["state"] for each in exports.ask("auditExports")["data"]["items"]] == ["DONE"]

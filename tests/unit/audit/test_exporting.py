@@ -23,6 +23,7 @@ from tenantry.audit.jobs import (
 )
 from tenantry.audit.model import Entry
 from tenantry.audit.reporting import Reporting
+from tenantry.audit.repository import JobRepository
 from tenantry.errors import (
     ConflictError,
     CorruptDataError,
@@ -31,11 +32,12 @@ from tenantry.errors import (
     InvalidInputError,
     LimitExceededError,
     NotFoundError,
+    OrganizationMovingError,
     UnavailableError,
 )
 from tenantry.messaging.event import Actor
 from tenantry.messaging.stamp import Stamp
-from tenantry.tenancy.access import OrganizationStatus
+from tenantry.tenancy.access import OrganizationStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.support.clock import FakeClock, FakeIds
@@ -98,7 +100,13 @@ class World:
         self.stamp = Stamp(now=self.clock, new_id=FakeIds())
 
     def service(self, **more: Any) -> ExportService:
-        return ExportService(Stands(**more), self.jobs, self.results, self.stamp)
+        return ExportService(Stands(**more), self.placed, self.results, self.stamp)
+
+    def placed(self, standing: Standing, /, *, writes: bool) -> JobRepository:
+        """As a router finds them."""
+        if writes and standing.route.get("state") == "moving":
+            raise OrganizationMovingError("It is being moved.")
+        return self.jobs
 
     def writer(self) -> ExportWriter:
         before = self.stopping.before
@@ -609,3 +617,20 @@ def test_percent_is_by_time() -> None:
 
     assert moved.percent == pytest.approx(50, abs=1)
     assert isinstance(moved.updated_at, datetime)
+
+
+def test_while_an_organisation_is_moved_its_exports_are_read_and_none_is_asked_for() -> None:
+    world = World()
+    job = world.request()
+    moving = world.service(route={"state": "moving"})
+
+    assert moving.export(ADA, job.job_id).job.job_id == job.job_id
+    assert [each.job_id for each in moving.exports(ADA, None, None).items] == [job.job_id]
+    for refused in (
+        lambda: moving.request_export(ADA, ALL),
+        lambda: moving.request_report(ADA, {**ALL, "format": "CSV"}),
+        lambda: moving.cancel(ADA, job.job_id),
+    ):
+        with pytest.raises(OrganizationMovingError):
+            refused()
+    assert len(world.jobs.jobs) == 1

@@ -1,4 +1,4 @@
-"""Adapters: exports and reports in the tenant table, people in the platform table.
+"""Adapters: exports and reports in the tenant's table, people in the platform table.
 
 ORG#<id>#EXPORTS  EXPORT#<export id>   a job; ids are ordered by time, and so is the list
 ORG#<id>#EXPORTS  WORK#<export id>     how far it is, which nobody is told
@@ -26,6 +26,7 @@ from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Assign, Change, Count, Create, Write, moves_of
+from tenantry.tenancy.tenant_table import TenantTable
 
 _CHANGED = "The export has changed since; try again."
 _LEFT = "REMOVED"
@@ -35,14 +36,14 @@ _PAGE = 200
 
 
 class DynamoDBJobRepository:
-    """`table_of` answers the tenant table under the tenant's own credentials.
+    """`table_of` answers the tenant's table, wherever it is, under the tenant's own credentials.
 
     `report` is told of an organisation whose count of open jobs was not theirs, and is repaired.
     """
 
     def __init__(
         self,
-        table_of: Callable[[str], Table],
+        table_of: Callable[[str], TenantTable],
         report: Callable[[str], None] = lambda _tenant_id: None,
     ) -> None:
         self._table_of = table_of
@@ -135,7 +136,7 @@ class DynamoDBJobRepository:
             return False
         return self._proved(table, tenant_id, now)
 
-    def _proved(self, table: Table, tenant_id: str, now: datetime) -> bool:
+    def _proved(self, table: TenantTable, tenant_id: str, now: datetime) -> bool:
         """Whether the count was not that of the jobs, and is now.
 
         What is compared stood still: a count that moved meanwhile has another number of moves.
@@ -144,7 +145,7 @@ class DynamoDBJobRepository:
         for _ in range(_TRIES):
             seen = table.get(where)
             if seen is None:
-                table.add({**where, **_counter(tenant_id)})
+                table.transact([_counted(tenant_id, 0)])
                 continue
             rows = self._opened(table, tenant_id)
             proved = {_OPEN: rows, "proved_at": now.isoformat()}
@@ -159,7 +160,7 @@ class DynamoDBJobRepository:
             return True
         return False
 
-    def _opened(self, table: Table, tenant_id: str) -> int:
+    def _opened(self, table: TenantTable, tenant_id: str) -> int:
         pk, start, found = organization_pk(tenant_id, "EXPORTS"), None, 0
         while True:
             page = table.query(pk, prefix="EXPORT#", limit=_PAGE, start=start)

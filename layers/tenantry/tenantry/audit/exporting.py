@@ -31,6 +31,7 @@ from tenantry.audit.repository import (
     Asked,
     GoneError,
     JobRepository,
+    PlacedJobs,
     Results,
 )
 from tenantry.errors import (
@@ -69,8 +70,11 @@ class Followed:
 
 @dataclass(frozen=True)
 class ExportService:
+    """`jobs` answers those where the organisation's data is; while that is being moved they are
+    read, and OrganizationMovingError refuses to write any."""
+
     access: Access
-    jobs: JobRepository
+    jobs: PlacedJobs
     results: Results
     stamp: Stamp
 
@@ -90,7 +94,7 @@ class ExportService:
     def export(self, caller: Caller, job_id: str) -> Followed:
         """How far a job is, with a link to its result while there is one."""
         standing = self._standing(caller)
-        job = self._job(standing, job_id)
+        job = self._job(self.jobs(standing, writes=False), standing, job_id)
         ready = job.key if job.is_at_hand(self.stamp.now()) else None
         return Followed(job, self.results.link(job, ready) if ready else None)
 
@@ -99,17 +103,19 @@ class ExportService:
         limit = cursors.page_size(first)
         below = part(cursors.decode(after, "job")["job"]) if after else None
         standing = self._standing(caller)
-        found, last = self.jobs.newest(standing.tenant_id, limit, below)
+        jobs = self.jobs(standing, writes=False)
+        found, last = jobs.newest(standing.tenant_id, limit, below)
         return JobPage(tuple(found), cursors.encode({"job": last}) if last else None)
 
     def cancel(self, caller: Caller, job_id: str) -> Job:
         """Give a job up, also while it is worked on; ConflictError when it has ended."""
         standing = self._standing(caller)
-        job = self._job(standing, job_id)
+        jobs = self.jobs(standing, writes=True)
+        job = self._job(jobs, standing, job_id)
         cancelled = job.cancelled(self.stamp.now())
         if cancelled is not job:
             event = self.stamp.event(AuditExportCancelled(**_told(job)), standing.cause(caller))
-            self.jobs.end(job, cancelled, event)
+            jobs.end(job, cancelled, event)
         return cancelled
 
     def _request(
@@ -120,6 +126,7 @@ class ExportService:
         selection: dict[str, str],
     ) -> Job:
         standing = self._standing(caller)
+        jobs = self.jobs(standing, writes=True)
         now, cause = self.stamp.now(), standing.cause(caller)
         begin, end = given.span(standing.organization_created_at, now)
         job = Job(
@@ -139,20 +146,20 @@ class ExportService:
         requested = AuditExportRequested(**_told(job), selection=selection)
         event, asked = self.stamp.event(requested, cause), _asked(caller, job, given)
         try:
-            return self.jobs.create(job, event, asked)
+            return jobs.create(job, event, asked)
         except LimitExceededError:
-            if not self.jobs.prove(job.tenant_id, now):
+            if not jobs.prove(job.tenant_id, now):
                 raise
-            return self.jobs.create(job, event, asked)
+            return jobs.create(job, event, asked)
 
     def _standing(self, caller: Caller) -> Standing:
         standing = self.access.standing(caller)
         standing.require(AUDIT_EXPORT)
         return standing
 
-    def _job(self, standing: Standing, job_id: str) -> Job:
+    def _job(self, jobs: JobRepository, standing: Standing, job_id: str) -> Job:
         try:
-            job = self.jobs.get(standing.tenant_id, part(job_id))
+            job = jobs.get(standing.tenant_id, part(job_id))
         except InvalidInputError:
             job = None
         if job is None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from tenantry.audit.jobs import Job
 from tenantry.audit.model import Entry, Span
 from tenantry.messaging.event import Event
+from tenantry.tenancy.access import Standing
 
 
 class AuditLog(Protocol):
@@ -88,6 +89,12 @@ class JobRepository(Protocol):
 
         At most once in PROVED_EVERY, and not while it moves.
         """
+
+
+class PlacedJobs(Protocol):
+    def __call__(self, standing: Standing, /, *, writes: bool) -> JobRepository:
+        """The jobs of the organisation where its data is; OrganizationMovingError while that is
+        not to be read, or written."""
 
 
 class GoneError(Exception):

@@ -17,13 +17,15 @@ class SqsContinuations:
         self._url = url
         self._account = account
 
-    def go_on(self, envelope: Envelope) -> None:
+    def go_on(self, envelope: Envelope, after: int = 0) -> None:
         """The event that asked for the job again, as the bus delivered it: where it stands, the
-        job knows."""
+        job knows. `after` is in seconds, 900 at most."""
         event = {
             "account": self._account,
             "source": f"tenantry.{envelope.context}",
             "detail-type": envelope.type,
             "detail": envelope.model_dump(mode="json", exclude_none=True),
         }
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(event))
+        self._client.send_message(
+            QueueUrl=self._url, MessageBody=json.dumps(event), DelaySeconds=after
+        )

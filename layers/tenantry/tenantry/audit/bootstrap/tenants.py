@@ -1,4 +1,8 @@
-"""Clients under a tenant's own credentials, of the tables and the bucket that exports need."""
+"""Clients under a tenant's own credentials, of the tables and the bucket that exports need.
+
+Jobs lie with the tenant's data, and move with it. The log and what is written of it do not: they
+are the platform's, wherever the tenant's data is.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +18,9 @@ from tenantry.bootstrap import CONFIG, settings
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
 from tenantry.runtime.observability import MetricUnit, logger, metrics
-from tenantry.tenancy.sessions import DataScope, TenantSessions
+from tenantry.tenancy.router import PUBLIC, Routed, TenantRouter, Whereabouts, table_arn
+from tenantry.tenancy.sessions import DataScope, Doorway, SessionKeys, TenantSessions
+from tenantry.tenancy.tenant_table import TenantTable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -40,23 +46,33 @@ class TenantStores:
     """What one process reads and writes of tenants, each under the tenant's own credentials."""
 
     sessions: TenantSessions
+    router: TenantRouter
 
     @property
     def entries(self) -> DynamoDBActivityRepository:
         name = settings().required("AUDIT_TABLE")
         return DynamoDBActivityRepository(lambda tenant: Table(self._of(tenant).dynamodb, name))
 
-    @property
-    def jobs(self) -> DynamoDBJobRepository:
-        name = settings().required("TENANT_TABLE")
-        return DynamoDBJobRepository(
-            lambda tenant: Table(self._of(tenant).dynamodb, name), _report_drift
-        )
+    def jobs(self, placed: Routed, *, writes: bool) -> DynamoDBJobRepository:
+        """Those where the organisation's data is now; OrganizationMovingError as the router's."""
+        place = self.router.find(placed, writes=writes)
+        return DynamoDBJobRepository(lambda _tenant: self._table(place), _report_drift)
 
     @property
     def results(self) -> S3Results:
         bucket = settings().required("EXPORTS_BUCKET")
         return S3Results(lambda tenant: self._of(tenant).s3, bucket)
+
+    def _table(self, place: Whereabouts) -> TenantTable:
+        if place.kind == PUBLIC:
+            clients = self._of(place.tenant_id)
+        else:
+            table, way = self.router.arn("table", place.table), place.abroad
+            if way:
+                table = table_arn(way, place.region, place.table)
+            scope = DataScope((table,), writes=True)
+            clients = self.sessions.client(place.tenant_id, scope, way)
+        return TenantTable(Table(clients.dynamodb, place.table), place)
 
     def _of(self, tenant_id: str) -> TenantClients:
         clients: TenantClients = self.sessions.client(tenant_id)
@@ -78,7 +94,20 @@ def tenant_stores(*, writes_results: bool) -> TenantStores:
         writes_objects=writes_results,
     )
     role = settings().required("TENANT_DATA_ROLE_ARN")
-    return TenantStores(TenantSessions(sts, role, scope, now, _connect))
+    prefix = settings().required("PREFIX")
+    router = TenantRouter(
+        *(settings().required("TENANT_TABLE"), "", ""),  # jobs have no objects in its buckets
+        region=sts.meta.region_name,
+        own=f"{prefix}-account-",
+        arn=lambda _kind, name: f"{tables}/{name}",
+        deployment=prefix,
+    )
+    return TenantStores(TenantSessions(sts, role, scope, now, _connect, _doorway), router)
+
+
+def _doorway(credentials: SessionKeys) -> Doorway:
+    own: dict[str, Any] = {"config": CONFIG, **credentials}
+    return Doorway(boto3.client("sts", **own), boto3.client("ssm", **own))
 
 
 def _report_drift(tenant_id: str) -> None:

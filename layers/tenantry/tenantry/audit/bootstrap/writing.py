@@ -1,4 +1,4 @@
-"""Writing exports and reports."""
+"""Writing exports and reports, of an organisation where its data is now."""
 
 from functools import cache
 
@@ -11,13 +11,19 @@ from tenantry.audit.exporting import ExportWriter
 from tenantry.audit.reporting import Document, Reporting
 from tenantry.audit.sqs import SqsContinuations
 from tenantry.bootstrap import CONFIG, platform_table, settings, stamp
+from tenantry.errors import NotFoundError
+from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.organizations.hosting import OrganizationHosting
 
 
-@cache
-def export_writer() -> ExportWriter:
+def export_writer(tenant_id: str) -> ExportWriter:
+    """For one slice: OrganizationMovingError while nothing may be written."""
+    hosted = _hosting().find(tenant_id)
+    if hosted is None:
+        raise NotFoundError("There is no such organisation.")
     stores = tenant_stores(writes_results=True)
     return ExportWriter(
-        jobs=stores.jobs,
+        jobs=stores.jobs(hosted, writes=True),
         entries=stores.entries,
         results=stores.results,
         reporting=Reporting(
@@ -28,6 +34,11 @@ def export_writer() -> ExportWriter:
         ),
         stamp=stamp(),
     )
+
+
+@cache
+def _hosting() -> OrganizationHosting:
+    return OrganizationHosting(DynamoDBOrganizationRepository(platform_table()))
 
 
 @cache
