@@ -241,26 +241,34 @@ def _link(acme: Acme, uses: int = 1) -> InvitationLink:
     return link
 
 
+def _use(acme: Acme, link: InvitationLink, user_id: str) -> None:
+    joined = acme.stamp.event(seats.joined(ACME, user_id, link.role, "invitation"), Cause())
+    entry = Entry(user_id, link.role, acme.clock(), joined, None, BOB)
+    acme.repository.accept_link(link, host(acme).organization, entry, givers_of(link.role))
+
+
 def test_a_link_takes_a_use_and_a_seat_together_or_neither(acme: Acme) -> None:
     link = _link(acme)
-    organization = host(acme).organization
-
-    def use(user_id: str) -> None:
-        joined = acme.stamp.event(seats.joined(ACME, user_id, link.role, "invitation"), Cause())
-        entry = Entry(user_id, link.role, acme.clock(), joined, None, BOB)
-        acme.repository.accept_link(link, organization, entry, givers_of(link.role))
-
     acme.change_organization(used_users=25)
     with pytest.raises(LimitExceededError):
-        use("bob")
+        _use(acme, link, "bob")
     acme.change_organization(used_users=1)
-    use("bob")
+    _use(acme, link, "bob")
     with pytest.raises(ConflictError):
-        use("eve")
+        _use(acme, link, "eve")
     stored = acme.repository.get_link(ACME, link.link_id)
     assert stored is not None
     assert (stored.uses, acme.seats) == (1, 2)
     assert acme.repository.add_hash(link, "h")
+
+
+def test_a_link_that_was_revoked_since_it_was_looked_at_lets_nobody_in(acme: Acme) -> None:
+    link = _link(acme)
+    acme.service.revoke_link(acme.ada, link.link_id)
+
+    with pytest.raises(ConflictError):
+        _use(acme, link, "bob")
+    assert acme.members() == {"ada": "ACTIVE"}
 
 
 def test_what_is_due_is_found_and_what_has_ended_is_not(acme: Acme) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -211,6 +212,34 @@ def test_a_run_that_stops_anywhere_is_gone_on_with_by_the_next(
 
     page, _ = DynamoDBLicenseRepository(shared).page("t-1", 100, None)
     assert [(each.told, each.entity_version) for each in page] == [((30,), 2)] * 4
+
+
+@pytest.mark.parametrize("stop", [stop_before, stop_after])
+@pytest.mark.parametrize("command", ["create", "renew", "revoke"])
+def test_a_command_that_stops_anywhere_is_finished_by_its_repetition(
+    shared: Table, clock: FakeClock, command: str, stop: Any
+) -> None:
+    """Or the repetition says that it was done: the days are held, or it lasts that long already."""
+    done = {"create": "LICENSE_OVERLAP", "renew": "CONFLICT", "revoke": "OK"}[command]
+    service, _ = _services(shared, clock)
+    stops = 0
+    for at in range(1, 10):
+        work = _creating(service, at, serviceId=f"s-{at}")
+        if command != "create":
+            where = {"organizationId": "t-1", "licenseId": work().answer.license_id}
+            values = {"renew": {"endDate": "2026-12-31"}, "revoke": {"reason": "unpaid"}}[command]
+            work = partial(outcome, partial(getattr(service, command), OPERATOR, where | values))
+        try:
+            with injected(stop(at)):
+                work()
+        except Stopped:
+            stops += 1
+
+        assert work().code in {"OK", done}
+        page, _ = DynamoDBLicenseRepository(shared).page("t-1", 100, None)
+        [found] = [each for each in page if each.service_id == f"s-{at}"]
+        assert found.entity_version == (1 if command == "create" else 2)
+    assert stops == {"create": 2, "renew": 3, "revoke": 3}[command]  # at each of its calls
 
 
 @pytest.mark.parametrize("command", ["create", "renew", "revoke", "remind"])
