@@ -103,6 +103,22 @@ def cancel(
 
 
 @app.command()
+def move(
+    ctx: typer.Context,
+    account: str,
+    to: Annotated[str, typer.Option(help="public or private.")],
+    watch: Watch = True,
+    dry_run: DryRun = False,
+    plan: Plan = None,
+) -> None:
+    """Move an organisation's data while it works on; it takes the hash that --dry-run shows.
+
+    `accounts cancel` leads it back until it is confirmed.
+    """
+    _do(context.of(ctx), f"/accounts/{account}/move", watch, dry_run, plan, {"to": to})
+
+
+@app.command()
 def teardown(ctx: typer.Context, account: str, dry_run: DryRun = False, plan: Plan = None) -> None:
     """Ask for the end of an active account; it takes the hash that --dry-run shows.
 

@@ -1,4 +1,4 @@
-"""`tenantry tenants`: a tenant made ready, from nothing to its owner's own."""
+"""`tenantry tenants`: a tenant made ready, from nothing to its owner's own, and tenants moved."""
 
 import uuid
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import typer
 
 from tenantry_cli import accounts, context
 from tenantry_cli.context import Context
-from tenantry_cli.errors import CliError
+from tenantry_cli.errors import CliError, NotSignedInError, UnreachableError, UsageError
 from tenantry_cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
@@ -25,6 +25,9 @@ _INVITE = """mutation($input: InviteUserInput!) {
 _LEAVE = "mutation { leaveOrganization { status } }"
 _KEYS = uuid.UUID("0a3c2c0e-6d0f-4a7e-9b56-0d6a3c1f2e11")
 _OVER = "handed over"
+_MOVED = ["account", "from", "to", "state", "items", "objects", "bytes", "oldCopyUntil", "hash"]
+_WELL = {"would be moved", "moved", "equal", "is there"}
+_GOING_ON = {"PENDING", "RUNNING", "COMPENSATING"}
 _SHOWN = ["organizationId", "name", "slug", "account", "provisioningStatus", "owner", "next"]
 
 
@@ -88,6 +91,105 @@ def setup(
         "provisioningStatus": account["provisioningStatus"],
     }
     given.show([{**row, **_handed_over(inside, wanted)}], _SHOWN)
+
+
+@app.command()
+def migrate(
+    ctx: typer.Context,
+    accounts_: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ACCOUNT]...", help="Your organisation's own when left out."),
+    ] = None,
+    to: Annotated[str, typer.Option(help="public or private.")] = "private",
+    dry_run: Annotated[bool, typer.Option(help="Show what would be moved.")] = False,
+    execute: Annotated[bool, typer.Option(help="Move them, one after the other.")] = False,
+    validate: Annotated[bool, typer.Option(help="Show what moves have compared.")] = False,
+) -> None:
+    """Move tenants between public and private, each while it works on.
+
+    One of --dry-run, --execute and --validate. Run again it goes on: what was moved is left, what
+    is on its way is followed. One that fails is where it was, and keeps no other from moving; the
+    command ends with 1 then, as it does when validating finds one that is not moved, or not equal.
+    """
+    if dry_run + execute + validate != 1:
+        raise UsageError("Choose one of --dry-run, --execute and --validate.")
+    given = context.of(ctx)
+    session = given.session()
+    chosen = accounts_ or _own(session)
+    if execute:
+        rows = [_migrated(given, session, account, to) for account in chosen]
+    else:
+        step = _planned if dry_run else _validated
+        rows = [step(session, account, to) for account in chosen]
+    given.show(rows, _MOVED)
+    if left := [row["account"] for row in rows if row["state"] not in _WELL]:
+        raise CliError(f"{len(left)} of {len(rows)} are not moved: {', '.join(left)}")
+
+
+def _own(session: Session) -> list[str]:
+    page = session.rest("GET", "/accounts", query={"first": 2})
+    found = [each["id"] for each in page["items"]]
+    if page["nextCursor"] or len(found) > 1:
+        raise CliError("Name the accounts that are to be moved.")
+    if not found:
+        raise CliError("There is no account; `tenantry accounts create` asks for one.")
+    return found
+
+
+def _planned(session: Session, account: str, to: str) -> dict[str, Any]:
+    found = session.rest("GET", f"/accounts/{account}")
+    row = {"account": account, "from": found["cloudType"], "to": to}
+    if found["cloudType"] == to:
+        return {**row, "state": "is there"}
+    plan = session.rest("POST", f"/accounts/{account}/move", {"to": to}, None, {"dryRun": "true"})
+    return {**row, "state": "would be moved", **plan["plan"]}
+
+
+def _migrated(given: Context, session: Session, account: str, to: str) -> dict[str, Any]:
+    path = f"/accounts/{account}"
+    found = session.rest("GET", path)
+    row = {"account": account, "from": found["cloudType"], "to": to}
+    if found["cloudType"] == to and found["provisioningStatus"] == "active":
+        return {**row, "state": "is there"}
+    try:
+        latest = session.rest("GET", f"{path}/operations/{found['operationId']}")
+        if latest["kind"] == "MOVE" and latest["status"] in _GOING_ON:
+            operation = latest["id"]
+        else:
+            moving = f"{path}/move"
+            plan = session.rest("POST", moving, {"to": to}, None, {"dryRun": "true"})["plan"]
+            asked = session.rest("POST", moving, {"to": to}, None, {"plan": plan["hash"]})
+            operation = asked["operation"]["id"]
+        ended = accounts.follow(given, session, account, operation)
+    except (NotSignedInError, UnreachableError):
+        raise
+    except CliError as error:
+        given.say(f"{account}: {error}")
+        return {**row, "state": "not moved", "error": str(error), "code": error.code}
+    return {**row, "state": "moved", **_compared(ended)}
+
+
+def _validated(session: Session, account: str, to: str) -> dict[str, Any]:
+    """By the comparison that the ledger keeps: since then its tenant has written on."""
+    path = f"/accounts/{account}"
+    found = session.rest("GET", path)
+    row = {"account": account, "from": found["cloudType"], "to": to}
+    if found["cloudType"] != to:
+        return {**row, "state": "not moved"}
+    latest = session.rest("GET", f"{path}/operations/{found['operationId']}")
+    if latest["kind"] != "MOVE":
+        return {**row, "state": "is there"}
+    compared = latest["comparison"]
+    if latest["status"] != "SUCCEEDED" or not compared or not compared["isEqual"]:
+        return {**row, "state": "not equal", **_compared(latest)}
+    return {**row, "state": "equal", **_compared(latest)}
+
+
+def _compared(operation: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **((operation["comparison"] or {}).get("new") or {}),
+        "oldCopyUntil": operation["oldCopyUntil"],
+    }
 
 
 def _founded(session: Session, wanted: Wanted) -> dict[str, Any] | None:

@@ -178,6 +178,29 @@ def test_an_owner_asks_for_an_account_and_follows_it(cli: Cli, people: People) -
     assert "CONFLICT" in cli("accounts", "cancel", account["id"], ends=1)
 
 
+def test_an_owner_moves_to_a_place_of_their_own(cli: Cli, people: People) -> None:
+    cli.login(people.owner("Moving"))
+    words = ("accounts", "create", "Moving", "--master", "Moving Ltd")
+    cli.json(*words)
+    [planned] = cli.json("tenants", "migrate", "--dry-run")
+    assert (planned["from"], planned["to"], planned["state"]) == (
+        "public",
+        "private",
+        "would be moved",
+    )
+    [same] = cli.json("accounts", "move", planned["account"], "--to", "private", "--dry-run")
+    assert same["hash"] == planned["hash"]
+
+    [moved] = cli.json("tenants", "migrate", "--execute")
+    [equal] = cli.json("tenants", "migrate", "--validate")
+
+    assert (moved["state"], equal["state"]) == ("moved", "equal")
+    assert equal["items"] > 0
+    assert equal["oldCopyUntil"] == moved["oldCopyUntil"]
+    [account] = cli.json("accounts", "list")
+    assert account["cloudType"] == "private"
+
+
 def test_an_operator_sets_a_tenant_up_and_hands_it_over(
     cli: Cli, people: People, operator: Person, product: Product
 ) -> None:

@@ -1,0 +1,233 @@
+"""Tenants moved one after the other: planned, done, looked at, and gone on with."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenantry_cli.errors import UnreachableError
+from tenantry_cli.main import main
+from tenantry_cli.profiles import NEEDED
+from tenantry_cli.session import Session
+
+type Run = Callable[..., int]
+
+SUMS = {"items": 3, "objects": 1, "bytes": 5, "checksum": "c"}
+
+
+@dataclass
+class Platform:
+    """Accounts behind the REST routes; a move takes two looks, and ends as `ends` says."""
+
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def has(self, name: str, kind: str = "public") -> None:
+        self.operations[f"{name}-0"] = _operation(f"{name}-0", "PROVISION", "SUCCEEDED")
+        self.accounts[name] = {
+            "id": name,
+            "cloudType": kind,
+            "provisioningStatus": "active",
+            "operationId": f"{name}-0",
+        }
+
+    def moves(self, name: str) -> dict[str, Any]:
+        operation = _operation(f"{name}-1", "MOVE", "RUNNING")
+        self.operations[f"{name}-1"] = operation
+        self.accounts[name] |= {"operationId": f"{name}-1", "provisioningStatus": "pending"}
+        return operation
+
+    def rest(
+        self,
+        _session: Session,
+        method: str,
+        path: str,
+        body: Any = None,
+        _headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        match method, path.split("/")[1:]:
+            case "GET", ["accounts"]:
+                return {"items": list(self.accounts.values()), "nextCursor": None}
+            case "GET", ["accounts", name]:
+                return dict(self.accounts[name])
+            case "GET", ["accounts", name, "operations", operation]:
+                found = dict(self.operations[operation])
+                if found["status"] == "RUNNING":
+                    self._end(name, operation)
+                return found
+            case "POST", ["accounts", name, "move"]:
+                query = {name: value for name, value in (query or {}).items() if value}
+                if query == {"dryRun": "true"}:
+                    return {"plan": {"action": f"move to {body['to']}", "hash": f"h-{name}"}}
+                assert query == {"plan": f"h-{name}"}
+                self.asked.append(name)
+                return {"account": self.accounts[name], "operation": self.moves(name)}
+        raise AssertionError(path)
+
+    def _end(self, name: str, operation: str) -> None:
+        status = self.ends.get(name, "SUCCEEDED")
+        done = status == "SUCCEEDED"
+        self.accounts[name]["provisioningStatus"] = "active"
+        if done:
+            self.accounts[name]["cloudType"] = "private"
+        self.operations[operation] |= {
+            "status": status,
+            "error": None if done else "The copy differs.",
+            "errorCode": None if done else "COPY_DIFFERS",
+            "comparison": {"isEqual": done, "old": SUMS, "new": SUMS},
+            "oldCopyUntil": "2026-02-01T00:00:00Z" if done else None,
+        }
+
+
+def _operation(name: str, kind: str, status: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "kind": kind,
+        "status": status,
+        "percent": 0,
+        "steps": [],
+        "comparison": None,
+        "oldCopyUntil": None,
+    }
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
+    found = Platform()
+
+    def rest(session: Session, *words: Any, **named: Any) -> Any:
+        return found.rest(session, *words, **named)
+
+    monkeypatch.setattr(Session, "rest", rest)
+    monkeypatch.setattr("tenantry_cli.accounts.time.sleep", lambda _seconds: None)
+    return found
+
+
+@pytest.fixture
+def run(
+    platform: Platform,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    outputs = tmp_path / "outputs.json"
+    outputs.write_text(json.dumps(dict.fromkeys(NEEDED, "x")))
+    monkeypatch.setenv("TENANTRY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TENANTRY_OUTPUTS", str(outputs))
+
+    def go(*words: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        return int(ended.value.code or 0)
+
+    return go
+
+
+def rows(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    return [(row["account"], row["state"]) for row in json.loads(capsys.readouterr().out)]
+
+
+MIGRATE = ("--json", "tenants", "migrate")
+
+
+def test_a_dry_run_moves_nobody(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a")
+    platform.has("b", "private")
+
+    assert run(*MIGRATE, "a", "b", "--dry-run") == 0
+    assert rows(capsys) == [("a", "would be moved"), ("b", "is there")]
+    assert platform.asked == []
+
+
+def test_those_who_are_named_are_moved_and_those_who_are_there_are_left(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a")
+    platform.has("b", "private")
+
+    assert run(*MIGRATE, "a", "b", "--execute") == 0
+    assert rows(capsys) == [("a", "moved"), ("b", "is there")]
+    assert run(*MIGRATE, "a", "b", "--validate") == 0
+    assert rows(capsys) == [("a", "equal"), ("b", "is there")]
+    assert run(*MIGRATE, "a", "b", "--execute") == 0
+    assert platform.asked == ["a"]
+
+
+def test_a_run_that_was_interrupted_is_gone_on_with(run: Run, platform: Platform) -> None:
+    platform.has("a")
+    platform.moves("a")
+
+    assert run(*MIGRATE, "a", "--execute") == 0
+    assert platform.asked == []
+    assert platform.accounts["a"]["cloudType"] == "private"
+
+
+def test_one_that_fails_keeps_no_other_from_moving_and_is_told(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a")
+    platform.has("b")
+    platform.ends["a"] = "FAILED"
+
+    assert run(*MIGRATE, "a", "b", "--execute") == 1
+    assert rows(capsys) == [("a", "not moved"), ("b", "moved")]
+    assert run(*MIGRATE, "a", "b", "--validate") == 1
+    assert rows(capsys) == [("a", "not moved"), ("b", "equal")]
+
+
+def test_a_comparison_that_did_not_hold_is_told(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a", "private")
+    platform.moves("a")["comparison"] = {"isEqual": False, "old": SUMS, "new": SUMS}
+
+    assert run(*MIGRATE, "a", "--validate") == 1
+    assert rows(capsys) == [("a", "not equal")]
+
+
+def test_without_a_name_it_is_ones_own_and_no_other(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a")
+    assert run(*MIGRATE, "--execute") == 0
+    assert rows(capsys) == [("a", "moved")]
+
+    platform.has("b")
+    assert run(*MIGRATE, "--execute") == 1
+    assert platform.asked == ["a"]
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run", "--execute"), ("--execute", "--validate")])
+def test_one_of_the_three_is_chosen(run: Run, words: tuple[str, ...]) -> None:
+    assert run(*MIGRATE, "a", *words) == 2
+
+
+def test_what_does_not_answer_ends_it(
+    run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.has("a")
+
+    def silent(*_words: object, **_named: object) -> None:
+        raise UnreachableError("It does not answer.")
+
+    monkeypatch.setattr(Session, "rest", silent)
+    assert run(*MIGRATE, "a", "--execute") == 4
+
+
+def test_moving_one_account_takes_the_hash_of_a_dry_run(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a")
+    words = ("--json", "accounts", "move", "a", "--to", "private")
+
+    assert run(*words, "--dry-run") == 0
+    [planned] = json.loads(capsys.readouterr().out)
+    assert run(*words, "--plan", planned["hash"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "SUCCEEDED"
