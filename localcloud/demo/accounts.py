@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.live import Live
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from localcloud.client import NotInTimeError, Tokens
 from localcloud.demo.story import Story, refused
+from localcloud.demo.writing import Writer
 
 PASSWORD = "Correct-Horse-7-Battery"
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -25,7 +27,7 @@ _COLORS = {
 
 
 def accounts(story: Story) -> None:
-    """Accounts of each kind; a stack that fails is undone and tried again; an end is certified."""
+    """Accounts of each kind; one moves while it writes; a failure is undone; an end certified."""
     product, run = story.product, secrets.token_hex(3)
 
     with story.step("Ada asks for a public account: the shared table, under her own keys") as note:
@@ -34,6 +36,8 @@ def accounts(story: Story) -> None:
         done = _watch(story, ada, asked)
         assert done["status"] == "SUCCEEDED", done
         note(f"verified as {done['identity'].rpartition('/')[2]}")
+
+    _moved(story, ada, asked["account"]["id"])
 
     with story.step("Bob asks for a private one; a parameter of his stack is taken") as note:
         bob = product.join(f"bob-{run}@private.example", PASSWORD, organization_name=f"Bob {run}")
@@ -77,6 +81,31 @@ def accounts(story: Story) -> None:
         assert done["status"] == "SUCCEEDED", done
         assert own not in story.aws("dynamodb").list_tables()["TableNames"]
         note(f"signed and kept: {done['certificate']}")
+
+
+def _moved(story: Story, ada: Tokens, account_id: str) -> None:
+    with story.step("Ada moves to a table of her own, and goes on writing all the while") as note:
+        path, to = f"/accounts/{account_id}/move", {"to": "private"}
+        plan = story.product.rest("POST", f"{path}?dryRun=true", ada, body=to).json()["plan"]
+        with Writer(story.product, ada) as writer:
+            asked = story.product.rest("POST", f"{path}?plan={plan['hash']}", ada, body=to)
+            assert asked.status_code == 202, asked.text  # noqa: PLR2004 - the status it answers
+            done = _watch(
+                story,
+                ada,
+                asked.json(),
+                lambda: f"{len(writer.asked)} written, {len(writer.refused)} told to come again",
+            )
+        assert done["status"] == "SUCCEEDED", done
+        assert writer.listed().keys() == set(writer.asked)
+        note(f"{len(writer.asked)} exports asked for meanwhile: all are there, in her own table")
+        codes = sorted({str(error.code) for error in writer.refused}) or ["nothing"]
+        note(f"refused while the fence was up: {len(writer.refused)} times {', '.join(codes)}")
+        sums = done["comparison"]["new"]
+        note(
+            f"{sums['items']} items compared, equal; the old copy stays until "
+            f"{done['oldCopyUntil'][:10]}"
+        )
 
 
 def _dedicated(story: Story, run: str, other_tree: str) -> None:
@@ -143,8 +172,10 @@ def _plan(story: Story, tokens: Tokens, key: str) -> dict[str, Any]:
     return plan
 
 
-def _watch(story: Story, tokens: Tokens, asked: dict[str, Any]) -> dict[str, Any]:
-    """Show the operation while it goes on; answers it as it ended."""
+def _watch(
+    story: Story, tokens: Tokens, asked: dict[str, Any], beside: Callable[[], str] = str
+) -> dict[str, Any]:
+    """Show the operation while it goes on, and what is `beside`; answers it as it ended."""
     path = f"/accounts/{asked['account']['id']}/operations/{asked['operation']['id']}"
     deadline = time.monotonic() + _WITHIN
     # Within a step it is shown below the step's own status line, which is a live display too.
@@ -156,9 +187,9 @@ def _watch(story: Story, tokens: Tokens, asked: dict[str, Any]) -> dict[str, Any
         while time.monotonic() < deadline:
             operation: dict[str, Any] = story.product.rest("GET", path, tokens).json()
             if live:
-                shown.update(_view(operation), refresh=True)
+                shown.update(_view(operation, beside()), refresh=True)
             if operation["status"] in _ENDED:
-                story.console.print(_view(operation))
+                story.console.print(_view(operation, beside()))
                 return operation
             time.sleep(0.3)
     finally:
@@ -167,7 +198,7 @@ def _watch(story: Story, tokens: Tokens, asked: dict[str, Any]) -> dict[str, Any
     raise NotInTimeError(f"the operation did not end within {_WITHIN} s")
 
 
-def _view(operation: dict[str, Any]) -> Table:
+def _view(operation: dict[str, Any], beside: str) -> Table:
     view = Table.grid(padding=(0, 1))
     percent = operation["percent"]
     bar = "█" * (percent // 5) + "░" * (20 - percent // 5)
@@ -176,4 +207,6 @@ def _view(operation: dict[str, Any]) -> Table:
     for step in operation["steps"]:
         steps.append(f"{step['name'].lower()} ", style=_COLORS[step["state"]])
     view.add_row(Text("    "), steps, Text())
+    if beside:
+        view.add_row(Text("    "), Text(beside), Text())
     return view

@@ -1,13 +1,12 @@
 """Accounts on the deployed system: asked for by REST, provided by the state machine, IAM on."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from localcloud.client import GraphqlError, Product, Tokens, until
+from localcloud.client import Product, Tokens, until
+from localcloud.demo.writing import Writer
 from tenantry.accounts.certificate import Certificate
 from tenantry.audit.kms import is_signed
 from tenantry.errors import OrganizationMovingError
@@ -260,69 +259,20 @@ def test_an_account_is_torn_down_to_a_certificate(
 
 # moves
 
-ASK = "mutation($input: AuditExportInput!) { requestAuditExport(input: $input) { id } }"
-GIVE_UP = "mutation($id: ID!) { cancelAuditExport(id: $id) { id state } }"
-LISTED = """query($after: String) {
-  auditExports(first: 100, after: $after) { items { id state } nextCursor }
+TOLD = """query($after: String) {
+  auditLog(first: 100, after: $after, filter: {type: "AuditExportRequested"}) {
+    items { entityId } nextCursor
+  }
 }"""
-TOLD = """query($after: String, $filter: AuditFilter) {
-  auditLog(first: 100, after: $after, filter: $filter) { items { entityId } nextCursor }
-}"""
-ALWAYS = {"from": "2026-01-01T00:00:00Z", "to": "2035-01-01T00:00:00Z", "format": "JSONL"}
 
 
-@dataclass
-class Writer:
-    """Somebody who asks for exports and gives them up, one after the other, until told to stop.
-
-    Exports are what lies in a tenant's own place and is written by everybody's door.
-    """
-
-    product: Product
-    tokens: Tokens
-    asked: list[str] = field(default_factory=list)
-    given_up: list[str] = field(default_factory=list)
-    refused: list[Any] = field(default_factory=list)
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopped.set()
-        self._thread.join(60)
-
-    def _work(self) -> None:
-        while not self.stopped.is_set():
-            if (job := self._tried(ASK, input=ALWAYS)) is None:
-                continue
-            self.asked.append(job["id"])
-            while not self.stopped.is_set():
-                if self._tried(GIVE_UP, id=job["id"]):
-                    self.given_up.append(job["id"])
-                    break
-
-    def _tried(self, query: str, **given: Any) -> Any:
-        try:
-            [answer] = self.product.graphql(query, self.tokens, **given).values()
-        except GraphqlError as error:
-            if error.code == "CONFLICT":  # the worker was quicker, and it is done
-                return {"id": given.get("id")}
-            self.refused.append(error)
-            self.stopped.wait(0.2)
-            return None
-        return answer
-
-
-def all_of(product: Product, tokens: Tokens, query: str, **given: Any) -> list[Any]:
+def told_of_exports(product: Product, tokens: Tokens) -> list[str]:
     found, after = [], None
     while True:
-        [page] = product.graphql(query, tokens, after=after, **given).values()
-        found += page["items"]
+        page = product.graphql(TOLD, tokens, after=after)["auditLog"]
+        found += [each["entityId"] for each in page["items"]]
         if (after := page["nextCursor"]) is None:
-            return found
+            return sorted(found)
 
 
 def test_an_account_moves_while_it_writes_and_nothing_is_lost(
@@ -364,17 +314,16 @@ def test_an_account_moves_while_it_writes_and_nothing_is_lost(
 
     # Nothing that was acknowledged is lost, nothing is told twice, and who came in between was told
     # so. (When to come again, the local cloud leaves out: tests/integration/audit.)
-    listed = {each["id"]: each["state"] for each in all_of(product, owner.tokens, LISTED)}
+    listed = writer.listed()
     assert listed.keys() == set(writer.asked)
     assert all(listed[job] in ("CANCELLED", "DONE") for job in writer.given_up)
     assert {error.code for error in writer.refused} == {"ORGANIZATION_MOVING"}
-    requested = {"type": "AuditExportRequested"}
 
     def told() -> list[str] | None:
-        found = all_of(product, owner.tokens, TOLD, filter=requested)
-        return [each["entityId"] for each in found] if len(found) >= len(listed) else None
+        found = told_of_exports(product, owner.tokens)
+        return found if len(found) >= len(listed) else None
 
-    assert sorted(until("all events", told)) == sorted(listed)
+    assert until("all events", told) == sorted(listed)
     for key, content in files.items():
         assert aws("s3").get_object(Bucket=route["raw"], Key=key)["Body"].read() == content
 
@@ -386,7 +335,7 @@ def test_an_account_moves_while_it_writes_and_nothing_is_lost(
         )
     left = old_copy_goes(product, aws, asked["account"]["id"], done, tenant_id)
     assert left == ["FENCE"]
-    assert len(all_of(product, owner.tokens, LISTED)) == len(listed)
+    assert writer.listed() == listed
 
 
 def old_copy_goes(
