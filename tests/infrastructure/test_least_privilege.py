@@ -364,6 +364,11 @@ EXPECTED = {
         *DELETES_STACKS,
         *of("RetireCopiesDeadLetters.Arn", "sqs:SendMessage"),
     },
+    ("accounts", "CloseQuarantinedFunction"): {
+        *items(PLATFORM, "GetItem"),
+        *MANAGEMENT,
+        *of("CloseQuarantinedDeadLetters.Arn", "sqs:SendMessage"),
+    },
     ("accounts", "StartOperationsFunction"): {
         *LINE,
         *of(

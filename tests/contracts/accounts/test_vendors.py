@@ -521,3 +521,28 @@ def test_a_governed_account_is_said_to_be(world: World) -> None:
     found: list[Vended] = world.vendor.find("acme")
 
     assert [each.is_enrolled for each in found] == [governs]
+
+
+# in quarantine
+
+
+def test_what_waits_in_quarantine_is_told_and_nothing_else(world: World) -> None:
+    order, waiting = made(world, "a-1")
+    world.vendor.place(order, waiting)
+    _, shut = made(world, "a-2")
+    made(world, "a-3")
+    for each in (waiting, shut):
+        released(world, each)
+        world.vendor.quarantine(each)
+    closed(world, shut)
+
+    (found,) = world.vendor.quarantined()
+
+    assert (found.aws_account_id, found.is_open) == (waiting, True)
+    assert found.tags["account-id"] == "a-1"
+
+
+def test_of_others_in_the_quarantine_unit_nothing_is_told(world: World) -> None:
+    world.vendor.quarantine(world.plant(f"{world.settings.deployment}@elsewhere.org"))
+
+    assert world.vendor.quarantined() == []

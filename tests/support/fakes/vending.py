@@ -106,6 +106,12 @@ class FakeVendor:
     def find(self, tenant_id: str) -> list[Vended]:
         return [each for each in self._called("find", self._ours) if each.tenant_id == tenant_id]
 
+    def quarantined(self) -> list[Vended]:
+        unit = self.settings.quarantine_unit
+        lie_there = {m.aws_account_id for m in self.made.values() if m.unit == unit}
+        found = self._called("quarantined", self._ours)
+        return [each for each in found if each.is_open and each.aws_account_id in lie_there]
+
     def accounts(self) -> list[Vended]:
         return self._called("accounts", self._ours)
 

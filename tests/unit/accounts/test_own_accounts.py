@@ -8,7 +8,7 @@ from tenantry.accounts.dedicated_stacks import DedicatedStacks
 from tenantry.accounts.model import Account, ProvisioningStatus
 from tenantry.accounts.own_accounts import Guard, OwnAccounts, entered, external_id
 from tenantry.accounts.repository import Place
-from tenantry.errors import AccountShutError, ExternalIdIgnoredError
+from tenantry.errors import AccountShutError, ExternalIdIgnoredError, VendingFailedError
 from tests.support.accounts import account
 from tests.support.fakes.vending import SETTINGS, FakeVendor
 
@@ -191,3 +191,23 @@ def test_where_it_is_entered_the_stack_goes_first() -> None:
     assert stacks(vendor, did).remove(its)
 
     assert did.done == ["removed", "shut", "removed"]
+
+
+def test_without_room_on_the_entrance_bus_none_is_made() -> None:
+    vendor = FakeVendor()
+    own = OwnAccounts(vendor, SETTINGS, room=lambda: False)
+
+    with pytest.raises(VendingFailedError, match="no more room"):
+        own.made(ours(None, ProvisioningStatus.CREATING), None)
+
+    assert vendor.made == {}
+
+
+def test_one_that_is_under_way_is_seen_through_whatever_room_is_left() -> None:
+    vendor = FakeVendor()
+    own = OwnAccounts(vendor, SETTINGS)
+    begun = own.made(ours(None, ProvisioningStatus.CREATING), None)
+
+    full = OwnAccounts(vendor, SETTINGS, room=lambda: False)
+
+    assert full.made(ours(None, ProvisioningStatus.CREATING), begun.request).aws_account_id

@@ -254,5 +254,8 @@ class AccountVendor(Protocol):
     def find(self, tenant_id: str) -> list[Vended]:
         """The tenant's accounts by their tags, closed ones too."""
 
+    def quarantined(self) -> list[Vended]:
+        """Accounts of this deployment that lie in the quarantine unit and are open."""
+
     def accounts(self) -> list[Vended]:
         """All accounts of this deployment, by tags or e-mail address, closed ones too."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.steps import offers_dedicated, provisioning_with
 from tenantry.accounts.bootstrap.vendor import vendor, vendor_settings
 from tenantry.accounts.cloudformation import CloudFormationStacks
@@ -17,6 +18,7 @@ from tenantry.accounts.eventbridge import EventBridgeEntrance, OpenEntrance
 from tenantry.accounts.model import Account, Names
 from tenantry.accounts.own_accounts import OwnAccounts, entered, external_id
 from tenantry.accounts.provisioning import Provisioning
+from tenantry.accounts.quarantine import Quarantine
 from tenantry.accounts.repository import Entrance
 from tenantry.accounts.ssm import SsmExternalIds
 from tenantry.accounts.vending import Credentials
@@ -59,6 +61,13 @@ def dedicated_stacks() -> DedicatedStacks | None:
         parameters=_parameters,
         looks=settings().text("DEDICATED_WATCHERS") != "none",
     )
+
+
+@cache
+def quarantine() -> Quarantine | None:
+    if not offers_dedicated():
+        return None
+    return Quarantine(vendor(), accounts(), _report_number)
 
 
 def entrance() -> Entrance:
@@ -138,6 +147,11 @@ def _keys(credentials: Credentials) -> dict[str, Any]:
         "aws_secret_access_key": credentials.secret_access_key,
         "aws_session_token": credentials.session_token,
     }
+
+
+def _report_number(what: str, aws_account_id: str) -> None:
+    logger.error(what, aws=aws_account_id)
+    metrics.add_metric("OperationsStuck", MetricUnit.Count, 1)
 
 
 def _report(what: str, account: Account) -> None:

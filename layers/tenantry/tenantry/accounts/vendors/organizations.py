@@ -6,7 +6,7 @@ CONCURRENT_ACCOUNT_MODIFICATION, and what the first one made is found again. A r
 tells only its account's name, an account tells its address.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -214,12 +214,21 @@ class OrganizationsVendor:
     def find(self, tenant_id: str) -> list[Vended]:
         return [each for each in self.accounts() if each.tenant_id == tenant_id]
 
+    def quarantined(self) -> list[Vended]:
+        there = self._pages(
+            "list_accounts_for_parent", "Accounts", ParentId=self._settings.quarantine_unit
+        )
+        return self._ours(each for each in there if _state(each) in _OPEN)
+
     def accounts(self) -> list[Vended]:
+        return self._ours(self._accounts())
+
+    def _ours(self, accounts: Iterable[Mapping[str, Any]]) -> list[Vended]:
         mailbox, _, domain = self._settings.root_email.lower().partition("@")
         ours = f"{mailbox}+{self._settings.deployment.lower()}-"
         enrolled = self._enrolled()
         found = []
-        for account in self._accounts():
+        for account in accounts:
             tags = self._tags_of(account["Id"])
             email = account["Email"].lower()
             named = email.startswith(ours) and email.endswith(f"@{domain}")
