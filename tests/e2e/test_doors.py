@@ -4,7 +4,7 @@ The tables in `doors/` are what must be, typed by hand; one that lacks a row fai
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,16 @@ import yaml
 
 from localcloud.client import GraphqlError, Product, Tokens
 from tests.e2e.conftest import PASSWORD, People, Person
-from tests.e2e.door import ANYBODY, OPERATORS, ROLES, Field, fields, routes
+from tests.e2e.door import (
+    ANONYMOUS,
+    ANYBODY,
+    OPERATORS,
+    OWNERS_AND_OPERATORS,
+    ROLES,
+    Field,
+    fields,
+    routes,
+)
 
 ROOT = Path(__file__).parents[2]
 FIELDS = fields()
@@ -163,42 +172,145 @@ def test_nobody_gets_in_without_a_token(
     assert call(name, None) == "UnauthorizedException"
 
 
-# What a route of an organisation is asked; nobody has the id of whom it is about.
-BODIES: dict[tuple[str, str], dict[str, str] | None] = {
-    ("POST", "/api/organizations/{id}/invite"): {
-        "email": "routes@invited.example",
-        "role": "VIEWER",
-    },
-    ("POST", "/api/organizations/{id}/members/{userId}/remove"): None,
+ACCOUNT = "/accounts/{accountId}"
+TOKEN = {"token": "m~nobody~nothing~" + "A" * 43}
+# What each route is asked: the query of its address, and its body. Nothing comes of it: nobody has
+# the ids, and what would be made is refused or planned only.
+ASKED: dict[tuple[str, str], tuple[str, Any]] = {
+    ("GET", "/health"): ("", None),
+    ("POST", "/api/webhooks/stripe"): ("", {"id": "evt_1"}),
+    ("POST", "/api/invitations/lookup"): ("", TOKEN),
+    ("POST", "/api/invitations/decline"): ("", TOKEN),
+    ("POST", "/api/organizations"): ("", {"name": ""}),
+    ("POST", "/api/organizations/{id}/invite"): (
+        "",
+        {"email": "routes@invited.example", "role": "VIEWER"},
+    ),
+    ("POST", "/api/organizations/{id}/members/{userId}/remove"): ("", None),
+    ("GET", "/accounts"): ("", None),
+    ("POST", "/accounts"): (
+        "?dryRun=true",
+        {"name": "Doors", "masterAccountName": "Doors", "cloudType": "public"},
+    ),
+    ("GET", ACCOUNT): ("", None),
+    ("GET", f"{ACCOUNT}/operations/{{operationId}}"): ("", None),
+    ("POST", f"{ACCOUNT}/retry"): ("", None),
+    ("POST", f"{ACCOUNT}/cancel"): ("", None),
+    ("POST", f"{ACCOUNT}/move"): ("", {"to": "private"}),
+    ("GET", f"{ACCOUNT}/teardown-plan"): ("", None),
+    ("DELETE", ACCOUNT): ("?plan=none", None),
+    ("POST", f"{ACCOUNT}/approve"): ("", {"approvalId": MISSING}),
 }
+# Whether a seat is free, and what a body says, is asked of those only who are let in.
+LET_IN = {"ok", "INVALID_INPUT", "LIMIT_EXCEEDED", *HARMLESS}
 
 
-def _asked(product: Product, route: tuple[str, str], world: World, tokens: Tokens | None) -> str:
+def _asked(
+    product: Product,
+    route: tuple[str, str],
+    world: World,
+    tokens: Tokens | None,
+    ids: Mapping[str, str] | None = None,
+) -> str:
     """What a route answers on the organisation of `world`: its code, `ok` when there is none."""
-    method, path = route
-    where = path.replace("{id}", world.organization_id).replace("{userId}", MISSING)
-    answer = product.rest(method, where, tokens, body=BODIES[route])
+    (method, path), (query, body) = route, ASKED[route]
+    where = path.replace("{id}", world.organization_id)
+    where = re.sub(r"{(\w+)}", lambda named: (ids or {}).get(named[1], MISSING), where)
+    headers = {"x-organization-id": world.organization_id}
+    answer = product.rest(method, f"{where}{query}", tokens, body=body, headers=headers)
     return "ok" if answer.ok else str(answer.json().get("code", answer.status_code))
 
 
-def test_every_route_of_an_organisation_is_walked() -> None:
-    assert set(BODIES) == {route for route, allowed in ROUTES.items() if allowed in ROLES}
+def test_every_route_is_walked() -> None:
+    assert set(ASKED) == set(ROUTES)
 
 
-@pytest.mark.parametrize("route", BODIES, ids=[path for _, path in BODIES])
+@pytest.mark.parametrize("route", ASKED, ids=" ".join)
 def test_routes_let_in_whom_the_table_says(
     route: tuple[str, str], product: Product, world: World
 ) -> None:
+    allowed = ROUTES[route]
+    outside = (world.removed, world.suspended_member, world.stranger)
+    insiders = {
+        ANONYMOUS: set(ROLES),
+        ANYBODY: set(ROLES),
+        OWNERS_AND_OPERATORS: {"OWNER"},
+        **{role: UP_TO[role] for role in ROLES},
+    }[allowed]
+
     for role in ROLES:
         code = _asked(product, route, world, world.members[role].tokens)
-        if role in UP_TO[ROUTES[route]]:
-            # Whether a seat is free is asked of those only who may take it.
-            assert code in {"ok", "LIMIT_EXCEEDED", *HARMLESS}, role
-        else:
-            assert code == "FORBIDDEN", role
-    for person in (world.removed, world.suspended_member, world.stranger, world.operator):
-        assert _asked(product, route, world, person.tokens) == "NOT_A_MEMBER"
-    assert _asked(product, route, world, None) == "UNAUTHENTICATED"
+        assert code in LET_IN if role in insiders else code == "FORBIDDEN", (role, code)
+    for person in outside:
+        code = _asked(product, route, world, person.tokens)
+        open_to_all = allowed in (ANONYMOUS, ANYBODY)
+        assert code in LET_IN if open_to_all else code == "NOT_A_MEMBER", code
+    code = _asked(product, route, world, world.operator.tokens)
+    assert code == "NOT_A_MEMBER" if allowed in ROLES else code in LET_IN, code
+    code = _asked(product, route, world, None)
+    assert code in LET_IN if allowed == ANONYMOUS else code == "UNAUTHENTICATED", code
+
+
+@pytest.fixture(scope="module")
+def theirs(product: Product, world: World) -> dict[str, str]:
+    """What another organisation has, by the arguments that name it."""
+    owner = world.stranger.tokens
+
+    def made(query: str) -> Any:
+        (answer,) = product.graphql(f"mutation {{ {query} }}", owner).values()
+        return answer
+
+    account = made(
+        'requestAccount(input: {name: "Theirs", masterAccountName: "Theirs", cloudType: public})'
+        " { account { id } operation { id } }"
+    )
+    return {
+        "userId": world.stranger.user_id,
+        "invitationId": made(
+            'inviteUserToOrganization(input: {email: "theirs@invited.example"}) { id }'
+        )["id"],
+        "linkId": made('createInvitationLink(input: {domains: ["x.example"], maxUses: 1}) { id }')[
+            "id"
+        ],
+        "id": made(
+            'requestAuditExport(input: {format: CSV, from: "2026-01-01T00:00:00Z", '
+            'to: "2035-01-01T00:00:00Z"}) { id }'
+        )["id"],
+        "accountId": account["account"]["id"],
+        "operationId": account["operation"]["id"],
+        "approvalId": MISSING,
+    }
+
+
+NAMED = re.compile(r'(\w+): "MISSING"')
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n, f in FIELDS.items() if f.allowed in ROLES and NAMED.search(f.query)],
+)
+def test_what_another_organisation_has_is_not_found(
+    name: str, product: Product, world: World, theirs: dict[str, str]
+) -> None:
+    query = NAMED.sub(lambda found: f'{found[1]}: "{theirs[found[1]]}"', FIELDS[name].query)
+
+    try:
+        (answer,) = product.graphql(query, world.members["OWNER"].tokens, name="Doors").values()
+    except GraphqlError as refused:
+        assert refused.code == "NOT_FOUND"
+    else:
+        assert answer is None
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ASKED if "{accountId}" in r[1] or "{userId}" in r[1]], ids=" ".join
+)
+def test_routes_do_not_find_it_either(
+    route: tuple[str, str], product: Product, world: World, theirs: dict[str, str]
+) -> None:
+    owner = world.members["OWNER"].tokens
+
+    assert _asked(product, route, world, owner, theirs) == "NOT_FOUND"
 
 
 def test_a_suspended_organisation_is_read_and_not_changed(

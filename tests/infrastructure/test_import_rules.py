@@ -48,6 +48,19 @@ def top(module: str) -> str:
     return module.partition(".")[0]
 
 
+# What must be, typed by hand: read from the product it would be what is.
+TABLES = sorted(
+    path
+    for place in ("e2e/door.py", "e2e/doors/*.py", "contracts/permission_table.py")
+    for path in (ROOT / "tests").glob(place)
+) + sorted((ROOT / "tests" / "contracts" / "permissions").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: str(path.relative_to(ROOT / "tests")))
+def test_a_table_of_what_must_be_takes_nothing_from_the_product(path: Path) -> None:
+    assert [module for module in imported(path) if top(module) in {"tenantry", "functions"}] == []
+
+
 @pytest.mark.parametrize("name", FUNCTION_MODULES)
 def test_a_function_takes_only_the_product_and_its_own_context(name: str) -> None:
     context = name.rpartition(".")[0]
