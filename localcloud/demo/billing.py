@@ -8,6 +8,7 @@ import requests
 
 from localcloud.client import Tokens, until
 from localcloud.demo.foundation import PASSWORD
+from localcloud.demo.invitations import one_too_many
 from localcloud.demo.story import Story, refused
 from localcloud.payments.peer import World
 
@@ -46,6 +47,9 @@ def billing(story: Story) -> None:
         assert paid.status_code == HTTPStatus.SEE_OTHER, paid.text
         until("the plan that was paid", lambda: _plan(story, tokens) == "STARTER" or None)
         note(_seats(story, tokens))
+
+    with story.step("Invitations take the 25 seats; the 26th is refused") as note:
+        note(one_too_many(story, tokens, run))
 
     with story.step("A larger plan is charged and there in the same breath") as note:
         product.graphql(UPDATE, tokens, plan="PROFESSIONAL")

@@ -61,13 +61,19 @@ def invitations(story: Story) -> None:
         note(f"{accept(story, known, hers)['name']} as MEMBER")
 
     with story.step("Invitations hold seats: the one past the limit is refused") as note:
-        usage = product.graphql(USAGE, owner)["organization"]
-        free = usage["limits"]["maxUsers"] - usage["usage"]["users"]
-        several = [{"email": f"p{n}-{run}@invited.example"} for n in range(free + 1)]
-        outcomes = product.graphql(SEVERAL, owner, several=several)["inviteUsers"]
-        codes = [each["error"] and each["error"]["code"] for each in outcomes]
-        note(f"{usage['limits']['maxUsers']} seats, {free} free: {codes}")
-        assert codes == [None] * free + ["LIMIT_EXCEEDED"]
+        note(one_too_many(story, owner, run))
+
+
+def one_too_many(story: Story, owner: Tokens, run: str) -> str:
+    """Invites one more than there are seats, in one request: the last is refused."""
+    found = story.product.graphql(USAGE, owner)["organization"]
+    seats, taken = found["limits"]["maxUsers"], found["usage"]["users"]
+    free = seats - taken
+    several = [{"email": f"p{n}-{run}@invited.example"} for n in range(free + 1)]
+    outcomes = story.product.graphql(SEVERAL, owner, several=several)["inviteUsers"]
+    codes = [each["error"] and each["error"]["code"] for each in outcomes]
+    assert codes == [None] * free + ["LIMIT_EXCEEDED"], codes
+    return f"{taken} of {seats} taken, {free} invited, and seat {seats + 1}: {codes[-1]}"
 
 
 def token_mailed_to(story: Story, email: str) -> str:
