@@ -344,6 +344,35 @@ def test_a_copier_that_comes_late_writes_nothing(world: MovingWorld) -> None:
             world.copies.copy(source, target, old, None)
 
 
+def test_a_writer_who_read_the_route_before_the_fence_is_refused_after_it(
+    world: MovingWorld,
+) -> None:
+    """The route keeps out who reads it; who has read it before, the condition on their write."""
+    account = settled(world)
+    early, stamp = world.tenant_table(), Stamp(world.clock, FakeIds("b"))
+    written: list[str] = []
+    refused: list[str] = []
+
+    def meanwhile(function: str) -> None:
+        name = f"{function}-{len(written)}"
+        try:
+            early.write(made(stamp, name))
+            written.append(name)
+        except OrganizationMovingError:
+            refused.append(function)
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+    world.meanwhile = lambda _function: None
+
+    assert {name.partition("-")[0] for name in written} == {
+        *("VALIDATE", "VERIFY", "BACKFILL", "CATCH_UP", "FENCE"),
+    }
+    assert set(refused) == {"COPY_TAIL", "COMPARE", "FLIP", "CONFIRM", "OPEN"}
+    assert all(world.tenant_table().get(thing_key(name)) for name in written)
+
+
 def test_what_is_reached_too_late_or_differs_after_the_flip_goes_back(world: MovingWorld) -> None:
     """Everybody has been sent to the copy, and reads there; nobody has written into it."""
     account = settled(world)
@@ -454,6 +483,9 @@ def test_the_old_copy_goes_when_it_was_kept_long_enough(world: MovingWorld) -> N
     world.goes_on()
     assert world.moving.retire_due() == 0
     before = world.sums(world.both(account)[1])
+    ended = world.operation(world.account(account.account_id))
+    assert not world.moving.retire(account.account_id, ended.operation_id)
+    assert world.account(account.account_id).retiring is None
     world.clock.advance(KEPT)
     retired(world)
 
