@@ -33,9 +33,10 @@ from cryptography.hazmat.primitives.serialization import (
 from rich.console import Console
 from rich.table import Table as Shown
 
+from tenantry.audit.model import is_place
 from tenantry.audit.kms import KmsSealKeys, is_signed
 from tenantry.audit.seals import Seal, Statement, Stored, sealed_part
-from tenantry.audit.verification import chain_faults, entry_faults, is_of, opened, seal_faults
+from tenantry.audit.verification import chain_faults, entry_faults, opened, seal_faults
 from tenantry.errors import CorruptDataError, ShreddedError
 from tenantry.persistence.keys import key
 from tenantry.persistence.table import Table
@@ -118,7 +119,7 @@ class Log:
         """What is wrong with the entries of a seal, and with what lies in the log for them."""
         entries = opened(seal, self.keys)
         yield from entry_faults(seal.statement, entries)
-        own = [entry for entry in entries if is_of(entry, seal.statement.tenant_id)]
+        own = [entry for entry in entries if is_place(entry, seal.statement.tenant_id)]
         if len(own) < len(entries):
             yield "it holds entries that name no place in the organisation's log"
         found = self.table.get_all([key(entry["PK"], entry["SK"]) for entry in own])

@@ -77,6 +77,7 @@ class SealedLog:
     clock: FakeClock = field(default_factory=lambda: FakeClock(MORNING))
     ids: FakeIds = field(default_factory=FakeIds)
     gaps: int = 0
+    aside: list[tuple[str, str]] = field(default_factory=list)
     forgotten: str | None = None
 
     @property
@@ -98,7 +99,11 @@ class SealedLog:
             log=self.recording,
             stamp=Stamp(now=self.clock, new_id=self.ids),
             report=report,
+            left_aside=self._left_aside,
         )
+
+    def _left_aside(self, what: str, tenant_id: str) -> None:
+        self.aside.append((tenant_id, what))
 
     def sealing(self, **more: Any) -> SealingService:
         parts: dict[str, Any] = {
@@ -110,6 +115,7 @@ class SealedLog:
             "signatures": self.signer,
             "completeness": self.completeness,
             "now": self.clock,
+            "report": self._left_aside,
         }
         return SealingService(**{**parts, **more})
 

@@ -9,6 +9,7 @@ import pytest
 from tenantry.audit import retention
 from tenantry.audit.model import Entry, Span
 from tenantry.audit.retention import GRACE, MARGIN, RETENTION, Marks, Progress, RetentionSweep
+from tenantry.errors import CorruptDataError
 from tests.support.clock import FakeClock
 from tests.support.fakes.seals import InMemoryOrganizations
 from tests.unit.audit.test_activity import envelope
@@ -29,6 +30,8 @@ class World:
     plan: dict[str, str] = field(default_factory=dict)
     sealed: dict[str, date] = field(default_factory=dict)
     organizations: InMemoryOrganizations = field(default_factory=InMemoryOrganizations)
+    damaged: set[str] = field(default_factory=set)
+    aside: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, tenant_id: str, plan: str, days: int = DAYS) -> None:
         self.plan[tenant_id] = plan
@@ -63,6 +66,8 @@ class World:
     def read(
         self, tenant_id: str, month: str, span: Span, limit: int, *, newest_first: bool = False
     ) -> list[Entry]:
+        if tenant_id in self.damaged:
+            raise CorruptDataError("a stored audit entry breaks its schema")
         found = [
             entry
             for entry in self.entries[tenant_id]
@@ -107,7 +112,9 @@ class World:
     # what is asked
 
     def run(self, has_time: Callable[[], bool] = lambda: True) -> int:
-        sweep = RetentionSweep(self.organizations, self, self, self, self.clock)
+        sweep = RetentionSweep(
+            self.organizations, self, self, self, self.clock, lambda *told: self.aside.append(told)
+        )
         return sweep.run(has_time)
 
     def ended(self, tenant_id: str = "t-1") -> set[str]:
@@ -161,6 +168,22 @@ def test_what_is_not_sealed_has_no_end() -> None:
     world.clock.advance(timedelta(days=1))
     world.run()
     assert world.ended() == world.due("t-1", 90)
+
+
+def test_a_log_that_cannot_be_read_is_left_aside_and_the_others_are_gone_through() -> None:
+    world = World()
+    for tenant_id in ("t-1", "t-2", "t-3"):
+        world.add(tenant_id, "FREE")
+    world.damaged = {"t-2"}
+
+    world.run()
+
+    assert world.ended("t-2") == set()
+    assert world.ended("t-1")
+    assert world.ended("t-3")
+    [(what, tenant)] = world.aside
+    assert (tenant, "cannot" in what or "schema" in what) == ("t-2", True)
+    assert not world.stored.is_under_way
 
 
 def test_where_nothing_is_sealed_nothing_ends() -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, Self
 from pydantic import BaseModel, ConfigDict
 
 from tenantry.audit.events import AuditGapFound, AuditGapRepaired
-from tenantry.audit.model import Entry
+from tenantry.audit.model import read_entry
 from tenantry.audit.seals import Stored
 from tenantry.messaging.event import Envelope, Event
 from tenantry.messaging.stamp import Cause, Stamp
@@ -169,7 +169,10 @@ class Ledgers(Protocol):
     """Port: the ledger of each entity."""
 
     def read(self, tenant_id: str, names: Sequence[Name]) -> Mapping[Name, tuple[Ledger, int]]:
-        """Ledgers, each with the version of its record; 0 for one that is not there."""
+        """Ledgers, each with the version of its record; 0 for one that is not there.
+
+        One that cannot be read is left out.
+        """
 
     def save(self, tenant_id: str, name: Name, ledger: Ledger, version: int) -> bool:
         """Keep a ledger over its record of `version`; False when another one stands there."""
@@ -192,7 +195,10 @@ class Items(Protocol):
     """Port: entities as they are stored, with the events of their latest version."""
 
     def events(self, gap: Gap) -> list[Envelope]:
-        """The events of the missing version, while it is the latest one of the entity's item."""
+        """The events of the missing version, while it is the latest one of the entity's item.
+
+        None of an item that cannot be read.
+        """
 
 
 class Archive(Protocol):
@@ -221,6 +227,8 @@ class CompletenessService:
     stamp: Stamp
     report: Callable[[int], None]
     """Told how many gaps were found, and daily how many are still open."""
+    left_aside: Callable[[str, str], None]
+    """Told, with the organisation, of an entity whose versions cannot be counted."""
 
     def check(self, tenant_id: str, entries: Sequence[Stored]) -> None:
         """Note the versions of `entries` in the ledgers, and tell of what is missing before them.
@@ -229,7 +237,7 @@ class CompletenessService:
         """
         seen: defaultdict[Name, list[Seen]] = defaultdict(list)
         for each in entries:
-            entry = Entry.model_validate(each)
+            entry = read_entry(each)
             if entry.entity_type in NOT_COUNTED:
                 continue
             at = entry.occurred_at.astimezone(UTC)
@@ -237,7 +245,11 @@ class CompletenessService:
         known = dict(self.ledgers.read(tenant_id, list(seen)))
         found: list[Gap] = []
         for name, versions in seen.items():
-            ledger = self._noted(tenant_id, name, versions, known[name])
+            ledger = self._noted(tenant_id, name, versions, known.get(name))
+            if ledger is None:
+                what = f"versions cannot be counted: {name.entity_type} {name.entity_id}"
+                self.left_aside(what, tenant_id)
+                continue
             missing = ledger.missing[:MOST_GAPS]
             found += [Gap.of(tenant_id, name, life, version) for life, version in missing]
         self._tell(found[:MOST_GAPS])
@@ -254,7 +266,7 @@ class CompletenessService:
         ledgers = self.ledgers.read(tenant_id, list({gap.name for gap in gaps}))
         left: list[Gap] = []
         for gap in gaps:
-            if not _is_missing(gap, ledgers[gap.name][0]):
+            if gap.name in ledgers and not _is_missing(gap, ledgers[gap.name][0]):
                 self.gaps.close(gap, self._event(AuditGapRepaired, gap))
                 continue
             found = self.items.events(gap)
@@ -271,14 +283,16 @@ class CompletenessService:
             self.archive.replay(f"audit-{derived_id(tenant_id, today)}", start, end)
 
     def _noted(
-        self, tenant_id: str, name: Name, versions: list[Seen], known: tuple[Ledger, int]
-    ) -> Ledger:
-        ledger, version = known
-        while True:
+        self, tenant_id: str, name: Name, versions: list[Seen], known: tuple[Ledger, int] | None
+    ) -> Ledger | None:
+        """The ledger with what was seen; None for one that cannot be read."""
+        while known:
+            ledger, version = known
             after = ledger.seen(versions)
             if after == ledger or self.ledgers.save(tenant_id, name, after, version):
                 return after
-            ledger, version = self.ledgers.read(tenant_id, [name])[name]
+            known = self.ledgers.read(tenant_id, [name]).get(name)
+        return None
 
     def _tell(self, found: Sequence[Gap]) -> None:
         opened = [self.gaps.open(gap, self._event(AuditGapFound, gap)) for gap in found]

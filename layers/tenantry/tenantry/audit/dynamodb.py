@@ -9,10 +9,7 @@ GSI1 ORG#<id>#ACTOR#<id>, GSI2 ORG#<id>#TYPE#<type>, GSI3 ORG#<id>#ENTITY#<id>, 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
-from tenantry.audit.model import Entry, Span
-from tenantry.errors import CorruptDataError
+from tenantry.audit.model import Entry, Span, read_entry
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import key, organization_pk, part, profile_key, user_pk
 from tenantry.persistence.table import Table
@@ -92,7 +89,7 @@ class DynamoDBActivityRepository:
             start = page.next_key
             if start is None:
                 break
-        return [_entry(item) for item in items]
+        return [read_entry(item) for item in items]
 
 
 class DynamoDBPeopleNames:
@@ -109,6 +106,7 @@ class DynamoDBPeopleNames:
 
 def _item(entry: Entry) -> Item:
     owner = organization_pk(entry.tenant_id) if entry.tenant_id else user_pk(entry.entity_id)
+    part(entry.entity_type)  # ledgers of versions are found by it
     chosen = {"actor_id": entry.actor.id, "type": entry.type, "entity_id": entry.entity_id}
     item: Item = entry.model_dump(mode="json", exclude_none=True)
     item |= {"PK": f"{owner}#AUDIT#{entry.month}", "SK": entry.position}
@@ -124,10 +122,3 @@ def _late_item(tenant_id: str, recorded_at: datetime, entry: Entry, pk: str) -> 
         "of": pk,
         "purge_at": int((recorded_at + LATE_KEPT).timestamp()),
     }
-
-
-def _entry(item: Item) -> Entry:
-    try:
-        return Entry.model_validate(item)
-    except ValidationError as error:
-        raise CorruptDataError("a stored audit entry breaks its schema") from error

@@ -30,7 +30,8 @@ class DynamoDBLedgers:
 
     def read(self, tenant_id: str, names: Sequence[Name]) -> Mapping[Name, tuple[Ledger, int]]:
         found = self._table.get_all([_ledger_key(tenant_id, name) for name in names])
-        return {name: _ledger(item) for name, item in zip(names, found, strict=True)}
+        ledgers = zip(names, map(_ledger, found), strict=True)
+        return {name: ledger for name, ledger in ledgers if ledger}
 
     def save(self, tenant_id: str, name: Name, ledger: Ledger, version: int) -> bool:
         where = _ledger_key(tenant_id, name)
@@ -111,7 +112,7 @@ class DynamoDBItems:
         own = f"{kind}#{part(gap.entity_id)}"
         for item in self._table.get_all([key(pk, kind), key(pk, own), key(own, kind)]):
             if item and _is_version(item, gap):
-                return [_envelope(gap, event) for event in item.get("events", [])]
+                return _envelopes(gap, item)
         return []
 
 
@@ -121,30 +122,33 @@ def _is_version(item: Item, gap: Gap) -> bool:
     return tuple(item.get(name) for name in named) == wanted
 
 
-def _envelope(gap: Gap, event: Item) -> Envelope:
+def _envelopes(gap: Gap, item: Item) -> list[Envelope]:
     try:
-        return Envelope(
-            **event,
-            tenant_id=gap.tenant_id,
-            entity_type=gap.entity_type,
-            entity_id=gap.entity_id,
-            entity_version=gap.version,
-        )
-    except (ValidationError, TypeError) as error:
-        raise CorruptDataError("a stamped event cannot be read") from error
+        return [
+            Envelope(
+                **event,
+                tenant_id=gap.tenant_id,
+                entity_type=gap.entity_type,
+                entity_id=gap.entity_id,
+                entity_version=gap.version,
+            )
+            for event in item.get("events", [])
+        ]
+    except (ValidationError, TypeError):
+        return []  # the archive has them as they were told
 
 
 def _ledger_key(tenant_id: str, name: Name) -> Key:
     return key(organization_pk(tenant_id, "VERSIONS", name.entity_type), part(name.entity_id))
 
 
-def _ledger(item: Item | None) -> tuple[Ledger, int]:
+def _ledger(item: Item | None) -> tuple[Ledger, int] | None:
     if item is None:
         return Ledger(), 0
     try:
         return Ledger.model_validate(item), int(item["entity_version"])
-    except (ValidationError, KeyError, ValueError) as error:
-        raise CorruptDataError("a ledger of versions breaks its schema") from error
+    except (ValidationError, KeyError, ValueError, TypeError):
+        return None
 
 
 def _gap_key(gap: Gap) -> Key:

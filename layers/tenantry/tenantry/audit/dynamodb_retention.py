@@ -7,8 +7,9 @@ AUDIT#RETENTION   PROGRESS    where the round through all organisations stands
 from datetime import datetime
 from typing import Any
 
-from tenantry.audit.model import Entry, Span
+from tenantry.audit.model import Entry, Span, read_entry
 from tenantry.audit.retention import Marks, Progress
+from tenantry.errors import CorruptDataError
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_key, organization_pk
 from tenantry.persistence.table import Table
@@ -30,8 +31,13 @@ class DynamoDBRetentionLog:
         item = self._table.get(_mark_key(tenant_id))
         if item is None:
             return Marks()
-        ends = ((datetime.fromisoformat(each["at"]), str(each["through"])) for each in item["ends"])
-        return Marks(str(item["through"]), item.get("gone"), tuple(ends))
+        try:
+            ends = tuple(
+                (datetime.fromisoformat(each["at"]), str(each["through"])) for each in item["ends"]
+            )
+            return Marks(str(item["through"]), item.get("gone"), ends)
+        except (LookupError, TypeError, ValueError) as error:
+            raise CorruptDataError("how far entries have an end cannot be read") from error
 
     def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime, marks: Marks) -> None:
         for item in self._items(tenant_id, entries):
@@ -60,7 +66,7 @@ class DynamoDBRetentionLog:
             start = page.next_key
             if start is None:
                 break
-        return [Entry.model_validate(item) for item in items]
+        return [read_entry(item) for item in items]
 
     def first_month(self, tenant_id: str) -> str | None:
         item = self._organizations.get(organization_key(tenant_id))

@@ -91,7 +91,7 @@ class DynamoDBChains:
                 if len(found) == limit:
                     return found
         for item in self._occurred(tenant_id, day, after):
-            if stored_seal_day(item) == day:
+            if _joins(item) in (day, None):
                 found.append(item)
                 if len(found) == limit:
                     break
@@ -152,7 +152,7 @@ class DynamoDBChains:
             places = [(i.get("of"), i["SK"]) for i in page.items]
             own = [key(pk, sk) for pk, sk in places if pk == _month_pk(tenant_id, sk)]
             for entry in self._table.get_all(own):
-                if entry is not None and stored_seal_day(entry) == day:
+                if entry is not None and _joins(entry) in (day, None):
                     yield entry
 
     def _occurred(self, tenant_id: str, day: date, after: str | None) -> Iterator[Item]:
@@ -180,6 +180,14 @@ def _first(pages: Iterator[Page], limit: int) -> list[Item]:
         if len(found) >= limit:
             break
     return found[:limit]
+
+
+def _joins(entry: Stored) -> date | None:
+    """The day whose seal an entry belongs to; None when it does not say."""
+    try:
+        return stored_seal_day(entry)
+    except CorruptDataError:
+        return None
 
 
 def _after(position: str | None) -> str:

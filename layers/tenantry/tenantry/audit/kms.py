@@ -9,7 +9,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -100,7 +100,7 @@ class KmsSealKeys:
                     CiphertextBlob=base64.b64decode(item["wrapped"]),
                     EncryptionContext=_context(tenant_id),
                 )["Plaintext"]
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ParamValidationError) as error:
             raise CorruptDataError("the tenant's key cannot be read") from error
         except ClientError as error:
             if error.response["Error"]["Code"] != "InvalidCiphertextException":

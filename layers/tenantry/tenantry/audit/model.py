@@ -13,13 +13,15 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
-from tenantry.audit.seals import seal_day
-from tenantry.errors import InvalidInputError
+from tenantry.audit.seals import Stored, canonical, seal_day, stored_seal_day
+from tenantry.errors import CorruptDataError, InvalidInputError
 from tenantry.messaging.event import Actor, Envelope, RequestOrigin
+from tenantry.persistence.keys import organization_pk, part
 from tenantry.runtime.inputs import Input
 from tenantry.tenancy.roles import ADMINS, MANAGERS, Permission
 
@@ -97,6 +99,35 @@ class Entry(BaseModel):
         if self.tenant_id is not None or not isinstance(told, list):
             return ()
         return tuple(str(each) for each in told)
+
+
+def read_entry(stored: Stored) -> Entry:
+    """The entry of a stored item; CorruptDataError when it is none."""
+    try:
+        return Entry.model_validate(stored)
+    except ValidationError as error:
+        raise CorruptDataError("a stored audit entry breaks its schema") from error
+
+
+def is_readable(stored: Stored, tenant_id: str) -> bool:
+    """Whether an item lies where an organisation's entries do, and is one that can be sealed."""
+    try:
+        entry = read_entry(stored)
+        part(entry.entity_type)
+        part(entry.entity_id)
+        stored_seal_day(stored)
+        canonical(stored)
+    except (CorruptDataError, InvalidInputError, TypeError, ValueError):
+        return False
+    return is_place(stored, tenant_id)
+
+
+def is_place(stored: Stored, tenant_id: str) -> bool:
+    """Whether an item names a place in the organisation's log."""
+    place, position = stored.get("PK"), stored.get("SK")
+    if not isinstance(position, str) or not is_position(position):
+        return False
+    return bool(place == organization_pk(tenant_id, "AUDIT", position[:7]))
 
 
 @dataclass(frozen=True)

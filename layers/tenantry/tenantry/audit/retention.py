@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self
 
 from tenantry.audit.model import Entry, Span, instant
 from tenantry.audit.seal_repository import SealedOrganizations, Seals
+from tenantry.errors import CorruptDataError
 
 RETENTION: Final[Mapping[str, timedelta]] = {
     "FREE": timedelta(days=90),
@@ -87,7 +88,7 @@ class RetentionLog(Protocol):
     """Entries, and how far they have been given an end."""
 
     def marks(self, tenant_id: str) -> Marks:
-        """What was noted last, strongly consistent."""
+        """What was noted last, strongly consistent; CorruptDataError when it cannot be read."""
 
     def mark(self, tenant_id: str, entries: list[Entry], purge_at: datetime, marks: Marks) -> None:
         """Give entries an end, then note `marks`."""
@@ -98,7 +99,10 @@ class RetentionLog(Protocol):
     def read(
         self, tenant_id: str, month: str, span: Span, limit: int, *, newest_first: bool = False
     ) -> list[Entry]:
-        """Up to `limit` entries of a month within `span`, oldest first, consistent."""
+        """Up to `limit` entries of a month within `span`, oldest first, consistent.
+
+        CorruptDataError when one of them cannot be read.
+        """
 
     def first_month(self, tenant_id: str) -> str | None:
         """The month an organisation began in; None when nobody knows."""
@@ -110,13 +114,18 @@ class RetentionLog(Protocol):
 
 @dataclass(frozen=True)
 class RetentionSweep:
-    """Goes through all organisations, as far as there is time; the next run goes on."""
+    """Goes through all organisations, as far as there is time; the next run goes on.
+
+    `report` is told of one whose log holds what cannot be read: it keeps all it has from there on,
+    and the others are gone through.
+    """
 
     organizations: SealedOrganizations
     seals: Seals
     plans: Plans
     log: RetentionLog
     now: Callable[[], datetime]
+    report: Callable[[str, str], None]
 
     def run(self, has_time: Callable[[], bool]) -> int:
         """One run; answers how many entries were given an end, or had it taken."""
@@ -129,7 +138,11 @@ class RetentionSweep:
         while True:
             tenants, after = self.organizations.page(progress.after, AT_ONCE)
             for tenant_id in tenants:
-                count, is_done = self.sweep(tenant_id, has_time)
+                try:
+                    count, is_done = self.sweep(tenant_id, has_time)
+                except CorruptDataError as error:
+                    self.report(f"retention: {error}", tenant_id)
+                    continue
                 changed += count
                 if not is_done:
                     self.log.save(progress)

@@ -35,7 +35,8 @@ class Chains(Protocol):
     def entries(self, tenant_id: str, day: date, after: str | None, limit: int) -> list[Stored]:
         """Up to `limit` entries that belong to the seal of `day`, in order, after a position.
 
-        Strongly consistent; fewer: there are no more.
+        One whose time cannot be read counts to the day that it lies in. Strongly consistent;
+        fewer: there are no more.
         """
 
     def occurred(self, tenant_id: str, day: date, after: str | None, limit: int) -> list[Stored]:

@@ -11,6 +11,7 @@ from typing import Final, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tenantry.audit.model import is_readable
 from tenantry.audit.seal_repository import (
     Chains,
     SealedOrganizations,
@@ -128,6 +129,12 @@ class Sealed:
 
 @dataclass(frozen=True)
 class SealingService:
+    """`report` is told, with the organisation, of an entry that cannot be read.
+
+    It is in no seal, so that the others are sealed all the same. Nothing of it is lost from sight:
+    its version is a gap until it is there again, and verification names it while it lies there.
+    """
+
     chains: Chains
     organizations: SealedOrganizations
     store: SealStore
@@ -136,6 +143,7 @@ class SealingService:
     signatures: Signatures
     completeness: Completeness
     now: Callable[[], datetime]
+    report: Callable[[str, str], None]
     most_entries: int = MOST_ENTRIES
 
     def seal(self, task: SealTask, has_time: Callable[[], bool] = lambda: True) -> Sealed:
@@ -170,17 +178,30 @@ class SealingService:
         """
         tenant_id = position.tenant_id
         found = self.chains.entries(tenant_id, day, position.open_after, self.most_entries + 1)
-        part = found[: self.most_entries]
-        if not part and position.open_day is None:
+        looked = found[: self.most_entries]
+        part = self._readable(tenant_id, looked)
+        is_last = looked == found
+        if not part and is_last and position.open_day is None:
             after = position.past(day)
             is_mine = self.chains.move(position, after)
             return self._stands(after, is_mine=is_mine), None
         self.completeness.check(tenant_id, part)
-        seal = self._kept(self._made(position, day, part, is_last=part == found))
-        last = part[-1]["SK"] if part else position.open_after
+        seal = self._kept(self._made(position, day, part, is_last=is_last))
+        last = looked[-1]["SK"] if looked else position.open_after
         after = position.after(seal.statement, str(last))
         is_mine = self.chains.commit(position, after, SealRecord(seal.statement, seal.place))
         return self._stands(after, is_mine=is_mine), len(part) if is_mine else None
+
+    def _readable(self, tenant_id: str, looked: Sequence[Stored]) -> list[Stored]:
+        """The entries that can be sealed; of the others somebody is told."""
+        part = []
+        for each in looked:
+            if is_readable(each, tenant_id):
+                part.append(each)
+            else:
+                what = f"an entry of the audit cannot be read, and is not sealed: {each['SK']}"
+                self.report(what, tenant_id)
+        return part
 
     def _stands(self, after: Position, *, is_mine: bool) -> Position:
         if is_mine:

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from tenantry.audit.model import AUDIT_VERIFY, Moment, is_position
+from tenantry.audit.model import AUDIT_VERIFY, Moment, is_place, is_readable
 from tenantry.audit.seal_repository import (
     Chains,
     SealKeys,
@@ -39,7 +39,6 @@ from tenantry.audit.seals import (
 )
 from tenantry.errors import CorruptDataError, InvalidInputError
 from tenantry.persistence import cursors
-from tenantry.persistence.keys import organization_pk
 from tenantry.runtime.inputs import Input, parse
 from tenantry.tenancy.access import Access
 from tenantry.tenancy.caller import Caller
@@ -142,6 +141,14 @@ class _Page:
     def find(self, kind: Kind, day: date, what: str, event_id: str | None = None) -> None:
         self.found.append(Finding(kind, day, what, event_id))
 
+    def readable[T](self, day: date, read: Callable[[], T]) -> T | None:
+        """What is read; None, which is found, when it cannot be."""
+        try:
+            return read()
+        except CorruptDataError as error:
+            self.find(Kind.UNREADABLE, day, str(error))
+            return None
+
     @property
     def foremost(self) -> list[Finding]:
         """Those about seals before those about entries, of which one seal may have thousands."""
@@ -183,12 +190,14 @@ class VerificationService:
         tenant_id = standing.tenant_id
         if standing.organization_created_at:
             begin = max(begin, first_day(standing.organization_created_at))
-        return self._days(tenant_id, begin, last, self.forgotten_through(tenant_id))
+        return self._days(tenant_id, begin, last)
 
-    def _days(self, tenant_id: str, begin: date, last: date, forgotten: str | None) -> Verification:
+    def _days(self, tenant_id: str, begin: date, last: date) -> Verification:
         page = _Page()
         chains = self.chains(tenant_id)
-        position = chains.position(tenant_id)
+        position = page.readable(begin, lambda: chains.position(tenant_id))
+        position = position or Position(tenant_id=tenant_id)
+        forgotten = page.readable(begin, lambda: self.forgotten_through(tenant_id))
         days = _Days(self, tenant_id, chains, position, forgotten, page)
         day, began = begin, self.elapsed()
         while day <= last:
@@ -336,10 +345,10 @@ class _Days:
         for fault in entry_faults(seal.statement, entries):
             self.page.find(Kind.FORGED, day, fault)
         for entry in entries:
-            if not is_of(entry, self.tenant_id):
+            if not is_place(entry, self.tenant_id):
                 what = "a sealed entry names no place in the organisation's log"
                 self.page.find(Kind.FORGED, day, what, _event_id(entry))
-        return [entry for entry in entries if is_of(entry, self.tenant_id)]
+        return [entry for entry in entries if is_place(entry, self.tenant_id)]
 
     def _compare(self, day: date, sealed: Mapping[str, Stored]) -> None:
         """What the seals of `day` hold, against the log."""
@@ -367,11 +376,11 @@ class _Days:
     def _unknown(self, day: date, stored: Stored) -> None:
         """An entry of `day` that its seals do not hold: of a later seal, of none yet, or forged."""
         event_id = _event_id(stored)
-        try:
-            joins = stored_seal_day(stored)
-        except CorruptDataError as error:
-            self.page.find(Kind.UNREADABLE, day, str(error), event_id)
+        if not is_readable(stored, self.tenant_id):
+            # No sealer takes it, whatever its time says.
+            self.page.find(Kind.UNREADABLE, day, "the entry cannot be read", event_id)
             return
+        joins = stored_seal_day(stored)
         if not self._is_sealed(joins):
             self.page.unsealed += 1
         elif joins == day or _name(stored) not in self._joining(joins):
@@ -418,14 +427,6 @@ def entry_faults(said: Statement, entries: Sequence[Stored]) -> Iterator[str]:
     names = [str(entry.get("SK")) for entry in entries]
     if any(one >= other for one, other in pairwise(names)):
         yield "the entries of the seal are not in order"
-
-
-def is_of(entry: Stored, tenant_id: str) -> bool:
-    """Whether an entry names a place in the organisation's log: no other one is ever looked at."""
-    place, position = entry.get("PK"), entry.get("SK")
-    if not isinstance(position, str) or not is_position(position):
-        return False
-    return place == organization_pk(tenant_id, "AUDIT", position[:7])
 
 
 def opened(seal: Seal, keys: SealKeys) -> list[Stored]:

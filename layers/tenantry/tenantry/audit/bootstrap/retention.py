@@ -9,6 +9,7 @@ from tenantry.audit.retention import RetentionSweep
 from tenantry.bootstrap import dynamodb, platform_table, settings
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
+from tenantry.runtime.observability import left_aside
 
 
 @cache
@@ -20,4 +21,5 @@ def retention_sweep() -> RetentionSweep:
         plans=DynamoDBPlans(platform_table()),
         log=DynamoDBRetentionLog(table, platform_table()),
         now=now,
+        report=left_aside,
     )

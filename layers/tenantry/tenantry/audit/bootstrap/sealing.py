@@ -16,7 +16,7 @@ from tenantry.audit.sealing import SealingService
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
-from tenantry.runtime.observability import MetricUnit, metrics
+from tenantry.runtime.observability import MetricUnit, left_aside, metrics
 
 
 @cache
@@ -34,6 +34,7 @@ def completeness_service() -> CompletenessService:
         log=recording_service(),
         stamp=stamp(),
         report=lambda count: metrics.add_metric("AuditGaps", MetricUnit.Count, count),
+        left_aside=left_aside,
     )
 
 
@@ -51,4 +52,5 @@ def sealing_service() -> SealingService:
         signatures=KmsSignatures(kms, trusted_keys()),
         completeness=completeness_service(),
         now=now,
+        report=left_aside,
     )
