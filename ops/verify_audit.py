@@ -33,8 +33,8 @@ from cryptography.hazmat.primitives.serialization import (
 from rich.console import Console
 from rich.table import Table as Shown
 
-from tenantry.audit.model import is_place
 from tenantry.audit.kms import KmsSealKeys, is_signed
+from tenantry.audit.model import is_place
 from tenantry.audit.seals import Seal, Statement, Stored, sealed_part
 from tenantry.audit.verification import chain_faults, entry_faults, opened, seal_faults
 from tenantry.errors import CorruptDataError, ShreddedError

@@ -234,6 +234,7 @@ EXPECTED = {
     ("usage", "ProveCountersFunction"): {
         *items(PLATFORM, "GetItem", "PutItem", "Query", "UpdateItem"),
         *items(AUDIT, "Query"),
+        *items("table/${TenantTable}", "GetItem", "PutItem", "Query", "UpdateItem"),
         *of("ProveCountersDeadLetters.Arn", "sqs:SendMessage"),
     },
     ("licenses", "ApiFunction"): items(
@@ -496,6 +497,7 @@ KEYS = {
             for key in ("ORG#*", "SWEEP#*")
         ),
         ("dynamodb:Query", "ORG#*"),
+        *keys("ORG#*#EXPORTS", "GetItem", "PutItem", "Query", "UpdateItem"),
     },
     ("invitations", "ApiFunction"): {
         *keys(

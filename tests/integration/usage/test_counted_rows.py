@@ -282,9 +282,18 @@ def joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_the_daily_proof_finds_what_a_context_registers_repairs_and_tells_it(
-    joined: None, platform_table: Table, audit_table: Table, monkeypatch: pytest.MonkeyPatch
+    joined: None,
+    platform_table: Table,
+    audit_table: Table,
+    tenant_table: Table,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wire(monkeypatch, PLATFORM_TABLE=platform_table.name, AUDIT_TABLE=audit_table.name)
+    wire(
+        monkeypatch,
+        PLATFORM_TABLE=platform_table.name,
+        AUDIT_TABLE=audit_table.name,
+        TENANT_TABLE=tenant_table.name,
+    )
     create(DynamoDBOrganizationRepository(platform_table), organization("t-1"))
     DynamoDBSealedOrganizations(audit_table).add("t-1", START.date())
     found = platform_table.get(organization_key("t-1"))
@@ -298,14 +307,19 @@ def test_the_daily_proof_finds_what_a_context_registers_repairs_and_tells_it(
     ]
     answer = prove_counters.handler({"anew": True}, lambda_context(remaining_ms=300_000))
 
-    assert answer == {"visited": 3, "drifted": 2, "ended": True}
+    # One organisation, for each of three counters and for that of exports.
+    assert answer == {"visited": 4, "drifted": 2, "ended": True}
     repaired = platform_table.get(organization_key("t-1"))
     assert repaired
     assert (repaired["used_projects"], repaired["used_storage"]) == (0, 0)
 
 
-def test_alone_there_are_the_users() -> None:
+def test_alone_there_are_the_users_and_the_exports(
+    platform_table: Table, tenant_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire(monkeypatch, PLATFORM_TABLE=platform_table.name, TENANT_TABLE=tenant_table.name)
     assert [rows.counter for rows in registration.row_counters()] == ["used_users"]
+    assert [own.counter for own in registration.own_counters()] == ["open_exports"]
 
 
 def test_a_counter_of_two_contexts_is_refused(

@@ -136,37 +136,18 @@ class DynamoDBJobRepository:
             return False
         return self._proved(table, tenant_id, now)
 
-    def _proved(self, table: TenantTable, tenant_id: str, now: datetime) -> bool:
-        """Whether the count was not that of the jobs, and is now.
+    def drift(self, tenant_id: str, now: datetime) -> tuple[int, int] | None:
+        """What was counted and what jobs are open, when these differed; they do no more.
 
-        What is compared stood still: a count that moved meanwhile has another number of moves.
+        Whenever it was proven last.
         """
-        where = _open_key(tenant_id)
-        for _ in range(_TRIES):
-            seen = table.get(where)
-            if seen is None:
-                table.transact([_counted(tenant_id, 0)])
-                continue
-            rows = self._opened(table, tenant_id)
-            proved = {_OPEN: rows, "proved_at": now.isoformat()}
-            as_seen = {name: seen.get(name) for name in (_OPEN, moves_of(_OPEN))}
-            try:
-                table.transact((Assign(where, proved, as_seen),))
-            except ConditionFailedError:
-                continue
-            if rows == seen.get(_OPEN, 0):
-                return False
-            self._report(tenant_id)
-            return True
-        return False
+        return _drifted(self._table_of(tenant_id), tenant_id, now)
 
-    def _opened(self, table: TenantTable, tenant_id: str) -> int:
-        pk, start, found = organization_pk(tenant_id, "EXPORTS"), None, 0
-        while True:
-            page = table.query(pk, prefix="EXPORT#", limit=_PAGE, start=start)
-            found += sum(_job(item, None).is_open for item in page.items)
-            if (start := page.next_key) is None:
-                return found
+    def _proved(self, table: TenantTable, tenant_id: str, now: datetime) -> bool:
+        if _drifted(table, tenant_id, now) is None:
+            return False
+        self._report(tenant_id)
+        return True
 
     def _made(self, tenant_id: str, before: Item, asked: Asked) -> Job:
         if before.get("fingerprint") != asked.fingerprint:
@@ -206,6 +187,40 @@ class DynamoDBPeople:
             if start is None:
                 break
         return Staff(str(organization["name"]), tuple(people[:limit]), len(people) > limit)
+
+
+def _drifted(table: TenantTable, tenant_id: str, now: datetime) -> tuple[int, int] | None:
+    """What the count was and what it is now, when it was not that of the jobs.
+
+    What is compared stood still: a count that moved meanwhile has another number of moves. Where
+    there are neither jobs nor a count, none is made.
+    """
+    where = _open_key(tenant_id)
+    for _ in range(_TRIES):
+        seen, rows = table.get(where), _opened(table, tenant_id)
+        if seen is None:
+            if not rows:
+                return None
+            table.transact([_counted(tenant_id, 0)])
+            continue
+        proved = {_OPEN: rows, "proved_at": now.isoformat()}
+        as_seen = {name: seen.get(name) for name in (_OPEN, moves_of(_OPEN))}
+        try:
+            table.transact((Assign(where, proved, as_seen),))
+        except ConditionFailedError:
+            continue
+        counted = int(seen.get(_OPEN, 0))
+        return None if rows == counted else (counted, rows)
+    return None
+
+
+def _opened(table: TenantTable, tenant_id: str) -> int:
+    pk, start, found = organization_pk(tenant_id, "EXPORTS"), None, 0
+    while True:
+        page = table.query(pk, prefix="EXPORT#", limit=_PAGE, start=start)
+        found += sum(_job(item, None).is_open for item in page.items)
+        if (start := page.next_key) is None:
+            return found
 
 
 def _key(tenant_id: str, job_id: str) -> Key:

@@ -56,6 +56,19 @@ class UsageRepository(Protocol):
         """Set a counter to `rows` and store the event; ConflictError when it moved since `seen`."""
 
 
+class OwnCounter(Protocol):
+    """Of a context that keeps a counter beside its rows, and not on the organisation's item."""
+
+    @property
+    def counter(self) -> str: ...
+
+    def prove(self, tenant_id: str) -> tuple[int, int] | None:
+        """What was counted and what rows there were, when these differed and are the same now.
+
+        CorruptDataError when the rows cannot be read, UnknownRouteError when they are not found.
+        """
+
+
 class RowCounter(Protocol):
     """Of the context that owns the rows: what a counter of an organisation must equal."""
 

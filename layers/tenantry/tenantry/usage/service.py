@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tenantry.errors import ConflictError, CorruptDataError
+from tenantry.errors import ConflictError, CorruptDataError, UnknownRouteError
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.counters import usage_of
 from tenantry.tenancy.access import OrganizationStatus
 from tenantry.usage.events import CounterDrifted
 from tenantry.usage.model import Progress
-from tenantry.usage.repository import ProgressStore, Register, RowCounter, UsageRepository
+from tenantry.usage.repository import (
+    OwnCounter,
+    ProgressStore,
+    Register,
+    RowCounter,
+    UsageRepository,
+)
 
 PAGE: Final = 50
 """Organisations between two notes of how far a sweep has come."""
@@ -115,6 +121,47 @@ class UsageWarnings:
                 continue  # another run was there first
             told += len(data)
         return told
+
+
+@dataclass(frozen=True)
+class OwnProof:
+    """As `CounterProof`, of a counter that its context proves and repairs itself.
+
+    The repair comes first and its event is a write of its own: a stop between the two leaves the
+    counter right, and untold.
+    """
+
+    own: OwnCounter
+    usage: UsageRepository
+    stamp: Stamp
+    report: Callable[[str, str], None] = lambda _what, _tenant_id: None
+
+    def visit(self, tenant_ids: Sequence[str]) -> int:
+        """Prove the counters of these; answers how many had drifted. Emits CounterDrifted."""
+        return sum(self._prove(tenant_id) for tenant_id in tenant_ids)
+
+    def _prove(self, tenant_id: str) -> bool:
+        try:
+            drifted = self.own.prove(tenant_id)
+        except (CorruptDataError, UnknownRouteError) as error:
+            self.report(f"a counter cannot be proven: {error.code}", tenant_id)
+            return False
+        if drifted is None:
+            return False
+        counted, rows = drifted
+        data = CounterDrifted(
+            organization_id=tenant_id, counter=self.own.counter, counted=counted, rows=rows
+        )
+        event = self.stamp.event(data, Cause())
+        for _ in range(_TRIES):
+            before = self.usage.ledger(tenant_id)
+            try:
+                self.usage.tell(before, before.next(), (event,))
+            except ConflictError:
+                continue  # a warning was told meanwhile
+            return True
+        self.report("a counter had drifted and is repaired, but no event tells of it", tenant_id)
+        return True
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from tenantry.bootstrap import dynamodb, platform_table, settings, stamp
 from tenantry.errors import TenantryError
 from tenantry.persistence.table import Table
 from tenantry.runtime.observability import left_aside
-from tenantry.usage.bootstrap.registration import row_counters
+from tenantry.usage.bootstrap.registration import own_counters, row_counters
 from tenantry.usage.dynamodb import DynamoDBProgress, DynamoDBUsage
-from tenantry.usage.service import CounterProof, Sweep, Swept, UsageWarnings
+from tenantry.usage.service import CounterProof, OwnProof, Sweep, Swept, UsageWarnings
 
 QUARTER_HOURLY = timedelta(minutes=14)
 DAILY = timedelta(hours=23)
@@ -40,11 +40,18 @@ def prove(may_go_on: Callable[[], bool], *, anew: bool = False) -> Swept:
 
     One whose rows do not answer keeps no other from being proven; its failure is raised after.
     """
+    usage = DynamoDBUsage(platform_table())
+    visits = {
+        rows.counter: CounterProof(rows, usage, stamp(), left_aside, time.sleep).visit
+        for rows in row_counters()
+    }
+    visits |= {
+        own.counter: OwnProof(own, usage, stamp(), left_aside).visit for own in own_counters()
+    }
     done, failed = Swept(ended=True), list[TenantryError]()
-    for rows in row_counters():
-        proof = CounterProof(rows, DynamoDBUsage(platform_table()), stamp(), left_aside, time.sleep)
+    for counter, visit in visits.items():
         try:
-            run = sweep(f"prove-{rows.counter}", DAILY).run(proof.visit, may_go_on, anew=anew)
+            run = sweep(f"prove-{counter}", DAILY).run(visit, may_go_on, anew=anew)
         except TenantryError as error:
             failed.append(error)
             continue
