@@ -15,6 +15,8 @@ from tests.infrastructure.templates import ROOT
 
 _SOURCES = (ROOT, ROOT / "layers" / "tenantry")
 _TABLE = "tenantry.persistence.table"
+_REGISTRATION = "tenantry.usage.bootstrap.registration"
+"""Imports what contexts register by its name: their `bootstrap/counting.py`."""
 
 # What the methods of a table call; transactions and writes by what they carry (below).
 _TABLE_METHODS = {
@@ -116,12 +118,21 @@ def reached(module: str) -> frozenset[str]:
         if tree is None or name in found:
             continue
         found.add(name)
+        if name == _REGISTRATION:
+            waiting += registered()
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 waiting += [each.name for each in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 waiting += [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
     return frozenset(found)
+
+
+def registered() -> list[str]:
+    """The modules by which contexts register counters."""
+    product = ROOT / "layers" / "tenantry" / "tenantry"
+    contexts = [path.parents[1].name for path in product.glob("*/bootstrap/counting.py")]
+    return [f"tenantry.{context}.bootstrap.counting" for context in sorted(contexts)]
 
 
 def imported(module: str) -> frozenset[str]:

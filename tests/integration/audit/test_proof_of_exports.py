@@ -12,7 +12,7 @@ from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
 from tenantry.audit.events import AuditExportCancelled
 from tenantry.messaging.event import Event
 from tenantry.messaging.stamp import Cause, Stamp
-from tenantry.persistence.keys import key
+from tenantry.persistence.keys import key, organization_key
 from tenantry.persistence.table import Table
 from tests.contracts.audit.test_exports import COUNT, job
 from tests.integration.audit.conftest import Audit
@@ -20,21 +20,31 @@ from tests.support.capacity import measured
 from tests.support.clock import START, FakeClock, FakeIds
 from tests.support.invocations import wire
 from tests.support.lambda_context import lambda_context
-from tests.support.tables import items
+from tests.support.tables import in_shared, items
 
 
 @pytest.fixture
 def jobs(
     audit: Audit, tenant_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> DynamoDBJobRepository:
-    """Of an organisation that usage knows, with two open exports."""
-    wire(monkeypatch, TENANT_TABLE=tenant_table.name)
+    """Of an organisation that the audit has heard of, with two open exports."""
+    wired(monkeypatch, tenant_table)
     audit.join("ada")
     DynamoDBSealedOrganizations(audit.table).add("t-1", START.date())
-    found = DynamoDBJobRepository(lambda _tenant: tenant_table)
+    found = DynamoDBJobRepository(in_shared(tenant_table))
     for number in (1, 2):
         found.create(job(number), told(job(number)))
     return found
+
+
+def wired(patch: pytest.MonkeyPatch, tenant_table: Table) -> None:
+    wire(
+        patch,
+        TENANT_TABLE=tenant_table.name,
+        PREFIX="tenantry",
+        EXPORTS_BUCKET="exports",
+        TENANT_DATA_ROLE_ARN="arn:aws:iam::123456789012:role/tenant-data",
+    )
 
 
 def told(of: Any) -> Event:
@@ -90,7 +100,7 @@ def test_where_there_are_no_exports_none_is_made_to_be_counted(
     audit: Audit, tenant_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An organisation that was torn down has nothing, and keeps it so."""
-    wire(monkeypatch, TENANT_TABLE=tenant_table.name)
+    wired(monkeypatch, tenant_table)
     audit.join("ada")
     DynamoDBSealedOrganizations(audit.table).add("t-1", START.date())
 
@@ -110,6 +120,19 @@ def test_jobs_that_cannot_be_read_are_left_aside(
     assert '"LeftAside":[1.0]' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("state", ["flipping", "closing", "nowhere"])
+def test_one_that_moves_is_left_for_the_next_day(
+    jobs: DynamoDBJobRepository, audit: Audit, tenant_table: Table, state: str
+) -> None:
+    tenant_table.put({**(tenant_table.get(COUNT) or {}), "open_jobs": 4})
+    found = audit.platform.get(organization_key("t-1"))
+    audit.platform.put({**(found or {}), "route": {"kind": "public", "state": state}})
+
+    assert proven() == 0
+
+    assert counted(tenant_table) == 4
+
+
 def test_the_proof_of_the_day_asks_for_no_time_since_the_last(
     jobs: DynamoDBJobRepository, tenant_table: Table
 ) -> None:
@@ -126,5 +149,6 @@ def test_what_the_proof_of_the_day_costs(jobs: DynamoDBJobRepository, tenant_tab
     with measured(tenant_table._client) as cost:
         assert own.prove("t-1") is None
 
-    assert cost.operations == ["GetItem", "Query", "TransactWriteItems"]
-    assert (cost.read_units, cost.write_units) == (2, 2)
+    of_the_day = ["GetItem", "AssumeRole"]
+    assert cost.operations == [*of_the_day, "GetItem", "Query", "TransactWriteItems"]
+    assert (cost.read_units, cost.write_units) == (3, 4)

@@ -10,9 +10,19 @@ import pytest
 
 from tenantry.audit.bootstrap import activity as audit
 from tenantry.audit.bootstrap import recording
-from tenantry.audit.dynamodb import DynamoDBAuditLog
+from tenantry.audit.dynamodb import (
+    DynamoDBActivityRepository,
+    DynamoDBAuditLog,
+    DynamoDBPeopleNames,
+)
+from tenantry.audit.dynamodb_exports import DynamoDBJobRepository, DynamoDBPeople
+from tenantry.audit.dynamodb_seals import DynamoDBChains, DynamoDBSealedOrganizations
+from tenantry.audit.exporting import ExportService, ExportWriter
 from tenantry.audit.model import Entry
-from tenantry.audit.service import ActivityService, RecordingService
+from tenantry.audit.reporting import Reporting
+from tenantry.audit.sealing import SealingService, SealTask
+from tenantry.audit.service import ActivityService, AuditLogService, RecordingService
+from tenantry.audit.verification import VerificationService
 from tenantry.errors import TenantryError
 from tenantry.identity.bootstrap import people as identity
 from tenantry.identity.bootstrap.invitations import InvitationDoors
@@ -53,12 +63,15 @@ from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.integration.audit.conftest import envelope
 from tests.support.clock import FakeClock, FakeIds
+from tests.support.fakes.audit import InMemoryResults
 from tests.support.fakes.billing import InMemoryMarkers
 from tests.support.fakes.identity import FakeUserDirectory
 from tests.support.fakes.mail import Mailbox
 from tests.support.fakes.organizations import FakeDns, InMemoryCalls
+from tests.support.fakes.seals import InMemorySealStore, LocalSealKeys, LocalSigner
 from tests.support.fakes.table import InMemoryTable, Place
 from tests.support.invocations import wire
+from tests.support.tables import in_shared
 
 TENANTS = 20
 ITEMS = 50
@@ -66,6 +79,8 @@ ROLES = (Role.OWNER, Role.ADMIN, Role.MANAGER, Role.MEMBER)
 """Of the users 0 to 3 of each tenant; user 3 is a guest of the next tenant too, 4 of none."""
 OPERATOR = "root"
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
+SEALED_DAYS = 5
+"""Before NOW: what is sealed, and verified."""
 
 
 def tenant_id(tenant: int) -> str:
@@ -98,6 +113,12 @@ class World:
     platform: InMemoryTable = field(default_factory=InMemoryTable, repr=False)
     calls: InMemoryCalls = field(default_factory=InMemoryCalls, repr=False)
     audit: InMemoryTable = field(default_factory=lambda: InMemoryTable("audit"), repr=False)
+    tenants: InMemoryTable = field(default_factory=lambda: InMemoryTable("tenant"), repr=False)
+    results: InMemoryResults = field(default_factory=InMemoryResults, repr=False)
+    seals: InMemorySealStore = field(default_factory=InMemorySealStore, repr=False)
+    seal_keys: LocalSealKeys = field(default_factory=LocalSealKeys, repr=False)
+    signer: LocalSigner = field(default_factory=LocalSigner, repr=False)
+    then: Stamp = field(default_factory=lambda: Stamp(now=lambda: NOW, new_id=FakeIds("e")))
     dns: FakeDns = field(default_factory=FakeDns, repr=False)
     pool: FakeUserDirectory = field(default_factory=FakeUserDirectory)
     mailbox: Mailbox = field(default_factory=Mailbox, repr=False)
@@ -203,6 +224,74 @@ class World:
         return recording.recording_service()
 
     @property
+    def audit_log(self) -> AuditLogService:
+        return audit.audit_log_service()
+
+    @property
+    def exports(self) -> ExportService:
+        return ExportService(
+            access=self.activity.access,
+            jobs=lambda _standing, writes: self.jobs,  # noqa: ARG005 - all are in one place
+            results=self.results,
+            stamp=self.then,
+        )
+
+    @property
+    def writer(self) -> ExportWriter:
+        """A PDF is what it would show."""
+        entries = DynamoDBActivityRepository(lambda _tenant: self.audit)
+        reporting = Reporting(
+            entries=entries,
+            people=DynamoDBPeople(self.platform),
+            names=DynamoDBPeopleNames(self.platform),
+            pdf=lambda document: repr(document).encode(),
+        )
+        return ExportWriter(self.jobs, entries, self.results, reporting, self.then)
+
+    @property
+    def jobs(self) -> DynamoDBJobRepository:
+        return DynamoDBJobRepository(in_shared(self.tenants))
+
+    @property
+    def verification(self) -> VerificationService:
+        return VerificationService(
+            access=self.activity.access,
+            chains=lambda _tenant: DynamoDBChains(self.audit),
+            store=lambda _tenant: self.seals,
+            keys=lambda _tenant: self.seal_keys,
+            signatures=self.signer,
+            forgotten_through=lambda _tenant: None,
+            now=self.then.now,
+        )
+
+    @property
+    def sealing(self) -> SealingService:
+        return SealingService(
+            chains=DynamoDBChains(self.audit),
+            organizations=DynamoDBSealedOrganizations(self.audit),
+            store=self.seals,
+            keys=self.seal_keys,
+            signer=self.signer,
+            signatures=self.signer,
+            # Of each entity a few versions are seeded, which would be nothing but gaps.
+            completeness=SimpleNamespace(check=lambda *_: None, settle=lambda _: None),
+            now=self.then.now,
+            report=lambda *_: None,
+        )
+
+    def seal(self, tenant: int) -> None:
+        """The last days of a tenant, once; then one of its entries is changed."""
+        first, last = (NOW - timedelta(days=SEALED_DAYS)).date(), (NOW - timedelta(days=1)).date()
+        DynamoDBSealedOrganizations(self.audit).add(tenant_id(tenant), first)
+        if self.sealing.seal(SealTask(tenant_id=tenant_id(tenant), day=last)).seals:
+            place = next(
+                (pk, sk)
+                for pk, sk in self.audit.items
+                if pk.startswith(f"ORG#t-{tenant}#AUDIT#") and sk > first.isoformat()
+            )
+            self.audit.items[place] = {**self.audit.items[place], "correlation_id": "changed"}
+
+    @property
     def people(self) -> ProfileService:
         return identity.people()
 
@@ -228,11 +317,13 @@ class World:
     def reset(self) -> None:
         """Everything as it was seeded."""
         self.platform.items, self.audit.items = (dict(items) for items in self._at_first)
+        self.tenants.items, self.results.objects, self.seals.bodies = {}, {}, {}
         self.forget_writes()
 
     def forget_writes(self) -> None:
         self.platform.written.clear()
         self.audit.written.clear()
+        self.tenants.written.clear()
 
     def items_of(self, tenant: int) -> int:
         """How many items were seeded for a tenant, and for its people."""

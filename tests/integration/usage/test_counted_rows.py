@@ -293,6 +293,9 @@ def test_the_daily_proof_finds_what_a_context_registers_repairs_and_tells_it(
         PLATFORM_TABLE=platform_table.name,
         AUDIT_TABLE=audit_table.name,
         TENANT_TABLE=tenant_table.name,
+        PREFIX="tenantry",
+        EXPORTS_BUCKET="exports",
+        TENANT_DATA_ROLE_ARN="arn:aws:iam::123456789012:role/tenant-data",
     )
     create(DynamoDBOrganizationRepository(platform_table), organization("t-1"))
     DynamoDBSealedOrganizations(audit_table).add("t-1", START.date())
