@@ -1,6 +1,7 @@
 """The role in the management account: who may assume it, and that it may what the vendors call."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_it_enters_accounts_by_their_access_role_alone(name: str, role: str) -> 
     entered = [s["Resource"] for s in statements(name) if IN_ACCOUNTS in as_list(s["Action"])]
 
     assert entered == [{"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{role}"}]
+
+
+def test_each_deployment_names_its_stack_like_its_prefix() -> None:
+    """Roles that CloudFormation names begin with the stack's, and are trusted by the prefix."""
+    stages = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for stage in ("dev", "staging", "prod"):
+        deploy = stages[stage]["deploy"]["parameters"]
+        given = dict(each.split("=", 1) for each in deploy["parameter_overrides"] if "=" in each)
+        assert stages[stage]["global"]["parameters"]["stack_name"] == given["Prefix"], stage

@@ -362,6 +362,15 @@ def test_a_full_house_is_a_wait(world: World) -> None:
     assert world.vendor.begin(world.settings.order("globex", "b-1")).state is State.RUNNING
 
 
+def test_an_order_under_way_is_found_though_the_house_is_full(world: World) -> None:
+    slow = world.slow(world.settings.order("acme", "a-1"))
+
+    again = world.told(most_creations=1).begin(slow)
+
+    assert again.state is State.RUNNING
+    assert again.cause is None
+
+
 def test_an_organisation_that_is_full_is_a_wait(world: World) -> None:
     made(world)
     known = len(world.vendor.accounts())

@@ -4,13 +4,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tenantry.accounts.bootstrap.steps import provisioning_with
 from tenantry.accounts.dedicated_stacks import DedicatedStacks
 from tenantry.accounts.model import Account, ProvisioningStatus
 from tenantry.accounts.own_accounts import Guard, OwnAccounts, entered, external_id
+from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Place
 from tenantry.errors import AccountShutError, ExternalIdIgnoredError, VendingFailedError
 from tests.support.accounts import account
 from tests.support.fakes.vending import SETTINGS, FakeVendor
+from tests.support.invocations import forget, wire
 
 SHARED = Place("acme", "table", "raw", "processed")
 
@@ -211,3 +214,25 @@ def test_one_that_is_under_way_is_seen_through_whatever_room_is_left() -> None:
     full = OwnAccounts(vendor, SETTINGS, room=lambda: False)
 
     assert full.made(ours(None, ProvisioningStatus.CREATING), begun.request).aws_account_id
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_its_role_is_named_in_the_partition_of_the_deployment(partition: str) -> None:
+    shared = Shared("table", "raw", "processed", partition)
+
+    place = shared.place(ours("300000000001", ProvisioningStatus.ACTIVE), "tenantry")
+
+    assert place.abroad
+    assert place.abroad.role_arn == f"arn:{partition}:iam::300000000001:role/tenantry-platform"
+
+
+def test_the_partition_is_that_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    region = "cn-north-1"
+    wire(
+        monkeypatch,
+        **{"AWS_REGION": region, "AWS_DEFAULT_REGION": region},
+        **{"PREFIX": "tenantry", "PLATFORM_TABLE": "table"},
+    )
+
+    assert provisioning_with().shared.partition == "aws-cn"
+    forget()

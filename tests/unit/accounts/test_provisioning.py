@@ -376,6 +376,26 @@ def test_an_account_that_takes_its_time_is_waited_for(world: World, looks: int) 
     assert world.vendor.calls.count("begin") == 1
 
 
+def test_a_vend_that_comes_again_after_its_end_asks_nobody(world: World) -> None:
+    """Step Functions may deliver a task twice; by then whoever makes accounts may be away."""
+    account = world.request("dedicated")
+    seen: list[int] = []
+
+    def again(name: str, call: Callable[[], Any]) -> Any:
+        answer = call()
+        if name == "Vend" and answer["done"]:
+            before = len(world.vendor.calls)
+            assert call() == {**answer, "request": None}
+            seen.append(len(world.vendor.calls) - before)
+        return answer
+
+    world.fault = again
+    assert world.goes_on() == 0
+
+    assert seen == [0]
+    is_active(world, account.account_id)
+
+
 def test_no_room_for_an_account_is_a_wait_and_no_failure(world: World) -> None:
     """AWS makes five accounts at a time; whoever comes then waits and asks again."""
     world.vendor.is_busy = True

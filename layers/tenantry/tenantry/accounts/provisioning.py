@@ -113,6 +113,7 @@ class Shared:
     raw: str
     processed: str
     partition: str = "aws"
+    """Where the deployment runs: `aws-cn` and others have names of resources of their own."""
 
     def place(self, account: Account, prefix: str) -> Place:
         """Where the account's data is: here, or in what has its own names."""

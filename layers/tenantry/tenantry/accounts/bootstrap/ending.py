@@ -132,6 +132,7 @@ def _shared() -> Shared:
         table=settings().required("TENANT_TABLE"),
         raw=settings().required("TENANT_RAW_BUCKET"),
         processed=settings().required("TENANT_PROCESSED_BUCKET"),
+        partition=dynamodb().meta.partition,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.provisioning import Ledger, Provisioning, Shared
-from tenantry.bootstrap import platform_table, settings, stamp
+from tenantry.bootstrap import dynamodb, platform_table, settings, stamp
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
 
@@ -32,6 +32,7 @@ def provisioning_with(**ports: Any) -> Provisioning:
             table=settings().text("TENANT_TABLE"),
             raw=settings().text("TENANT_RAW_BUCKET"),
             processed=settings().text("TENANT_PROCESSED_BUCKET"),
+            partition=dynamodb().meta.partition,
         ),
         hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
         offers_dedicated=offers_dedicated(),
