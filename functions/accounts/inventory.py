@@ -1,10 +1,10 @@
 """Looks again, with the services, for whatever is left."""
 
 from tenantry.accounts.bootstrap.ending import looking_again
-from tenantry.accounts.provisioning import Progress, Task
+from tenantry.accounts.teardown import Page, Paged
 from tenantry.runtime.stepfunctions import task
 
 
-@task(Task)
-def handler(given: Task) -> Progress:
+@task(Paged)
+def handler(given: Paged) -> Page:
     return looking_again().inventory(given)

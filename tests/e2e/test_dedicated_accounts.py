@@ -217,11 +217,12 @@ def test_it_is_torn_down_to_a_certificate_and_its_aws_account_is_suspended_in_qu
     product: Product, people: People, aws: Callable[[str], Any], dedicated: Any
 ) -> None:
     owner, asked, elsewhere = dedicated
-    plan, done = torn_down(product, owner, people.operator(), asked)
+    operator = people.operator()
+    plan, done = torn_down(product, owner, operator, asked)
 
     assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
     assert any(elsewhere.number in each for each in plan["resources"])
-    assert account(product, owner.tokens, asked)["provisioningStatus"] == "deleted"
+    assert account(product, operator.tokens, asked)["provisioningStatus"] == "deleted"
     assert parameters(aws, asked["account"]["id"]) == {}
     described = elsewhere.management("organizations").describe_account(AccountId=elsewhere.number)
     assert described["Account"]["Status"] == "SUSPENDED"

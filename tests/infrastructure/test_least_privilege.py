@@ -54,6 +54,7 @@ RUNS = {
 }
 # What looks for everything that there is of an account.
 SURVEY = {
+    *items(PLATFORM, "Query"),
     *of("TenantDataRoleArn", "sts:AssumeRole"),
     *of(STACKS, "cloudformation:DescribeStacks"),
     *of(
@@ -277,6 +278,13 @@ EXPECTED = {
     ("accounts", "StopInflowsFunction"): LEDGER | items(PLATFORM, "GetItem"),
     ("accounts", "PurgeFunction"): {
         *LEDGER,
+        *items(PLATFORM, "BatchWriteItem", "DeleteItem", "GetItem", "Query"),
+        *items(MEMBERSHIPS, "Query"),
+        *of(
+            "UserPoolArn",
+            "cognito-idp:AdminDeleteUser",
+            "cognito-idp:AdminListGroupsForUser",
+        ),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
         *of(TREE, "ssm:DeleteParameter"),
         *of("*", "ssm:DescribeParameters"),
@@ -293,13 +301,20 @@ EXPECTED = {
         *SHUTS_OUT,
         *of(EXTERNAL_IDS, "ssm:DeleteParameter"),
     },
-    ("accounts", "InventoryFunction"): LEDGER | SURVEY | MANAGEMENT,
+    ("accounts", "InventoryFunction"): {
+        *LEDGER,
+        *SURVEY,
+        *MANAGEMENT,
+        *items("table/${TenantTable}", "Scan"),
+        *items(PLATFORM, "Scan"),
+    },
     ("accounts", "ReleaseFunction"): LEDGER | MANAGEMENT,
     ("accounts", "CloseFunction"): LEDGER | MANAGEMENT,
     ("accounts", "CertifyFunction"): {
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem"),
         *SURVEY,
+        *items(AUDIT, "GetItem", "PutItem", "UpdateItem"),
         *of("${Archive.Arn}/*", "s3:GetObject", "s3:PutObject"),
         *of("CertificateKey.Arn", "kms:Sign"),
     },
@@ -465,7 +480,15 @@ TENANT_DATA = {
     *of("${SealsBucket.Arn}/*", "s3:GetObject"),
     *of("SealsBucket.Arn", "s3:ListBucket"),
     *of("SealWrappingKey.Arn", "kms:Decrypt"),
-    *of("${AuditExports.Arn}/*", "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
+    *of(
+        "${AuditExports.Arn}/*",
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:GetObject",
+        "s3:PutObject",
+    ),
+    *of("AuditExports.Arn", "s3:ListBucketVersions"),
 }
 
 # What arriving reads and writes: the person, their wishes, their organisations.
@@ -534,6 +557,25 @@ KEYS = {
         *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("ORG#*", "BatchGetItem", "GetItem"),
     },
+    # The ledger is anywhere; of the administration a teardown has one organisation alone.
+    ("accounts", "ExportFunction"): {
+        *keys("*", "BatchGetItem", "UpdateItem"),
+        *keys("ORG#*", "Query"),
+    },
+    ("accounts", "PurgeFunction"): {
+        *keys("*", "BatchGetItem", "UpdateItem"),
+        *keys("ORG#*", "BatchWriteItem", "DeleteItem", "Query"),
+        *keys("DOMAIN#*", "BatchWriteItem", "DeleteItem", "Query"),
+        *keys("USER#*", "BatchWriteItem", "DeleteItem", "GetItem", "Query"),
+    },
+    ("accounts", "InventoryFunction"): {
+        *keys("*", "BatchGetItem", "Scan", "UpdateItem"),
+        *keys("ORG#*", "Query"),
+    },
+    ("accounts", "CertifyFunction"): {
+        *keys("*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *keys("ORG#*", "Query"),
+    },
     ("accounts", "ApiFunction"): {
         *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
@@ -571,6 +613,7 @@ KEYS = {
 
 # The same for the platform table's indexes and the audit's table: partitions of one kind.
 INDEX_KEYS = {
+    ("accounts", "CertifyFunction"): {(AUDIT, "ORG#*#SEALS")},
     ("usage", "WarnFunction"): {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
     ("usage", "ProveCountersFunction"): {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
     ("identity", "PreAuthenticationFunction"): {(MEMBERSHIPS, "USER#*")},
@@ -725,13 +768,23 @@ def test_tenant_data_is_reached_by_one_role_that_only_tagged_roles_assume() -> N
     assert tagged == assuming
 
 
+OF_ALL_TENANTS = {
+    # What a teardown looks for in everybody's table: keys alone, as the test below holds.
+    ("accounts", "InventoryFunction"): {("dynamodb:Scan", "table/${TenantTable}")},
+    # The key of an organisation's seals gets the date of its end.
+    ("accounts", "CertifyFunction"): items(AUDIT, "GetItem", "PutItem", "UpdateItem"),
+}
+
+
 def test_handlers_of_tenant_data_reach_it_by_no_other_way() -> None:
     for name, allowed in EXPECTED.items():
         if "sts:AssumeRole" in dict(allowed):
-            others = {place for _, place in allowed if "Audit" in place or "Tenant" in place}
+            others = {pair for pair in allowed if "Audit" in pair[1] or "Tenant" in pair[1]}
             if name in REGISTER_ONLY:
-                others -= {place for place, _ in INDEX_KEYS[name]}
-            assert not others - {"TenantDataRoleArn"}, name
+                register = {place for place, _ in INDEX_KEYS[name]}
+                others = {pair for pair in others if pair[1] not in register}
+            known = OF_ALL_TENANTS.get(name, set()) | {("sts:AssumeRole", "TenantDataRoleArn")}
+            assert others <= known, name
 
 
 REGISTER_ONLY = {("usage", "ProveCountersFunction")}
@@ -741,6 +794,27 @@ REGISTER_ONLY = {("usage", "ProveCountersFunction")}
 def test_the_register_holds_no_tenants_data() -> None:
     for name in REGISTER_ONLY:
         assert INDEX_KEYS[name] == {(AUDIT, "AUDIT#ORGANIZATIONS#*")}
+
+
+def test_whoever_may_scan_the_tables_that_all_share_sees_keys_alone() -> None:
+    (scanning,) = [
+        (name, statement)
+        for name, (_, role) in FUNCTIONS.items()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "dynamodb:Scan" in statement.get("Action", [])
+    ]
+    assert scanning[0] == ("accounts", "InventoryFunction")
+    assert scanning[1]["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["PK", "SK"]},
+        "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    }
+
+
+def test_the_end_of_an_account_touches_no_more_of_the_audit_than_the_key_of_the_seals() -> None:
+    _, role = FUNCTIONS["accounts", "CertifyFunction"]
+    keys_of_seals = keys("ORG#*#SEALS", "GetItem", "PutItem", "UpdateItem")
+    assert rules.keyed(role, AUDIT) == keys_of_seals
 
 
 FOR_THIS_ACCOUNT = ("appsync.amazonaws.com", "cloudformation.amazonaws.com", "states.amazonaws.com")

@@ -238,6 +238,9 @@ class FakeEstate:
     stacks: FakeStacks = field(default_factory=FakeStacks)
     tree: FakeTree = field(default_factory=FakeTree)
 
+    planted: list[str] = field(default_factory=list)
+    """In the table that all share, where no declaration looks; a page of it has one of them."""
+
     def fill(self, tenant_id: str, items: int = 8, objects: int = 5) -> None:
         self.items[tenant_id] = [f"{tenant_id}/item-{n}" for n in range(items)]
         self.objects[tenant_id] = [f"{tenant_id}/object-{n}" for n in range(objects)]
@@ -255,9 +258,16 @@ class FakeEstate:
         mine = self.items.get(account.tenant_id, []) + self.objects.get(account.tenant_id, [])
         start = int(after or 0)
         page = tuple({"is": each} for each in mine[start : start + 2])
-        return Listing(page, str(start + 2) if start + 2 < len(mine) else None)
+        items = sum("/item-" in line["is"] for line in page)
+        counted = Inventory(items=items, objects=len(page) - items)
+        return Listing(page, str(start + 2) if start + 2 < len(mine) else None, counted)
 
-    def purge(self, account: Account) -> bool:
+    def sweep(self, account: Account, after: str | None) -> tuple[list[str], str | None]:
+        if self.planted:
+            return [self.planted[0]], None
+        return [], "second" if after is None else None
+
+    def purge(self, account: Account, *, shared_alone: bool = False) -> bool:
         done = True
         for kind in (self.items, self.objects):
             mine = kind.get(account.tenant_id, [])
@@ -268,6 +278,33 @@ class FakeEstate:
 
     def _parameters(self, account: Account) -> list[str]:
         return [n for n in self.tree.values if n.startswith(f"{account.account_id}/")]
+
+
+@dataclass
+class FakePeople:
+    """Members by organisations; those `elsewhere` stay."""
+
+    of: dict[str, list[str]] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+
+    def members(self, tenant_id: str, after: str | None, most: int) -> tuple[list[str], str | None]:
+        left = [each for each in sorted(self.of.get(tenant_id, [])) if each > (after or "")]
+        return left[:most], left[most - 1] if len(left) > most else None
+
+    def depart(self, tenant_id: str, user_id: str) -> bool:
+        if user_id in self.elsewhere:
+            return False
+        self.gone.add(user_id)
+        return True
+
+
+@dataclass
+class FakeSealKeys:
+    dates: dict[str, datetime] = field(default_factory=dict)
+
+    def retire(self, tenant_id: str, at: datetime) -> datetime | None:
+        return self.dates.setdefault(tenant_id, at)
 
 
 @dataclass

@@ -15,15 +15,32 @@ from tests.support.ministack import MiniStack
 from tests.support.tables import items
 
 TREE = Names("tenantry", "a-1").tree
+KINDS = ("raw", "processed", "exports")
+# Of the administration, typed here: what goes with the account, and what outlives it.
+GOES = (
+    "MEMBER#ada",
+    "SUPPORT#s-1",
+    "OPERATOR#root",
+    "INVITATION#i-1",
+    "INVITELINK#l-1",
+    "INVITEE#e-1",
+    "INVITES#2026-03-02",
+    "LICENSE#l-1",
+    "LICENSED#s-1",
+    "USAGE",
+    "AUDIT_GAP#g-1",
+)
+STAYS = ("ORGANIZATION", "SUBSCRIPTION", "ACCOUNT")
+RECORDS = len(GOES) + 1  # and the claim on a domain
 
 
 class Place:
     """A shared table and two buckets with versions, where two tenants live."""
 
-    def __init__(self, cloud: MiniStack, table: Table) -> None:
-        self.cloud, self.table = cloud, table
+    def __init__(self, cloud: MiniStack, table: Table, platform: Table) -> None:
+        self.cloud, self.table, self.platform = cloud, table, platform
         self.s3, self.ssm = cloud.client("s3"), cloud.client("ssm")
-        self.buckets = [f"estate-{table.name[-8:].lower()}-{kind}" for kind in ("raw", "processed")]
+        self.buckets = [f"estate-{table.name[-8:].lower()}-{kind}" for kind in KINDS]
         for name in self.buckets:
             self.s3.create_bucket(
                 Bucket=name, CreateBucketConfiguration={"LocationConstraint": cloud.region}
@@ -35,7 +52,7 @@ class Place:
         own = SimpleNamespace(dynamodb=dynamodb, s3=self.s3)
         self.estate = AwsEstate(
             "tenantry",
-            Shared(table.name, *self.buckets),
+            Shared(table.name, *self.buckets[:2]),
             lambda _place: own,
             ssm=self.ssm,
             cloudformation=cloud.client("cloudformation"),
@@ -43,11 +60,21 @@ class Place:
             s3=self.s3,
             tags=cloud.client("resourcegroupstaggingapi"),
             kms=cloud.client("kms"),
+            platform=platform.name,
+            exports=self.buckets[2],
         )
 
     def fill(self, tenant_id: str, count: int) -> None:
         for n in range(count):
             self.table.put({"PK": f"ORG#{tenant_id}", "SK": f"THING#{n:04}", "is": f"{n}"})
+        self.table.put({"PK": f"ORG#{tenant_id}#EXPORTS", "SK": "EXPORT#e-1", "is": "one"})
+        for sk in (*GOES, *STAYS):
+            self.platform.put({"PK": f"ORG#{tenant_id}", "SK": sk, "tenant_id": tenant_id})
+        claim = {"PK": f"DOMAIN#{tenant_id}.example", "SK": "CLAIM", "tenant_id": tenant_id}
+        self.platform.put(claim)
+        self.platform.put(
+            {"PK": f"ORG#{tenant_id}", "SK": f"DOMAIN#{tenant_id}.example", "tenant_id": tenant_id}
+        )
         for bucket in self.buckets:
             for body in (b"one", b"two"):
                 self.s3.put_object(Bucket=bucket, Key=f"{tenant_id}/file", Body=body)
@@ -57,8 +84,10 @@ class Place:
         """All that a tenant has, to the byte."""
         rows = [
             row
-            for row in items(self.table._client, self.table.name)
-            if row["PK"]["S"] == f"ORG#{tenant_id}"
+            for table in (self.table, self.platform)
+            for row in items(table._client, table.name)
+            if row["PK"]["S"] in (f"ORG#{tenant_id}", f"ORG#{tenant_id}#EXPORTS")
+            or row["PK"]["S"] == f"DOMAIN#{tenant_id}.example"
         ]
         objects = []
         for bucket in self.buckets:
@@ -71,8 +100,10 @@ class Place:
 
 
 @pytest.fixture
-def place(ministack: MiniStack, ministack_tenant_table: Table) -> Iterator[Place]:
-    made = Place(ministack, ministack_tenant_table)
+def place(
+    ministack: MiniStack, ministack_tenant_table: Table, ministack_platform_table: Table
+) -> Iterator[Place]:
+    made = Place(ministack, ministack_tenant_table, ministack_platform_table)
     yield made
     for bucket in made.buckets:
         page = made.s3.list_object_versions(Bucket=bucket)
@@ -89,6 +120,17 @@ def purged(place: Place, its: Account) -> int:
     raise AssertionError("it does not end")
 
 
+def swept(place: Place, its: Account) -> list[str]:
+    """What is still there in the tables that all share."""
+    left: list[str] = []
+    after: str | None = None
+    while True:
+        found, after = place.estate.sweep(its, after)
+        left += found
+        if after is None:
+            return left
+
+
 def test_a_purge_takes_all_of_one_tenant_and_nothing_of_another(place: Place) -> None:
     its = account("public")
     place.fill("acme", 1100)
@@ -96,13 +138,17 @@ def test_a_purge_takes_all_of_one_tenant_and_nothing_of_another(place: Place) ->
     place.ssm.put_parameter(Name=f"{TREE}/cloud-type", Value="public", Type="String")
     before = place.of("acme-2")
     found = place.estate.survey(its)
-    assert (found.items, found.objects, found.parameters, found.resources) == (1100, 6, 1, ())
+    assert (found.items, found.objects, found.parameters, found.resources) == (1101, 9, 1, ())
+    assert found.records == RECORDS
     assert found.item_bytes > 0
-    assert found.object_bytes == 12
+    assert found.object_bytes == 18
 
     assert purged(place, its) > 1
     assert place.estate.survey(its).is_empty
-    assert place.of("acme") == ([], [])
+    assert swept(place, its) == []
+    rows, objects = place.of("acme")
+    assert sorted(row["SK"]["S"] for row in rows) == sorted(STAYS)
+    assert objects == []
     assert place.of("acme-2") == before
     assert purged(place, its) == 1  # what is gone is fine
 
@@ -118,11 +164,84 @@ def test_an_export_names_every_item_and_every_version(place: Place) -> None:
         if (after := listing.next) is None:
             break
 
-    assert [line["item"]["SK"] for line in lines if "item" in line] == [
-        f"THING#{n:04}" for n in range(300)
+    assert [line["item"]["SK"] for line in lines if line.get("table") == "tenant"] == [
+        *(f"THING#{n:04}" for n in range(300)),
+        "EXPORT#e-1",
     ]
-    assert len([line for line in lines if line.get("key") == "acme/file"]) == 6
-    assert len(lines) == 306
+    told = {line["item"]["SK"] for line in lines if line.get("table") == "platform"}
+    assert told == {*GOES, "DOMAIN#acme.example"}
+    assert len([line for line in lines if line.get("key") == "acme/file"]) == 9
+    assert len(lines) == 310 + RECORDS
+
+
+def test_twenty_others_have_every_byte_that_they_had(place: Place) -> None:
+    others = [f"{name}{n}" for n in range(10) for name in ("acme-", "zeta-")]
+    for name in ("acme", *others):
+        place.fill(name, 7)
+    before = {name: place.of(name) for name in others}
+    assert len(others) == 20
+    assert all(objects for _, objects in before.values())
+
+    purged(place, account("public"))
+
+    assert {name: place.of(name) for name in others} == before
+
+
+def test_a_domain_that_is_somebody_elses_by_now_stays_theirs(place: Place) -> None:
+    place.fill("acme", 1)
+    theirs = {"PK": "DOMAIN#acme.example", "SK": "CLAIM", "tenant_id": "ajax"}
+    place.platform.put(theirs)
+
+    purged(place, account("public"))
+
+    assert place.platform.get({"PK": "DOMAIN#acme.example", "SK": "CLAIM"}) == theirs
+
+
+def test_what_nobody_declared_is_named_and_never_deleted(place: Place) -> None:
+    its = account("public")
+    place.fill("acme", 1)
+    place.platform.put({"PK": "ORG#acme", "SK": "UNHEARD#1"})
+    place.table.put({"PK": "ORG#acme#UNHEARD", "SK": "OF"})
+    place.platform.put({"PK": "ORG#acme#UNHEARD", "SK": "OF"})
+    place.table.put({"PK": "ORG#acme-2#UNHEARD", "SK": "OF"})
+
+    purged(place, its)
+
+    (named,) = place.estate.survey(its).resources
+    assert "ORG#acme / UNHEARD#1" in named
+    left = swept(place, its)
+    assert sorted(left) == sorted(
+        [
+            f"item ORG#acme#UNHEARD / OF of {place.table.name}",
+            f"item ORG#acme#UNHEARD / OF of {place.platform.name}",
+            f"item ORG#acme / UNHEARD#1 of {place.platform.name}",
+        ]
+    )
+
+
+def test_a_private_account_leaves_nothing_in_what_tenants_share(place: Place) -> None:
+    """Its own table goes with its stack; contexts write the shared one too."""
+    its = account("private")
+    place.fill("acme", 3)
+    assert place.estate.survey(its).items == 4
+
+    purged(place, its)
+
+    assert place.estate.survey(its).is_empty
+    assert swept(place, its) == []
+
+
+def test_after_its_stack_only_what_is_shared_is_asked_for(place: Place) -> None:
+    """A session for what is gone may be refused."""
+    its, asked = account("private"), []
+    session = place.estate._session
+    place.estate._session = lambda where: asked.append(where.table) or session(where)  # type: ignore[func-returns-value]
+    place.fill("acme", 3)
+
+    assert place.estate.purge(its, shared_alone=True)
+
+    assert set(asked) == {place.table.name}
+    assert swept(place, its) == []
 
 
 def test_what_is_not_counted_is_said(place: Place) -> None:
@@ -130,6 +249,7 @@ def test_what_is_not_counted_is_said(place: Place) -> None:
     found = place.estate.survey(account("public"), most=4)
 
     assert (found.items, found.objects, found.is_whole) == (4, 4, False)
+    assert found.records == 4
 
 
 def _bucket(place: Place) -> Callable[[], Any]:

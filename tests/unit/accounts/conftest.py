@@ -33,6 +33,8 @@ from tests.support.accounts import (
     FakeEntrance,
     FakeEstate,
     FakeExecutions,
+    FakePeople,
+    FakeSealKeys,
     FakeSigner,
     FakeStacks,
     FakeTenantData,
@@ -100,6 +102,8 @@ class World:
     tree: FakeTree = field(default_factory=FakeTree)
     data: FakeTenantData = field(default_factory=FakeTenantData)
     estate: FakeEstate = field(default_factory=FakeEstate)
+    people: FakePeople = field(default_factory=FakePeople)
+    seal_keys: FakeSealKeys = field(default_factory=FakeSealKeys)
     archive: FakeArchive = field(default_factory=FakeArchive)
     executions: FakeExecutions = field(default_factory=FakeExecutions)
     operators: FakeOperators = field(default_factory=FakeOperators)
@@ -144,6 +148,9 @@ class World:
             estate=self.estate,
             archive=self.archive,
             signer=FakeSigner(),
+            people=self.people,
+            seal_keys=self.seal_keys,
+            seals_kept=timedelta(days=2557),
             keeps=timedelta(days=365),
             own=self.own,
             report=lambda what, _operation: self.reported.append(what),
@@ -302,7 +309,7 @@ class World:
         kinds: dict[str, type[Task]] = {
             "Compensate": Failure,
             "Halt": Failure,
-            "Export": Paged,
+            **dict.fromkeys(("Export", "Purge", "Inventory"), Paged),
             "Vend": Vending,
         }
         given = kinds.get(name, Task).model_validate(payload)

@@ -21,6 +21,7 @@ from tenantry.accounts.model import (
     StepName,
     StepState,
 )
+from tenantry.accounts.repository import Stack
 from tenantry.accounts.vending import Progress, State
 from tenantry.errors import (
     ApprovalExpiredError,
@@ -29,11 +30,14 @@ from tenantry.errors import (
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
+    OrganizationSuspendedError,
     OwnApprovalError,
     PlanChangedError,
 )
+from tenantry.tenancy.access import OrganizationStatus
 from tenantry.tenancy.caller import Caller
 from tests.support.fakes.vending import SETTINGS
+from tests.support.state_machine import TaskError
 from tests.unit.accounts.conftest import (
     GRACE,
     OPERATOR,
@@ -283,7 +287,7 @@ def test_once_it_takes_things_away_it_cannot_be_cancelled(world: World) -> None:
     stands_still(world, account.account_id)
 
     with pytest.raises(ConflictError):
-        world.service.cancel(OWNER, account.account_id)
+        world.service.cancel(OPERATOR, account.account_id, as_operator=True)
 
 
 # to the end
@@ -336,14 +340,120 @@ def test_a_certificate_with_another_byte_is_not_read(world: World) -> None:
         Certificate.read(written.replace(b'":', b'": ', 1))
 
 
-def test_the_organisation_may_have_another_account_then(world: World) -> None:
+def test_the_organisation_ends_with_its_account(world: World) -> None:
     account = active(world)
     due(world, account)
     world.goes_on()
-    another = world.request("private")
 
-    assert world.goes_on() == 0
-    assert world.account(another.account_id).status is ProvisioningStatus.ACTIVE
+    assert world.hosted().status is OrganizationStatus.CANCELLED
+    assert world.events().count("OrganizationCancelled") == 1
+    with pytest.raises(OrganizationSuspendedError):
+        world.request("private")
+
+
+def test_one_that_was_cancelled_before_is_not_told_of_again(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    where = ("ORG#acme", "ORGANIZATION")
+    world.table.items[where] = {**world.table.items[where], "status": "CANCELLED"}
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+    assert "OrganizationCancelled" not in world.events()
+
+
+def test_users_leave_with_their_only_organisation_and_others_stay(world: World) -> None:
+    account = active(world)
+    world.people.of["acme"] = [f"user-{n:03}" for n in range(60)]
+    world.people.of["ajax"] = ["bob"]
+    world.people.elsewhere = {"user-007", "user-042"}
+    due(world, account)
+    # The first run stops in the middle of it, and whoever was seen off is so again.
+    calls = itertools.count(1)
+
+    def third(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Purge" and next(calls) == 3:
+            raise TaskError("TaskFailedError")
+        return call()
+
+    world.fault = third
+    world.goes_on()
+    stands_still(world, account.account_id)
+    world.fault = None
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+    everybody = set(world.people.of["acme"])
+    assert world.people.gone == everybody - {"user-007", "user-042"}
+    operation = world.operation(world.account(account.account_id))
+    certificate = Certificate.read(world.archive.kept[str(operation.certificate)]).statement
+    assert certificate.people == 58
+
+
+def test_the_key_of_the_seals_is_destroyed_at_a_date_that_the_certificate_names(
+    world: World,
+) -> None:
+    account = active(world)
+    due(world, account)
+    world.goes_on()
+
+    operation = world.operation(world.account(account.account_id))
+    certificate = Certificate.read(world.archive.kept[str(operation.certificate)]).statement
+    until = {each.what: each.until for each in certificate.kept}
+    date = certificate.certified_at + timedelta(days=30)
+    assert world.seal_keys.dates == {"acme": date}
+    assert until["the organisation's own key of these seals"] == date
+    locked = certificate.certified_at + timedelta(days=2557)
+    assert until["the locked seals of the audit log, whose last is locked"] == locked
+    assert any("SUBSCRIPTION" in each or "subscription" in each for each in until)
+
+
+def test_what_lies_where_nobody_declared_it_stops_the_teardown_until_it_is_gone(
+    world: World,
+) -> None:
+    account = active(world)
+    due(world, account)
+    world.estate.planted = ["item ORG#acme#UNHEARD / OF of shared"]
+    world.goes_on()
+    stands_still(world, account.account_id)
+    assert "ORG#acme#UNHEARD" in str(world.account(account.account_id).error)
+
+    world.estate.planted = []
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.goes_on()
+    is_gone(world, account.account_id)
+
+
+def test_the_old_copy_of_an_account_that_moved_goes_too(world: World) -> None:
+    """It had a table of its own before, which is kept for a while."""
+    account = active(world, "public")
+    world.stacks.made[account.account_id] = Stack("CREATE_COMPLETE")
+    due(world, account)
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_came_after_the_purge_is_purged_by_a_retry(world: World, kind: str) -> None:
+    account = active(world, kind)
+    due(world, account)
+
+    def late(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Inventory":
+            world.estate.items["acme"] = ["acme/item-late"]
+        return call()
+
+    world.fault = late
+    world.goes_on()
+    stands_still(world, account.account_id)
+    assert world.account(account.account_id).error == "LEFTOVERS: Still there: 1 items"
+
+    world.fault = None
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.goes_on()
+    is_gone(world, account.account_id)
 
 
 def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World) -> None:
@@ -360,7 +470,7 @@ def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World)
     assert operation.certificate is None
 
     world.estate.orphans = []
-    world.service.retry(OWNER, account.account_id)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -376,7 +486,7 @@ def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(
     stands_still(world, account.account_id)
 
     world.fault = None
-    world.service.retry(OWNER, account.account_id)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -411,7 +521,7 @@ def test_what_does_not_pass_stands_and_a_retry_goes_on(
     stands_still(world, account.account_id)
 
     world.fault = None
-    world.service.retry(OWNER, account.account_id)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -432,7 +542,7 @@ def test_stopped_from_outside_it_is_settled_within_two_sweeps(
         return
     assert function in BEFORE_IT_COMMITS
     stands_still(world, account.account_id)
-    world.service.retry(OWNER, account.account_id)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -452,7 +562,7 @@ def test_a_stack_that_cannot_be_deleted_is_told(world: World) -> None:
     assert world.operation(world.account(account.account_id)).error_code == "STACK_FAILED"
 
     world.stacks.find = find  # type: ignore[method-assign]
-    world.service.retry(OWNER, account.account_id)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True)
     world.goes_on()
     is_gone(world, account.account_id)
 

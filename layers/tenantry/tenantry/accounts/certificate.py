@@ -41,6 +41,8 @@ class Statement(BaseModel):
     approved_at: datetime
     found: Inventory
     left: Inventory
+    people: int
+    """Users who were deleted with it."""
     kept: tuple[Kept, ...]
     certified_at: datetime
     key_id: str

@@ -6,7 +6,7 @@ other's. What has the account's names or tags is looked for in the whole region.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,15 +14,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Listing, Place
+from tenantry.accounts.tenant_items import TenantItems
 from tenantry.errors import LeftoversError, UnavailableError
 from tenantry.persistence.items import from_wire
-from tenantry.persistence.keys import organization_pk, part
+from tenantry.persistence.keys import part
+from tenantry.tenancy.holdings import Store
 
 _PAGE: Final = 250
 _PARTS: Final = 4
-"""Pages that one call deletes, of each kind."""
-_DELETED_AT_ONCE: Final = 25
-_GONE: Final = frozenset({"NoSuchBucket", "ResourceNotFoundException", "404"})
+"""Pages that one call deletes, of each bucket."""
+_NOT_EXPORTED: Final = frozenset({"events", "event_ids", "token_hashes"})
+"""What stamps, and what opens invitations: neither is the tenant's."""
+_GONE: Final = frozenset({"NoSuchBucket", "404"})
 _BUSY: Final = frozenset(
     {"SlowDown", "ServiceUnavailable", "InternalError", "Throttling", "ThrottlingException"}
     | {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError"}
@@ -73,6 +76,8 @@ class AwsEstate:
         tags: Any = None,
         kms: Any = None,
         inside: Callable[[Account], Seeing | None] | None = None,
+        platform: str = "",
+        exports: str = "",
     ) -> None:
         self._prefix = prefix
         self._shared = shared
@@ -80,77 +85,105 @@ class AwsEstate:
         self._ssm = ssm
         self._here = Seeing(cloudformation, dynamodb, s3, tags, kms)
         self._inside = inside
+        self._platform = platform
+        self._exports = exports
 
     def survey(self, account: Account, most: int | None = None) -> Inventory:
-        items = item_bytes = objects = object_bytes = 0
+        items = item_bytes = objects = object_bytes = records = 0
         whole = True
         named, (tagged, going) = self._seen(account)
-        table, buckets = self._place(account).table, self._buckets(account)
-        if account.cloud_type is not CloudType.PUBLIC:
-            # What is gone is asked for nothing: a session for it may be refused before that.
-            table = table if f"table {table}" in named else ""
-            buckets = tuple(name for name in buckets if f"bucket {name}" in named)
-        for item in self._items(account) if table else ():
-            if items == most:
+        for each in self._items(account, named):
+            for item in each.all():
+                if items == most:
+                    whole = False
+                    break
+                items += 1
+                item_bytes += len(json.dumps(item))
+        for bucket in self._buckets(account, named):
+            for version in self._versions(account, bucket):
+                if objects == most:
+                    whole = False
+                    break
+                objects += 1
+                object_bytes += version.get("Size", 0)
+        administration = self._administration(account)
+        for _ in administration.all():
+            if records == most:
                 whole = False
                 break
-            items += 1
-            item_bytes += len(json.dumps(item))
-        for _, version in self._versions(account, buckets):
-            if objects == most:
-                whole = False
-                break
-            objects += 1
-            object_bytes += version.get("Size", 0)
+            records += 1
+        nobodys = administration.undeclared()
         return Inventory(
             items=items,
             item_bytes=item_bytes,
             objects=objects,
             object_bytes=object_bytes,
+            records=records,
             parameters=len(self._parameters(account)),
-            resources=tuple(sorted({*named, *tagged})),
+            resources=tuple(sorted({*named, *tagged, *nobodys})),
             going=going,
             is_whole=whole,
         )
 
-    def export(self, account: Account, after: str | None) -> Listing:
-        if not self._is_made(account):
-            return Listing(())
-        at: dict[str, Any] = json.loads(after) if after else {"of": "items", "start": None}
-        if at["of"] == "items":
-            rows, start = self._item_page(account, at["start"])
-            exported: list[dict[str, Any]] = [{"item": from_wire(row)} for row in rows]
-            following: dict[str, Any] = (
-                {"of": "items", "start": start} if start else {"of": "0", "start": None}
-            )
-            return Listing(tuple(exported), json.dumps(following))
-        buckets = self._buckets(account)
-        number = int(at["of"])
-        found, start = self._version_page(account, buckets[number], at["start"])
-        lines = [
-            {
-                "bucket": buckets[number],
-                "key": each["Key"],
-                "version": each["VersionId"],
-                "size": each.get("Size"),
-                "at": each["LastModified"].isoformat(),
-            }
-            for each in found
-        ]
+    def sweep(self, account: Account, after: str | None) -> tuple[list[str], str | None]:
+        """A page of the tables that all share, in which nothing of the tenant is to be found any
+        more but what is declared as kept."""
+        tables = ((self._shared.table, Store.TENANT), (self._platform, Store.PLATFORM))
+        number, start = json.loads(after) if after else (0, None)
+        table, store = tables[number]
+        everybodys = TenantItems(self._here.dynamodb, table, store, account.tenant_id, _called)
+        found, start = everybodys.sweep(start)
         if start:
-            return Listing(tuple(lines), json.dumps({"of": at["of"], "start": start}))
-        if number + 1 < len(buckets):
-            return Listing(tuple(lines), json.dumps({"of": str(number + 1), "start": None}))
-        return Listing(tuple(lines))
+            return found, json.dumps([number, start])
+        return found, json.dumps([number + 1, None]) if number + 1 < len(tables) else None
 
-    def purge(self, account: Account) -> bool:
+    def export(self, account: Account, after: str | None) -> Listing:
+        """Items of each table, then the versions in each bucket."""
+        sources = [*self._items(account, None), self._administration(account)]
+        buckets = self._buckets(account, None)
+        number, start = json.loads(after) if after else (0, None)
+        if number < len(sources):
+            source = sources[number]
+            rows, start = source.page(start)
+            lines: list[dict[str, Any]] = [
+                {"table": source.store.value, "item": _exported(row)} for row in rows
+            ]
+            counted = (
+                Inventory(records=len(rows))
+                if source.store is Store.PLATFORM
+                else Inventory(items=len(rows), item_bytes=sum(len(json.dumps(r)) for r in rows))
+            )
+        else:
+            bucket = buckets[number - len(sources)]
+            found, start = self._version_page(account, bucket, start)
+            lines = [
+                {
+                    "bucket": bucket,
+                    "key": each["Key"],
+                    "version": each["VersionId"],
+                    "size": each.get("Size"),
+                    "at": each["LastModified"].isoformat(),
+                }
+                for each in found
+            ]
+            counted = Inventory(
+                objects=len(found), object_bytes=sum(each.get("Size", 0) for each in found)
+            )
+        if start:
+            return Listing(tuple(lines), json.dumps([number, start]), counted)
+        last = number + 1 == len(sources) + len(buckets)
+        return Listing(tuple(lines), None if last else json.dumps([number + 1, None]), counted)
+
+    def purge(self, account: Account, *, shared_alone: bool = False) -> bool:
         """A table of the account's own takes its items along. What an account of its own is
         entered by goes with its stack."""
-        done = True
-        if account.cloud_type is CloudType.PUBLIC:
-            done = self._purge_items(account)
-        for bucket in self._buckets(account) if self._is_made(account) else ():
-            done = self._purge_objects(account, bucket) and done
+        own, named = self._own(account), set[str]() if shared_alone else None
+        done = [
+            each.purge()
+            for each in (*self._items(account, named), self._administration(account))
+            if own is None or each.table != own.table
+        ]
+        done += [self._purge_objects(account, name) for name in self._buckets(account, named)]
         entered_by = Names(self._prefix, account.account_id).external_id
         for name in self._parameters(account):
             if name == entered_by:
@@ -160,58 +193,33 @@ class AwsEstate:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ParameterNotFound":
                     raise
-        return done
+        return all(done)
 
     # items
 
-    def _purge_items(self, account: Account) -> bool:
-        place = self._place(account)
-        client = self._session(place).dynamodb
-        for _ in range(_PARTS):
-            rows, _start = self._item_page(account, None)
-            if not rows:
-                return True
-            for begin in range(0, len(rows), _DELETED_AT_ONCE):
-                keys = [
-                    {"DeleteRequest": {"Key": {"PK": row["PK"], "SK": row["SK"]}}}
-                    for row in rows[begin : begin + _DELETED_AT_ONCE]
-                ]
-                # What is left over comes with the next page.
-                _called(client.batch_write_item, RequestItems={place.table: keys})
-        return False
-
-    def _items(self, account: Account) -> Iterator[dict[str, Any]]:
-        start = None
-        while True:
-            rows, start = self._item_page(account, start)
-            yield from rows
-            if not start:
-                return
-
-    def _item_page(self, account: Account, start: Any) -> tuple[list[dict[str, Any]], Any]:
-        """As DynamoDB gives them: what is counted and deleted need not be understood."""
-        place = self._place(account)
-        request = {"ExclusiveStartKey": start} if start else {}
-        try:
-            page = _called(
-                self._session(place).dynamodb.query,
-                TableName=place.table,
-                KeyConditionExpression="PK = :pk",
-                ExpressionAttributeValues={":pk": {"S": organization_pk(account.tenant_id)}},
-                Limit=_PAGE,
-                ConsistentRead=True,
-                **request,
+    def _items(self, account: Account, named: set[str] | None) -> list[TenantItems]:
+        """The tenant's items in its own table, and in the shared one, which contexts use whatever
+        the account is; what is not among the `named` is asked for nothing."""
+        own, places = self._own(account), [self._in_common(account)]
+        # A session for what is gone may be refused before anything is asked.
+        if own and (named is None or f"table {own.table}" in named):
+            places.insert(0, own)
+        return [
+            TenantItems(
+                self._session(place).dynamodb, place.table, Store.TENANT, place.tenant_id, _called
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return [], None
-            raise
-        return page["Items"], page.get("LastEvaluatedKey")
+            for place in places
+        ]
+
+    def _administration(self, account: Account) -> TenantItems:
+        return TenantItems(
+            self._here.dynamodb, self._platform, Store.PLATFORM, account.tenant_id, _called
+        )
 
     # objects
 
     def _purge_objects(self, account: Account, bucket: str) -> bool:
-        client = self._session(self._place(account)).s3
+        client = self._holding(account, bucket)
         for _ in range(_PARTS):
             found, _start = self._version_page(account, bucket, None)
             if not found:
@@ -224,16 +232,13 @@ class AwsEstate:
                 raise LeftoversError(f"An object cannot be deleted: {refused[0].get('Code')}.")
         return False
 
-    def _versions(
-        self, account: Account, buckets: tuple[str, ...]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        for bucket in buckets:
-            start = None
-            while True:
-                found, start = self._version_page(account, bucket, start)
-                yield from ((bucket, each) for each in found)
-                if not start:
-                    break
+    def _versions(self, account: Account, bucket: str) -> Iterator[dict[str, Any]]:
+        start = None
+        while True:
+            found, start = self._version_page(account, bucket, start)
+            yield from found
+            if not start:
+                return
 
     def _version_page(
         self, account: Account, bucket: str, start: Any
@@ -242,7 +247,7 @@ class AwsEstate:
         request = {"KeyMarker": start[0], "VersionIdMarker": start[1]} if start else {}
         try:
             page = _called(
-                self._session(self._place(account)).s3.list_object_versions,
+                self._holding(account, bucket).list_object_versions,
                 Bucket=bucket,
                 Prefix=f"{part(account.tenant_id)}/",
                 MaxKeys=_PAGE,
@@ -340,9 +345,39 @@ class AwsEstate:
     def _place(self, account: Account) -> Place:
         return self._shared.place(account, self._prefix)
 
-    def _buckets(self, account: Account) -> tuple[str, ...]:
-        place = self._place(account)
-        return place.raw, place.processed
+    def _own(self, account: Account) -> Place | None:
+        """What the account has for itself; None where it shares, or nothing has been made."""
+        if account.cloud_type is CloudType.PUBLIC or not self._is_made(account):
+            return None
+        return self._place(account)
+
+    def _in_common(self, account: Account) -> Place:
+        shared = self._shared
+        return Place(account.tenant_id, shared.table, shared.raw, shared.processed)
+
+    def _buckets(self, account: Account, named: set[str] | None) -> tuple[str, ...]:
+        """The tenant's own, and those that are shared by all."""
+        own, shared = self._own(account), self._in_common(account)
+        mine = (own.raw, own.processed) if own else ()
+        return (
+            *(name for name in mine if named is None or f"bucket {name}" in named),
+            shared.raw,
+            shared.processed,
+            *((self._exports,) if self._exports else ()),
+        )
+
+    def _holding(self, account: Account, bucket: str) -> Any:
+        """The client of the tenant's session for the place that a bucket belongs to."""
+        own, shared = self._own(account), self._in_common(account)
+        if own and bucket in (own.raw, own.processed):
+            return self._session(own).s3
+        if bucket == self._exports:
+            shared = replace(shared, raw=bucket, processed=bucket)
+        return self._session(shared).s3
+
+
+def _exported(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in from_wire(row).items() if name not in _NOT_EXPORTED}
 
 
 def _called(call: Callable[..., Any], **request: Any) -> Any:

@@ -221,6 +221,8 @@ class OperationStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+LEFTOVERS: Final = "LEFTOVERS"
+"""The code of a teardown that found something where nothing was to be left."""
 OPEN: Final = frozenset({OperationStatus.RUNNING, OperationStatus.COMPENSATING})
 
 
@@ -242,6 +244,8 @@ class Inventory(_Stored):
     objects: int = 0
     """Versions of objects, and marks of deleted ones."""
     object_bytes: int = 0
+    records: int = 0
+    """What the platform's administration holds and contexts do not keep: members, invitations."""
     parameters: int = 0
     resources: tuple[str, ...] = ()
     is_whole: bool = True
@@ -250,9 +254,17 @@ class Inventory(_Stored):
     going: tuple[str, ...] = ()
     """What AWS itself deletes later, such as keys, and when."""
 
+    def plus(self, other: "Inventory") -> "Inventory":
+        """Both counted together; what is named is of this one."""
+        counted = ("items", "item_bytes", "objects", "object_bytes", "records")
+        return self.model_copy(
+            update={each: getattr(self, each) + getattr(other, each) for each in counted}
+        )
+
     @property
     def is_empty(self) -> bool:
-        return not (self.items or self.objects or self.parameters or self.resources)
+        counted = self.items, self.objects, self.records, self.parameters
+        return not (any(counted) or self.resources)
 
 
 class Sums(_Stored):
@@ -369,6 +381,8 @@ class Operation(_Stored):
     """When its grace period ends."""
     found: Inventory | None = None
     """What was there before it took anything away."""
+    people: int = 0
+    """Users who were deleted, since they belonged nowhere else."""
     certificate: str | None = None
     """Where its certificate lies."""
     identity: str | None = None
@@ -570,11 +584,17 @@ class Operation(_Stored):
         return self._next(now, retire_at=None, position=None)
 
     def retried(self, now: datetime) -> Self:
-        """In the queue again, to go on with the first step that is not done."""
+        """In the queue again, to go on with the first step that is not done.
+
+        Where something was left over it is purged once more, since it came after the purge.
+        """
         self._only(OperationStatus.FAILED)
         anew = {"state": StepState.PENDING, "started_at": None, "ended_at": None}
+        again = StepName.PURGE if self.error_code == LEFTOVERS else None
         steps = tuple(
-            step if step.state is StepState.DONE else step.model_copy(update=anew)
+            step
+            if step.state is StepState.DONE and step.name is not again
+            else step.model_copy(update=anew)
             for step in self.steps
         )
         return self._next(

@@ -1,7 +1,7 @@
 """Ports: the accounts and their ledger, the organisations, and what accounts are made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,9 @@ class Hosting(Protocol):
 
     def routed(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
         """Its next route, under the next epoch; refused unless `hosted` still stands."""
+
+    def cancelled(self, hosted: Hosted, route: Mapping[str, str], event: Event) -> Write:
+        """Its end, once, with its next route."""
 
     def opened(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
         """Its route under the same epoch, for a state that keeps nobody's earlier write out."""
@@ -232,6 +235,8 @@ class Listing:
 
     lines: tuple[Mapping[str, Any], ...]
     next: str | None = None
+    counted: Inventory = field(default_factory=Inventory)
+    """What the lines tell of, in numbers."""
 
 
 class Estate(Protocol):
@@ -241,11 +246,32 @@ class Estate(Protocol):
         """Everything, by the account's names, tags, keys and prefixes; counts up to `most`."""
 
     def export(self, account: Account, after: str | None) -> Listing:
-        """The tenant's items, then its objects, page by page."""
+        """The tenant's items, what the administration has of it, then its objects, page by page."""
 
-    def purge(self, account: Account) -> bool:
+    def sweep(self, account: Account, after: str | None) -> tuple[list[str], str | None]:
+        """A page of all that tenants share, looked through whole: what is this tenant's and was
+        to be gone, and where the next page begins."""
+
+    def purge(self, account: Account, *, shared_alone: bool = False) -> bool:
         """Delete a bounded part of the tenant's items, objects and parameters; True when nothing
-        of them is left. What is gone is fine."""
+        of them is left. What is gone is fine; `shared_alone` asks nothing of what was its own."""
+
+
+class People(Protocol):
+    """The members of an organisation that ends, as their own context sees them off."""
+
+    def members(self, tenant_id: str, after: str | None, most: int) -> tuple[list[str], str | None]:
+        """Users who are members, and after whom the next page begins."""
+
+    def depart(self, tenant_id: str, user_id: str) -> bool:
+        """Delete a user who belongs nowhere else; True when they are gone."""
+
+
+class SealKeys(Protocol):
+    """The organisations' own keys of the seals of their audit logs."""
+
+    def retire(self, tenant_id: str, at: datetime) -> datetime | None:
+        """Have the key destroyed at a time; answers the time that stands, None without a key."""
 
 
 class Archive(Protocol):

@@ -6,7 +6,7 @@ goes forward. What fails stands where it is until somebody retries it.
 
 import gzip
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -40,6 +40,8 @@ from tenantry.accounts.repository import (
     Archive,
     Estate,
     Hosting,
+    People,
+    SealKeys,
     Signer,
     Stacks,
 )
@@ -52,24 +54,41 @@ from tenantry.errors import (
 )
 from tenantry.messaging.event import SYSTEM, Event, EventData
 from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.organizations.events import OrganizationCancelled
 from tenantry.organizations.hosting import Hosted
 from tenantry.persistence.writes import Write
 from tenantry.runtime.identifiers import derived_id
+from tenantry.tenancy.holdings import holdings
 
 _TRIES: Final = 5
 _LONGEST_QUOTA_WAIT: Final = 1200
 """Seconds: an operation that says nothing for half an hour is stopped."""
 CLOSING_PERIOD: Final = timedelta(days=90)
 """How long AWS keeps an account that was closed ("Close an AWS account")."""
+_NOBODY: Final = "!"
+"""Where a purge is once all members have been seen off."""
+_NAMED: Final = 10
+_COUNTED: Final = ("items", "objects", "records", "parameters")
+_BACKUPS: Final = timedelta(days=35)
+"""The longest a point in time of a table can be restored."""
 _PAGES: Final = 20
 """Pages of an export in one call."""
+_SWEPT: Final = 60
+"""Pages of the shared table in one call, each of 1 MB at most."""
+_SEEN_OFF: Final = 25
+"""Members in one call."""
+KEY_DESTROYED_AFTER: Final = timedelta(days=30)
+"""How long the organisation's own key of its seals is there still: its last days are sealed, and
+what was a mistake can be put right."""
 
 
 class Page(Progress):
-    """How far a step in pages is: where the next one begins, and its number."""
+    """How far a step in pages is: where the next one begins, its number, and what came to light."""
 
     after: str | None = None
     number: int = 1
+    counted: Inventory = Inventory()
+    people: int = 0
 
 
 class Paged(Task):
@@ -90,9 +109,13 @@ class Teardown:
     estate: Estate
     archive: Archive
     signer: Signer
+    people: People
+    seal_keys: SealKeys
     keeps: timedelta
     own: OwnAccounts | None = None
     """Organisations' own AWS accounts, for the steps that end them."""
+    seals_kept: timedelta = timedelta()
+    """How long a seal is locked from the day it was made."""
     report: Callable[[str, Operation], None] = lambda _what, _operation: None
 
     # until it commits
@@ -115,7 +138,7 @@ class Teardown:
         if operation.step(StepName.EXPORT).state is StepState.DONE:
             return Page()
         at = given.progress or Page()
-        after, number = at.after, at.number
+        after, number, counted = at.after, at.number, at.counted
         for _ in range(_PAGES):
             listing = self.estate.export(account, after)
             if listing.lines:
@@ -123,26 +146,34 @@ class Teardown:
                 name = f"exports/{account.account_id}/{operation.operation_id}/{number:06}.jsonl.gz"
                 self.archive.keep(name, gzip.compress(jsonl(listing.lines), mtime=0))
                 number += 1
+            counted = counted.plus(listing.counted)
             after = listing.next
             if after is None:
-                found = self.estate.survey(account)
+                # Counted page by page, since nobody counts millions in one call.
+                found = self.estate.survey(account, 0).model_copy(
+                    update={**counted.model_dump(exclude_defaults=True), "is_whole": True}
+                )
                 self.ledger.finish(given, StepName.EXPORT, Done(fields={"found": found}))
                 return Page()
         self.ledger.beat(given)
-        return Page(done=False, after=after, number=number)
+        return Page(done=False, after=after, number=number, counted=counted)
 
     def stop_inflows(self, given: Task) -> Progress:
         """Let nobody write or read any more; from here on there is no way back.
 
         Writers hold the route's epoch, which moves. A private table's own mapping goes with it.
+        The organisation is cancelled, so that no context works on it any more.
         """
 
-        def work(account: Account, _operation: Operation) -> Done:
+        def work(account: Account, operation: Operation) -> Done:
             def routed() -> tuple[Write, ...]:
                 hosted = self._hosted(account)
                 if hosted.route.get("state") == "deleting":
                     return ()
-                return (self.hosting.routed(hosted, {**hosted.route, "state": "deleting"}),)
+                data = OrganizationCancelled(organization_id=account.tenant_id, reason="torn down")
+                event = self._event(data, operation, "organization-cancelled")
+                route = {**hosted.route, "state": "deleting"}
+                return (self.hosting.cancelled(hosted, route, event),)
 
             return Done(also=routed)
 
@@ -150,22 +181,40 @@ class Teardown:
 
     # forward only
 
-    def purge(self, given: Task) -> Progress:
-        """Delete what is the tenant's, a bounded part at a time."""
+    def purge(self, given: Paged) -> Page:
+        """Delete what is the tenant's, a bounded part at a time.
+
+        First the users who belong nowhere else, while their memberships say who they are.
+        """
         account, operation = self.ledger.begin(given, StepName.PURGE)
         if operation.step(StepName.PURGE).state is StepState.DONE:
-            return Progress()
-        if not self.estate.purge(account):
-            return Progress(done=False)
+            return Page()
+        at = given.progress or Page()
+        if at.after != _NOBODY:
+            some, after = self.people.members(account.tenant_id, at.after, _SEEN_OFF)
+            gone = sum(self.people.depart(account.tenant_id, user_id) for user_id in some)
+            people = at.people + gone
+            # Written down before any membership goes, which says whom it was about.
+            self.ledger.moved(
+                given,
+                lambda its: its.beaten(self.stamp.now()).model_copy(
+                    update={"people": max(its.people, people)}
+                ),
+            )
+            return Page(done=False, after=after or _NOBODY, people=people)
+        # After its stack an account has nothing of its own that anybody could ask.
+        is_deleted = operation.step(StepName.DELETE).state is StepState.DONE
+        if not self.estate.purge(account, shared_alone=is_deleted):
+            return Page(done=False, after=_NOBODY)
         self.ledger.finish(given, StepName.PURGE, Done())
-        return Progress()
+        return Page()
 
     def delete_stack(self, given: Task) -> Progress:
         """Delete what an account has for itself; its protection is lifted for it alone."""
         account, operation = self.ledger.begin(given, StepName.DELETE)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        if account.cloud_type is not CloudType.PUBLIC and not self.stacks.remove(account):
+        if not self.stacks.remove(_housed(account)):
             return Progress(done=False, wait=FIRST_WAIT)
         self.ledger.finish(given, StepName.DELETE, Done())
         return Progress()
@@ -175,10 +224,11 @@ class Teardown:
         account, operation = self.ledger.open(given)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        found = self.stacks.find(account)
+        housed = _housed(account)
+        found = self.stacks.find(housed)
         if found is None:
             # What belongs to the stack and lies elsewhere goes last.
-            self.stacks.remove(account)
+            self.stacks.remove(housed)
             self.ledger.finish(given, StepName.DELETE, Done())
             return Progress()
         if not found.is_going:
@@ -195,13 +245,26 @@ class Teardown:
         """Quarantine and close it; AWS closes so many in 30 days, so this may be a long wait."""
         return self._waited_for(given, StepName.CLOSE, self._own().ended, _LONGEST_QUOTA_WAIT)
 
-    def inventory(self, given: Task) -> Progress:
-        """Look again, with the services: LeftoversError for whatever is there."""
+    def inventory(self, given: Paged) -> Page:
+        """Look again, with the services, and through all that tenants share, page by page.
 
-        def work(account: Account, _operation: Operation) -> None:
-            self._nothing_left(account)
-
-        return self.ledger.run(given, StepName.INVENTORY, work)
+        LeftoversError for whatever is there.
+        """
+        account, operation = self.ledger.begin(given, StepName.INVENTORY)
+        if operation.step(StepName.INVENTORY).state is StepState.DONE:
+            return Page()
+        after, left = (given.progress or Page()).after, list[str]()
+        for _ in range(_SWEPT):
+            found, after = self.estate.sweep(account, after)
+            left += found
+            if after is None:
+                self._nothing_left(account, left)
+                self.ledger.finish(given, StepName.INVENTORY, Done())
+                return Page()
+        if left:
+            raise LeftoversError(f"Still there: {_named(left)}")
+        self.ledger.beat(given)
+        return Page(done=False, after=after)
 
     def certify(self, given: Task) -> Progress:
         """Sign and keep what became of it, and end the account."""
@@ -302,19 +365,23 @@ class Teardown:
         self.ledger.finish(given, name, Done())
         return Progress()
 
-    def _nothing_left(self, account: Account) -> Inventory:
+    def _nothing_left(self, account: Account, swept: Sequence[str] = ()) -> Inventory:
         left = self.estate.survey(account)
-        if not left.is_empty:
-            counted = f"{left.items} items, {left.objects} objects, {left.parameters} parameters"
-            named = ", ".join(left.resources[:10])
-            raise LeftoversError(f"Still there: {counted}{'; ' if named else ''}{named}")
-        return left
+        if left.is_empty and not swept:
+            return left
+        counts = {each: getattr(left, each) for each in _COUNTED}
+        counted = [f"{count} {each}" for each, count in counts.items() if count]
+        unique = tuple(dict.fromkeys((*swept, *left.resources)))
+        named = [_named(unique)] if unique else []
+        raise LeftoversError(f"Still there: {'; '.join([*counted, *named])}")
 
     def _certificate(self, account: Account, operation: Operation) -> Certificate:
         """The one that stands, or the one that is made: the same for the same operation."""
         left = self._nothing_left(account)
         certified = operation.step(StepName.CERTIFY).started_at or self.stamp.now()
         until = certified + self.keeps
+        destroyed = self.seal_keys.retire(account.tenant_id, certified + KEY_DESTROYED_AFTER)
+        sealed = certified + self.seals_kept if self.seals_kept else None
         folder = f"exports/{account.account_id}/{operation.operation_id}/"
         statement = Statement(
             account_id=account.account_id,
@@ -327,10 +394,19 @@ class Teardown:
             approved_at=operation.approved_at or operation.created_at,
             found=operation.found or Inventory(),
             left=left,
+            people=operation.people,
             kept=(
                 Kept(what=f"the final export: {folder}", until=until),
                 Kept(what="this certificate", until=until),
-                Kept(what="the organisation's audit log and its seals, by the plan's retention"),
+                *(Kept(what=f"{each.what}: {each.kept}") for each in holdings() if each.kept),
+                Kept(what="the locked seals of the audit log, whose last is locked", until=sealed),
+                *(
+                    [Kept(what="the organisation's own key of these seals", until=destroyed)]
+                    if destroyed
+                    else []
+                ),
+                Kept(what="what backups of tables still hold", until=certified + _BACKUPS),
+                Kept(what="log lines, which name the organisation by its id, by their retention"),
                 *self._closing(account, operation),
                 *(Kept(what=each) for each in left.going),
             ),
@@ -359,3 +435,15 @@ class Teardown:
     def _event(self, data: EventData, operation: Operation, *parts: Any) -> Event:
         cause = Cause(actor=SYSTEM, correlation_id=operation.correlation_id)
         return self.stamp.event(data, cause, derived_id(operation.operation_id, *parts))
+
+
+def _housed(account: Account) -> Account:
+    """As it is for who deletes stacks: one that moved to what all share may have its old one."""
+    if account.cloud_type is not CloudType.PUBLIC:
+        return account
+    return account.model_copy(update={"cloud_type": CloudType.PRIVATE})
+
+
+def _named(left: Sequence[str]) -> str:
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    return ", ".join(left[:_NAMED]) + more

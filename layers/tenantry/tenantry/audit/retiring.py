@@ -1,7 +1,5 @@
 """Adapter: the date at which an organisation's own key of its seals is destroyed.
 
-Nothing sets one yet: it is what the end of an account is to call.
-
 ORG#<id>#SEALS  RETIRED   since when no key is made or used any more; it stays
 ORG#<id>#SEALS  DATA_KEY  goes by `purge_at`; from its date on nobody uses it, there or not
 """

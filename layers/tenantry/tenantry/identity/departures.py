@@ -1,4 +1,4 @@
-"""Use case: users leave with the organisation that was their only one. No door calls it yet."""
+"""Use case: users leave with the organisation that was their only one."""
 
 from dataclasses import dataclass
 

@@ -7,9 +7,10 @@ counters: who changes the organisation's name does not get in the way.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tenantry.messaging.event import Event
 from tenantry.organizations.repository import OrganizationRepository
 from tenantry.persistence.keys import organization_key
-from tenantry.persistence.writes import Assign, Write
+from tenantry.persistence.writes import Assign, Change, Write
 from tenantry.tenancy.access import OrganizationStatus
 
 
@@ -21,6 +22,7 @@ class Hosted:
     status: OrganizationStatus
     route: dict[str, str] = field(default_factory=dict)
     route_epoch: int = 1
+    entity_version: int = 1
     holds_data: bool = False
     """Whether it has projects or files already."""
 
@@ -39,6 +41,7 @@ class OrganizationHosting:
             status=found.status,
             route=found.route,
             route_epoch=found.route_epoch,
+            entity_version=found.entity_version,
             holds_data=bool(found.used_projects or found.used_storage),
         )
 
@@ -49,6 +52,27 @@ class OrganizationHosting:
     def opened(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
         """The route under the same epoch."""
         return self._amended(hosted, route, hosted.route_epoch)
+
+    def cancelled(self, hosted: Hosted, route: Mapping[str, str], event: Event) -> Write:
+        """The end of an organisation that loses its account, and its route as in `routed`.
+
+        One that has ended before is only routed: `event` is not told again.
+        """
+        if hosted.status is OrganizationStatus.CANCELLED:
+            return self.routed(hosted, route)
+        return Change(
+            organization_key(hosted.tenant_id),
+            hosted.entity_version,
+            {
+                "status": OrganizationStatus.CANCELLED.value,
+                "suspended_for": None,
+                "updated_at": event.occurred_at.isoformat(),
+                "route": dict(route),
+                "route_epoch": hosted.route_epoch + 1,
+            },
+            (event,),
+            require={"route_epoch": hosted.route_epoch},
+        )
 
     @staticmethod
     def _amended(hosted: Hosted, route: Mapping[str, str], epoch: int) -> Write:

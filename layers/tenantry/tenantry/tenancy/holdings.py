@@ -1,8 +1,9 @@
 """What contexts keep of an organisation, and what becomes of it when its account ends.
 
-Each context says so in a module `holdings` of its own, which is all that a context that joins adds.
-A test holds that all the code keeps below an organisation's key is declared. The teardown does not
-read this register yet: it takes the organisation's own partition of its tenant table.
+Each context says so in a module `holdings` of its own, which is all that a context that joins adds:
+the teardown takes what is declared and leaves what is declared as kept. What nobody declared is
+never deleted, since nobody has exported it either: the inventory names it, and the teardown stands
+until somebody says whose it is.
 """
 
 import importlib

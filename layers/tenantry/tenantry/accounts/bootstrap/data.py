@@ -59,11 +59,18 @@ def sessions() -> TenantSessions:
     )
 
 
-def clients(place: Place, *, lists_versions: bool = False) -> _Clients:
+def clients(place: Place) -> _Clients:
     """Those of the tenant's own session for its place."""
     audit = "" if place.abroad else settings().text("AUDIT_TABLE")
     heard = (_here(audit),) if audit else ()
-    scope = replace(scope_of(place), lists_versions=lists_versions, read_only_table_arns=heard)
+    scope = replace(scope_of(place), read_only_table_arns=heard)
+    found: _Clients = sessions().client(place.tenant_id, scope, place.abroad)
+    return found
+
+
+def searchers(place: Place) -> _Clients:
+    """The same for who looks for all that there is, and takes it away."""
+    scope = replace(scope_of(place), lists_versions=True)
     found: _Clients = sessions().client(place.tenant_id, scope, place.abroad)
     return found
 

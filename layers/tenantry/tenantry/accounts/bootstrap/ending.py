@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 
 import boto3
 
 from tenantry.accounts.bootstrap.api import account_service
-from tenantry.accounts.bootstrap.data import clients
+from tenantry.accounts.bootstrap.data import searchers
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
 from tenantry.accounts.bootstrap.steps import offers_dedicated
@@ -22,9 +22,15 @@ from tenantry.accounts.s3 import S3Archive
 from tenantry.accounts.stacks import StacksByKind
 from tenantry.accounts.teardown import Teardown
 from tenantry.accounts.teardown_service import TeardownService
+from tenantry.audit.retiring import DynamoDBSealKeyRetirement
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
-from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.identity.bootstrap.departures import departures
+from tenantry.organizations.dynamodb import (
+    DynamoDBMemberRepository,
+    DynamoDBOrganizationRepository,
+)
 from tenantry.organizations.hosting import OrganizationHosting
+from tenantry.persistence.table import Table
 from tenantry.runtime.observability import MetricUnit, logger, metrics
 
 
@@ -49,9 +55,14 @@ def exporting() -> Teardown:
 @cache
 def purging() -> Teardown:
     estate = AwsEstate(
-        settings().required("PREFIX"), _shared(), _session, ssm=boto3.client("ssm", config=CONFIG)
+        settings().required("PREFIX"),
+        _shared(),
+        _session,
+        ssm=boto3.client("ssm", config=CONFIG),
+        dynamodb=dynamodb(),
+        **_administration(),
     )
-    return _teardown(estate=estate)
+    return _teardown(estate=estate, people=_People())
 
 
 @cache
@@ -88,17 +99,22 @@ def parting() -> Teardown:
 def certifying() -> Teardown:
     key = settings().required("CERTIFICATE_KEY_ARN")
     signer = KmsSigner(boto3.client("kms", config=CONFIG), key)
-    return _teardown(estate=_looking(_closed), archive=_archive(), signer=signer)
+    retirement = DynamoDBSealKeyRetirement(Table(dynamodb(), settings().required("AUDIT_TABLE")))
+    return _teardown(
+        estate=_looking(_closed), archive=_archive(), signer=signer, seal_keys=retirement
+    )
 
 
 def _teardown(**ports: Any) -> Teardown:
-    nothing: dict[str, Any] = {"stacks": None, "estate": None, "archive": None, "signer": None}
-    days = settings().text("ARCHIVE_DAYS")
+    nothing = dict.fromkeys(
+        ("stacks", "estate", "archive", "signer", "people", "seal_keys"), cast("Any", None)
+    )
     return Teardown(
         ledger=Ledger(accounts(), stamp()),
         stamp=stamp(),
         hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
-        keeps=timedelta(days=int(days) if days.isdecimal() else 0),
+        keeps=_days("ARCHIVE_DAYS"),
+        seals_kept=_days("SEAL_LOCK_DAYS"),
         report=_report,
         **cast("dict[str, Any]", nothing | ports),
     )
@@ -120,7 +136,36 @@ def _looking(inside: Callable[[Account], Seeing | None] | None = None) -> AwsEst
         tags=boto3.client("resourcegroupstaggingapi", config=CONFIG),
         kms=boto3.client("kms", config=CONFIG),
         inside=inside,
+        **_administration(),
     )
+
+
+def _administration() -> dict[str, Any]:
+    return {
+        "platform": settings().required("PLATFORM_TABLE"),
+        "exports": settings().required("EXPORTS_BUCKET"),
+    }
+
+
+def _days(name: str) -> timedelta:
+    given = settings().text(name)
+    return timedelta(days=int(given) if given.isdecimal() else 0)
+
+
+class _People:
+    """Members as the organisations' context knows them, seen off by the identity context."""
+
+    def members(self, tenant_id: str, after: str | None, most: int) -> tuple[list[str], str | None]:
+        found, more = self._members.page(tenant_id, after, most)
+        current = [each.user_id for each in found if each.is_current]
+        return current, found[-1].user_id if more else None
+
+    def depart(self, tenant_id: str, user_id: str) -> bool:
+        return departures(settings().required("USER_POOL_ID")).depart(tenant_id, user_id)
+
+    @cached_property
+    def _members(self) -> DynamoDBMemberRepository:
+        return DynamoDBMemberRepository(platform_table())
 
 
 def _archive() -> S3Archive:
@@ -137,7 +182,7 @@ def _shared() -> Shared:
 
 
 def _session(place: Place) -> Any:
-    return clients(place, lists_versions=True)
+    return searchers(place)
 
 
 def _report(what: str, operation: Operation) -> None:

@@ -1,0 +1,260 @@
+"""The end of an account on the deployed system: nothing of it is left, nobody else loses a byte.
+
+What is looked at is everything that tenants share, by its keys and names, and never the ledger.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.client import Product, until
+from tenantry.accounts.model import Names
+from tests.e2e.conftest import PASSWORD, People
+from tests.e2e.test_accounts import (
+    account,
+    certificate_of,
+    ended,
+    parameters,
+    request,
+    stored_route,
+    torn_down,
+)
+
+type Aws = Callable[[str], Any]
+
+KEPT = {"ORGANIZATION", "SUBSCRIPTION", "ACCOUNT"}
+"""Of the administration, typed here: all else of it goes with the account."""
+PREFIX = "tenantry-local"
+
+
+def pages(client: Any, operation: str, key: str, **request: Any) -> Iterator[Any]:
+    for page in client.get_paginator(operation).paginate(**request):
+        yield from page.get(key, [])
+
+
+def stacks(aws: Aws) -> Iterator[Any]:
+    """Those that are there."""
+    for each in pages(aws("cloudformation"), "describe_stacks", "Stacks"):
+        if each["StackStatus"] != "DELETE_COMPLETE":
+            yield each
+
+
+@dataclass
+class Everybody:
+    """All that is there of anybody, as an administrator of the AWS account sees it."""
+
+    product: Product
+    aws: Aws
+
+    @property
+    def buckets(self) -> list[str]:
+        """Those that tenants share."""
+        names = [each["Name"] for each in self.aws("s3").list_buckets()["Buckets"]]
+        exports = [name for name in names if "auditexports" in name.replace("-", "").lower()]
+        assert len(exports) == 1, names
+        outputs = self.product.outputs
+        return [outputs["TenantRawBucket"], outputs["TenantProcessedBucket"], *exports]
+
+    def plant(self, tenant_ids: list[str]) -> None:
+        """Tenants with something in every place."""
+        for tenant_id in tenant_ids:
+            own = f"ORG#{tenant_id}"
+            for table, pk, sk in (
+                ("PlatformTable", own, "INVITATION#x"),
+                ("TenantTable", own, "PROJECT#x"),
+                ("TenantTable", f"{own}#EXPORTS", "EXPORT#x"),
+                ("AuditTable", f"{own}#AUDIT#2026-01", "x"),
+            ):
+                self.aws("dynamodb").put_item(
+                    TableName=self.product.outputs[table],
+                    Item={"PK": {"S": pk}, "SK": {"S": sk}, "is": {"S": tenant_id}},
+                )
+            for bucket in self.buckets:
+                for body in (b"one", b"two"):
+                    self.aws("s3").put_object(Bucket=bucket, Key=f"{tenant_id}/file", Body=body)
+                self.aws("s3").delete_object(Bucket=bucket, Key=f"{tenant_id}/file")
+            tree = f"/{PREFIX}/accounts/{tenant_id}"
+            self.aws("ssm").put_parameter(Name=f"{tree}/cloud-type", Value="x", Type="String")
+
+    def rows(self, tenant_id: str, *tables: str) -> list[Any]:
+        client = self.aws("dynamodb")
+        found = [
+            row
+            for table in tables
+            for row in pages(client, "scan", "Items", TableName=self.product.outputs[table])
+            if row["PK"]["S"] == f"ORG#{tenant_id}"
+            or row["PK"]["S"].startswith(f"ORG#{tenant_id}#")
+        ]
+        return sorted(found, key=lambda row: (row["PK"]["S"], row["SK"]["S"]))
+
+    def objects(self, tenant_id: str) -> list[Any]:
+        s3, found = self.aws("s3"), list[Any]()
+        for bucket in self.buckets:
+            page = s3.list_object_versions(Bucket=bucket, Prefix=f"{tenant_id}/")
+            for each in page.get("Versions", []):
+                where = {"Bucket": bucket, "Key": each["Key"], "VersionId": each["VersionId"]}
+                found.append((where, s3.get_object(**where)["Body"].read()))
+            found += [(bucket, each["VersionId"]) for each in page.get("DeleteMarkers", [])]
+        return found
+
+    def users(self) -> set[str]:
+        client, pool = self.aws("cognito-idp"), self.product.outputs["UserPoolId"]
+        return {
+            attribute["Value"]
+            for user in pages(client, "list_users", "Users", UserPoolId=pool)
+            for attribute in user["Attributes"]
+            if attribute["Name"] == "email"
+        }
+
+    def seen(self, tenant_ids: list[str]) -> dict[str, Any]:
+        """All that these have, to the byte, and what there is by name."""
+        tables = ("PlatformTable", "TenantTable", "AuditTable")
+        return {
+            **{f"rows of {each}": self.rows(each, *tables) for each in tenant_ids},
+            **{f"objects of {each}": self.objects(each) for each in tenant_ids},
+            **{f"parameters of {each}": parameters(self.aws, each) for each in tenant_ids},
+            "stacks": sorted(each["StackName"] for each in stacks(self.aws)),
+        }
+
+    def left(self, tenant_id: str) -> set[str]:
+        """What is left of one, wherever tenants' data is kept."""
+        assert self.objects(tenant_id) == []
+        assert self.rows(tenant_id, "TenantTable") == []
+        return {row["SK"]["S"] for row in self.rows(tenant_id, "PlatformTable")}
+
+
+@pytest.mark.parametrize("kind", ["public", "private"])
+def test_an_account_is_torn_down_to_a_certificate(
+    product: Product, people: People, aws: Aws, kind: str
+) -> None:
+    owner, other, operator = people.owner(), people.owner(), people.operator()
+    guest = people.member(owner.organization_id, "MEMBER")
+    people.seat(other.organization_id, guest.user_id, "MEMBER")
+    asked = request(product, owner.tokens, kind)
+    ended(product, owner.tokens, asked)
+    own = account(product, owner.tokens, asked)["tableName"]
+    everybody = Everybody(product, aws)
+    others = [f"{owner.organization_id}{n:02}" for n in range(20)]  # whose keys begin like its own
+    everybody.plant([owner.organization_id, *others])
+    before, users = everybody.seen(others), everybody.users()
+    assert all(before[f"objects of {each}"] for each in others)
+
+    plan, done = torn_down(product, owner, operator, asked)
+
+    assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
+    assert plan["inventory"]["items"] > 0
+    assert account(product, operator.tokens, asked)["provisioningStatus"] == "deleted"
+    assert stored_route(product, aws, owner)["state"] == "deleted"
+    assert everybody.left(owner.organization_id) <= KEPT
+    assert parameters(aws, asked["account"]["id"]) == {}
+    if kind == "private":
+        assert own not in aws("dynamodb").list_tables()["TableNames"]
+        buckets = [b["Name"] for b in aws("s3").list_buckets()["Buckets"]]
+        assert not [name for name in buckets if name.startswith(own)]
+        before["stacks"] = [name for name in before["stacks"] if name != own]
+    assert everybody.users() == users - {owner.email}
+    assert guest.email in users
+    with pytest.raises(ClientError):
+        product.sign_in(owner.email, PASSWORD)
+    said = certificate_of(aws, done).statement
+    assert (said.requested_by, said.approved_by) == (owner.user_id, operator.user_id)
+    assert said.found.items > 0
+    assert said.people == 1
+    assert said.left.is_empty
+    assert everybody.seen(others) == before
+
+
+@dataclass
+class Orphans:
+    """What somebody left under an account's names, tags and keys, of which no ledger knows."""
+
+    product: Product
+    aws: Aws
+    tenant_id: str
+    account_id: str
+    there: dict[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
+    """By its kind: what it is found as, and what removes it."""
+
+    def plant(self) -> None:
+        own, tag = Names(PREFIX, self.account_id).own, {"account-id": self.account_id}
+        for table in ("TenantTable", "PlatformTable"):
+            self._item(f"partition in {table}", table, f"ORG#{self.tenant_id}#UNHEARD", "OF")
+        self._item("item of nobody", "PlatformTable", f"ORG#{self.tenant_id}", "UNHEARD#1")
+        s3, cloudformation = self.aws("s3"), self.aws("cloudformation")
+        s3.create_bucket(
+            Bucket=f"{own}-x",
+            CreateBucketConfiguration={"LocationConstraint": self.product.outputs["Region"]},
+        )
+        self.there["bucket"] = (f"bucket {own}-x", lambda: s3.delete_bucket(Bucket=f"{own}-x"))
+        topic = '{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}'
+        # Of its own name, as one that moved to what all share may still have: it goes by itself.
+        cloudformation.create_stack(StackName=own, TemplateBody=topic)
+        sqs = self.aws("sqs")
+        queue = sqs.create_queue(QueueName="left-behind", tags=tag)["QueueUrl"]
+        self.there["queue"] = ("left-behind", lambda: sqs.delete_queue(QueueUrl=queue))
+
+    def _item(self, kind: str, table: str, pk: str, sk: str) -> None:
+        client, name = self.aws("dynamodb"), self.product.outputs[table]
+        key = {"PK": {"S": pk}, "SK": {"S": sk}}
+        client.put_item(TableName=name, Item=key)
+        shown = f"item {pk} / {sk} of {name}"
+        self.there[kind] = (shown, lambda: client.delete_item(TableName=name, Key=key))
+
+    def come_late(self) -> None:
+        """What is declared, and was written after the purge: the retry takes it."""
+        self.aws("dynamodb").put_item(
+            TableName=self.product.outputs["TenantTable"],
+            Item={"PK": {"S": f"ORG#{self.tenant_id}"}, "SK": {"S": "PROJECT#late"}},
+        )
+        where = {"Bucket": self.product.outputs["TenantRawBucket"], "Key": f"{self.tenant_id}/late"}
+        self.aws("s3").put_object(**where, Body=b"late")
+        name = f"{Names(PREFIX, self.account_id).tree}/late"
+        self.aws("ssm").put_parameter(Name=name, Value="x", Type="String")
+
+    def named_in(self, error: str) -> set[str]:
+        return {kind for kind, (shown, _) in self.there.items() if shown in error}
+
+    def remove(self, kinds: set[str]) -> None:
+        for kind in kinds:
+            self.there.pop(kind)[1]()
+
+
+def test_what_was_planted_outside_of_the_ledger_is_found_and_quarantined(
+    product: Product, people: People, aws: Aws
+) -> None:
+    """By names, tags and keys alone; whoever removes it retries to the certificate."""
+    owner, operator = people.owner(), people.operator()
+    asked = request(product, owner.tokens, "public")
+    ended(product, owner.tokens, asked)
+    path = f"/accounts/{asked['account']['id']}"
+    orphans = Orphans(product, aws, owner.organization_id, asked["account"]["id"])
+    orphans.plant()
+
+    _, done = torn_down(product, owner, operator, asked)
+    assert account(product, operator.tokens, asked)["provisioningStatus"] == "failed"
+    found: set[str] = set()
+    while orphans.there:
+        assert (done["status"], done["errorCode"]) == ("FAILED", "LEFTOVERS"), done
+        named = orphans.named_in(done["error"])
+        assert named, (done["error"], orphans.there)
+        found |= named
+        orphans.remove(named)
+        if not orphans.there:
+            orphans.come_late()
+        again = product.rest("POST", f"{path}/retry", operator.tokens)
+        done = ended(product, operator.tokens, again.json())
+
+    assert len(found) == 5
+    assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
+    logs = aws("logs").filter_log_events(logGroupName=f"/aws/lambda/{PREFIX}-accounts-halt")
+    until(
+        "the metric that its alarm watches",
+        lambda: [each for each in logs["events"] if "OperationsStuck" in each["message"]],
+    )
+    own = Names(PREFIX, asked["account"]["id"]).own
+    assert own not in {each["StackName"] for each in stacks(aws)}
+    assert Everybody(product, aws).left(owner.organization_id) <= KEPT
+    assert parameters(aws, asked["account"]["id"]) == {}
