@@ -91,14 +91,14 @@ class Log:
     def put(self, entry: dict[str, Any]) -> None:
         self._table.put_item(TableName=self._outputs["AuditTable"], Item=entry)
 
-    def move_back(self, organization: str, wanted: dict[str, int]) -> date:
-        """Pretend that what happened today did so on the latest day that can be sealed.
+    def move_back(self, organization: str, wanted: dict[str, int], day: date | None = None) -> date:
+        """Pretend that what happened today did so on `day`, or the latest that can be sealed.
 
         No clock of the deployed product can be moved, so the entries are. Waits until as many of
         each type as `wanted` are there; answers the day.
         """
         today = datetime.now(UTC).date()
-        day = (datetime.now(UTC) - timedelta(hours=2)).date() - timedelta(days=1)
+        day = day or (datetime.now(UTC) - timedelta(hours=2)).date() - timedelta(days=1)
 
         def recorded() -> list[dict[str, Any]] | None:
             found = self.entries(organization, today)

@@ -1,7 +1,8 @@
-"""Actions on an event bus are decided on the bus's ARN.
+"""Actions on an event bus are decided on the bus's ARN, the replay of an archive on the archive's.
 
-MiniStack takes the `Name` of DescribeEventBus and its like for the name of a rule. See "Actions,
-resources, and condition keys for Amazon EventBridge" in the service authorization reference.
+MiniStack takes the `Name` of DescribeEventBus and its like for the name of a rule, and knows no
+resource of StartReplay. See "Actions, resources, and condition keys for Amazon EventBridge" in the
+service authorization reference.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _ON_BUS = frozenset({"CreateEventBus", "DeleteEventBus", "DescribeEventBus", "Up
 
 
 def install() -> None:
-    """Name the bus as the resource of the actions on one."""
+    """Name the bus, or the archive, as the resource of the actions on one."""
     extract = iam_actions.extract_resource_arn
     signature = inspect.signature(extract)
 
@@ -26,7 +27,9 @@ def install() -> None:
         request = signature.bind(*args, **kwargs).arguments
         if request["service"] == "events":
             operation = request["headers"].get("x-amz-target", "").rpartition(".")[2]
-            name = _name(request["body"]) if operation in _ON_BUS else ""
+            if operation == "StartReplay":
+                return _text(request["body"], "EventSourceArn") or "*"
+            name = _text(request["body"], "Name") if operation in _ON_BUS else ""
             if name.startswith("arn:"):
                 return name
             if name:
@@ -37,8 +40,8 @@ def install() -> None:
     iam_actions.extract_resource_arn = extract_with_bus
 
 
-def _name(body: bytes) -> str:
+def _text(body: bytes, name: str) -> str:
     try:
-        return str(json.loads(body or b"{}").get("Name", ""))
+        return str(json.loads(body or b"{}").get(name, ""))
     except ValueError:
         return ""

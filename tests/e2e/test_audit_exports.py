@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from localcloud.client import GraphqlError, Product, until
-from tests.e2e.conftest import People, Person
+from tests.e2e.conftest import PASSWORD, People, Person
 from tests.e2e.test_events import RENAME, told_of
 
 SLOW = 90
@@ -153,3 +153,27 @@ def test_what_is_cancelled_or_ended_says_so(product: Product, owner: Person) -> 
     found = {e["id"]: e for e in product.graphql(LIST, owner.tokens)["auditExports"]["items"]}
     assert found[job["id"]]["state"] in ("CANCELLED", "DONE")
     assert found[job["id"]]["url"] is None
+
+
+def test_a_refused_sign_in_of_somebody_suspended_is_in_the_report(
+    product: Product, people: People, owner: Person
+) -> None:
+    """In that of their organisation: whoever else tries, knows the address."""
+    someone, operator = people.member(owner.organization_id, "VIEWER"), people.operator()
+    suspend = 'mutation($id: ID!) { suspendUser(userId: $id, reason: "row") { status } }'
+    product.graphql(suspend, operator.tokens, id=someone.user_id)
+    with pytest.raises(Exception, match="Incorrect username or password"):
+        product.sign_in(someone.email, PASSWORD)
+    activity = told_of(product, owner, "SignInRefused")
+    [refused] = [each for each in activity if each["type"] == "SignInRefused"]
+    assert refused["entityId"] == someone.user_id
+
+    job = asked(product, owner, REPORT, format="CSV")
+    answer = requests.get(done(product, owner, job)["url"], timeout=30)
+
+    text = answer.content.decode("utf-8-sig")
+    section = list(csv.reader(io.StringIO(text[text.index("Refused sign-ins") :])))
+    [row] = [row for row in section if "SignInRefused" in row]
+    assert row[1:3] == ["SignInRefused", "system system"]
+    assert "reason: suspended" in row[-1]
+    assert owner.organization_id not in row[-1], "of which organisations they are is nobody's"

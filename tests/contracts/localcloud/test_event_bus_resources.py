@@ -1,4 +1,4 @@
-"""A policy on an event bus allows what is done with that bus, and no other.
+"""A policy on an event bus, or an archive, allows what is done with that one, and no other.
 
 "Actions, resources, and condition keys for Amazon EventBridge", service authorization reference:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
@@ -55,3 +55,40 @@ def test_root_may_do_all(client: Any) -> None:
 
     with pytest.raises(ClientError):
         client("events").describe_event_bus(Name="short-lived")
+
+
+REPLAY = """
+import boto3
+
+def handler(event, context):
+    return boto3.client("events").start_replay(
+        ReplayName="replay-" + event["archive"],
+        EventSourceArn="arn:aws:events:eu-central-1:000000000000:archive/" + event["archive"],
+        EventStartTime=0,
+        EventEndTime=1,
+        Destination={"Arn": "arn:aws:events:eu-central-1:000000000000:event-bus/archived"},
+    )["State"]
+"""
+
+
+@pytest.fixture(scope="module")
+def replaying(client: Any, functions: Any) -> str:
+    events = client("events")
+    bus = events.create_event_bus(Name="archived")["EventBusArn"]
+    for name in ("own", "other"):
+        events.create_archive(ArchiveName=name, EventSourceArn=bus)
+    archive = "arn:aws:events:eu-central-1:000000000000:archive/own"
+    allowed = {"Effect": "Allow", "Action": "events:StartReplay", "Resource": archive}
+    return str(functions.create(REPLAY, [allowed]))
+
+
+@pytest.mark.parametrize(
+    ("archive", "answered"), [("own", b"STARTING"), ("other", b"AccessDenied")]
+)
+def test_the_archive_that_the_policy_names_is_replayed_and_no_other(
+    client: Any, replaying: str, archive: str, answered: bytes
+) -> None:
+    payload = f'{{"archive": "{archive}"}}'.encode()
+    answer = client("lambda").invoke(FunctionName=replaying, Payload=payload)
+
+    assert answered in answer["Payload"].read()
