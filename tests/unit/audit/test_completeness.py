@@ -100,6 +100,19 @@ def test_whatever_the_order_exactly_what_is_lost_is_missing(
     assert len(known.missing) == expected
 
 
+@pytest.mark.parametrize("far", [10**6, 10**18, 10**37])
+def test_a_version_that_leaps_ahead_is_told_of_in_bounds(far: int) -> None:
+    """Whatever number an event names: a hundred gaps are one and the same trouble."""
+    log = SealedLog()
+    log.record(envelope(1), envelope(2, entity_version=far))
+
+    log.seal()
+
+    assert [version for _, version in told(log)] == list(range(2, 102))
+    assert log.gaps >= 100
+    assert log.verify().is_verified, "what was told is there; what is missing rings"
+
+
 def run(log: SealedLog, *numbers: int, **more: Any) -> None:
     log.record(*(envelope(n, **more) for n in numbers))
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -79,10 +80,18 @@ class Life(BaseModel):
 
     @property
     def missing(self) -> list[int]:
-        """Versions that have not been seen though a later one was."""
+        """Versions that have not been seen though a later one was: the first MOST_GAPS of them.
+
+        A version may be any number, whoever told it.
+        """
         if not self.ahead:
             return []
-        return [v for v in range(self.through + 1, max(self.ahead)) if v not in self.ahead]
+        passed = range(self.through + 1, max(self.ahead))
+        return list(islice((v for v in passed if v not in self.ahead), MOST_GAPS))
+
+    def misses(self, version: int) -> bool:
+        """Whether a version has not been seen though a later one was."""
+        return self.through < version < max(self.ahead, default=0) and version not in self.ahead
 
 
 class Ledger(BaseModel):
@@ -309,4 +318,4 @@ class CompletenessService:
 
 
 def _is_missing(gap: Gap, ledger: Ledger) -> bool:
-    return any(life.name == gap.life and version == gap.version for life, version in ledger.missing)
+    return any(life.name == gap.life and life.misses(gap.version) for life in ledger.lives)
