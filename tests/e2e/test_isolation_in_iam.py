@@ -118,12 +118,16 @@ def tenants(product: Product, people: People, aws: Aws) -> Tenants:
 
 def _partitions(aws: Aws, product: Product, tenant_id: str) -> list[str]:
     """The audit partitions of a tenant, seen as an operator."""
-    answer = aws("dynamodb").scan(
-        TableName=product.outputs["AuditTable"],
-        FilterExpression="tenant_id = :tenant",
-        ExpressionAttributeValues={":tenant": {"S": tenant_id}},
+    pages = (
+        aws("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=product.outputs["AuditTable"],
+            FilterExpression="tenant_id = :tenant",
+            ExpressionAttributeValues={":tenant": {"S": tenant_id}},
+        )
     )
-    return sorted({item["PK"]["S"] for item in answer["Items"]})
+    return sorted({item["PK"]["S"] for page in pages for item in page["Items"]})
 
 
 def refused(call: Callable[[], Any]) -> bool:
