@@ -13,7 +13,7 @@ from tenantry.audit.dynamodb_seals import (
     DynamoDBRounds,
     DynamoDBSealedOrganizations,
 )
-from tenantry.audit.kms import KmsSealKeys, KmsSignatures, KmsSigner
+from tenantry.audit.kms import KmsSealKeys, KmsSignatures
 from tenantry.audit.retiring import DynamoDBSealKeyRetirement
 from tenantry.audit.s3_seals import S3SealStore
 from tenantry.audit.seal_repository import (
@@ -28,6 +28,7 @@ from tenantry.audit.seals import GENESIS, Seal, Statement
 from tenantry.bootstrap import CONFIG
 from tenantry.errors import CorruptDataError, ShreddedError
 from tenantry.persistence.table import Table
+from tenantry.runtime.signing import KmsSigner
 from tests.integration.audit.sealers import resources
 from tests.support.clock import FakeClock
 from tests.support.fakes.seals import (

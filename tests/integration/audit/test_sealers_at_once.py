@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from tenantry.audit.dynamodb_seals import DynamoDBChains
-from tenantry.audit.kms import KmsSealKeys, KmsSignatures, KmsSigner
+from tenantry.audit.kms import KmsSealKeys, KmsSignatures
 from tenantry.audit.s3_seals import S3SealStore
 from tenantry.audit.sealing import SealTask
 from tenantry.audit.seals import GENESIS
 from tenantry.errors import UnavailableError
 from tenantry.persistence.table import Table
+from tenantry.runtime.signing import KmsSigner
 from tests.integration.audit.sealers import resources
 from tests.support.ministack import MiniStack
 from tests.support.sealing import DAY, MORNING, SealedLog, envelope

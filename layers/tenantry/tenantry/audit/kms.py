@@ -1,4 +1,4 @@
-"""Adapters: tenants' data keys and the signatures of seals, by KMS.
+"""Adapters: tenants' data keys and the checks of signatures, by KMS.
 
 ORG#<id>#SEALS / DATA_KEY holds the tenant's data key, wrapped by a key of KMS and readable nowhere
 else: without it nobody reads what any of the tenant's seals hold.
@@ -106,22 +106,6 @@ class KmsSealKeys:
             if error.response["Error"]["Code"] != "InvalidCiphertextException":
                 raise
             raise CorruptDataError("the tenant's key was not wrapped for it") from error
-
-
-class KmsSigner:
-    def __init__(self, client: "KMSClient", key_id: str) -> None:
-        self._client = client
-        self.key_id = key_id
-
-    def sign(self, message: bytes) -> str:
-        with reached(_KEYS):
-            answer = self._client.sign(
-                KeyId=self.key_id,
-                Message=message,  # KMS takes 4 KB and hashes it; a statement has less than one
-                MessageType="RAW",
-                SigningAlgorithm="ECDSA_SHA_256",
-            )
-        return base64.b64encode(answer["Signature"]).decode()
 
 
 class KmsSignatures:

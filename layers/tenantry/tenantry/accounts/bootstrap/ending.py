@@ -14,7 +14,6 @@ from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accou
 from tenantry.accounts.bootstrap.steps import offers_dedicated
 from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.estate import AwsEstate, Seeing
-from tenantry.accounts.kms import KmsSigner
 from tenantry.accounts.model import GRACE, Account, Operation
 from tenantry.accounts.provisioning import Ledger, Shared
 from tenantry.accounts.repository import Place
@@ -32,6 +31,7 @@ from tenantry.organizations.dynamodb import (
 from tenantry.organizations.hosting import OrganizationHosting
 from tenantry.persistence.table import Table
 from tenantry.runtime.observability import MetricUnit, logger, metrics
+from tenantry.runtime.signing import KmsSigner
 
 
 @cache

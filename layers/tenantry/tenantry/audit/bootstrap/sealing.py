@@ -10,13 +10,14 @@ from tenantry.audit.completeness import CompletenessService
 from tenantry.audit.dynamodb_gaps import DynamoDBGaps, DynamoDBItems, DynamoDBLedgers
 from tenantry.audit.dynamodb_seals import DynamoDBChains, DynamoDBSealedOrganizations
 from tenantry.audit.eventbridge_archive import EventBridgeArchive
-from tenantry.audit.kms import KmsSealKeys, KmsSignatures, KmsSigner
+from tenantry.audit.kms import KmsSealKeys, KmsSignatures
 from tenantry.audit.s3_seals import S3SealStore
 from tenantry.audit.sealing import SealingService
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
 from tenantry.runtime.observability import MetricUnit, left_aside, metrics
+from tenantry.runtime.signing import KmsSigner
 
 
 @cache

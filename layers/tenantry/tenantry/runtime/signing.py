@@ -1,4 +1,5 @@
-"""Adapter: signatures of certificates, by KMS. Checking one needs its public key alone."""
+"""Adapter: signatures by KMS. Checking one needs its public key alone, and a library that is large:
+who only signs does without it."""
 
 import base64
 from typing import TYPE_CHECKING
@@ -10,8 +11,6 @@ if TYPE_CHECKING:
 
 
 class KmsSigner:
-    """As the audit's, without what it reads seals with, which is large."""
-
     def __init__(self, client: "KMSClient", key_id: str) -> None:
         self._client = client
         self.key_id = key_id
