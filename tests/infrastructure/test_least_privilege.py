@@ -261,6 +261,16 @@ EXPECTED = {
             "sqs:ReceiveMessage",
         ),
     },
+    ("billing", "EndSubscriptionsFunction"): {
+        *items(PLATFORM, "BatchGetItem", "UpdateItem"),
+        *of("StripeSecretArn", "secretsmanager:GetSecretValue"),
+        *of(
+            "EndSubscriptionsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
     ("billing", "SweepSubscriptionsFunction"): {
         *items(PLATFORM, "BatchGetItem", "UpdateItem"),
         *items(DUE, "Query"),
@@ -500,6 +510,7 @@ _ARRIVAL = {
 
 # Cognito's triggers, and what only counts calls: of the platform table, these partitions alone.
 KEYS = {
+    ("billing", "EndSubscriptionsFunction"): keys("ORG#*", "BatchGetItem", "UpdateItem"),
     ("streams", "AdmitChangesFunction"): {("dynamodb:GetItem", "ORG#*")},
     ("audit", "ApiFunction"): {("dynamodb:BatchGetItem", "*"), ("dynamodb:UpdateItem", "ORG#*")},
     ("audit", "SweepRetentionFunction"): {("dynamodb:GetItem", "ORG#*")},

@@ -587,6 +587,24 @@ def test_a_failed_account_that_is_cancelled_leaves_no_parameters(world: World) -
     assert world.tree.values == {}
 
 
+# what it costs: docs/operations.md, "Accounts and their operations"
+
+
+@pytest.mark.parametrize(
+    ("kind", "transitions"), [("public", 16), ("private", 19), ("dedicated", 26)]
+)
+def test_a_teardown_takes_so_many_transitions(world: World, kind: str, transitions: int) -> None:
+    """Of a small tenant, after its grace period, with its stack and AWS account gone at once."""
+    account = active(world, kind)
+    world.estate.at_once = 100
+    world.stacks.looks = 0
+    due(world, account)
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+    assert world.transitions == transitions
+
+
 # an AWS account of the organisation's own
 
 

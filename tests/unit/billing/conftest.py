@@ -11,6 +11,7 @@ from tenantry.billing.dynamodb import DynamoDBSubscriptionRepository
 from tenantry.billing.model import Notice, Subscription
 from tenantry.billing.service import (
     BillingService,
+    EndingService,
     GrantService,
     Ledger,
     SettlingService,
@@ -72,6 +73,7 @@ class World:
         )
         self.operators = FakeOperators()
         self.grants = GrantService(self.operators, self.ledger)
+        self.ending = EndingService(self.ledger, provider)
         self.sweeper = SweepService(self.ledger, provider)
         # Each hearing is of a new event, unless a test says otherwise.
         self.markers = InMemoryMarkers()

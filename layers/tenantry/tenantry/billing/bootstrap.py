@@ -10,6 +10,7 @@ import boto3
 from tenantry.billing.dynamodb import DynamoDBSubscriptionRepository
 from tenantry.billing.service import (
     BillingService,
+    EndingService,
     GrantService,
     Ledger,
     NoticeService,
@@ -58,6 +59,11 @@ def settling_service() -> SettlingService:
     markers = DynamoDBMarkers(platform_table())
     once = Once(markers, "billing-settle-subscriptions", _LEASE, stamp().now)
     return SettlingService(ledger(), payments, once)
+
+
+@cache
+def ending_service() -> EndingService:
+    return EndingService(ledger(), payments if is_configured() else None)
 
 
 @cache

@@ -408,6 +408,32 @@ class SettlingService:
         self.ledger.settle(tenant_id, self.provider(), cause)
 
 
+@dataclass(frozen=True)
+class EndingService:
+    """Ends what is paid for an organisation that has ended otherwise, as with its account."""
+
+    ledger: Ledger
+    provider: Provider | None = None
+
+    def end(self, tenant_id: str, correlation_id: str | None = None) -> bool:
+        """Have the provider take no further payment; False where nothing is paid for.
+
+        What is paid for already is not given back: it ends with its period, and is looked at then.
+        """
+        account = self.ledger.subscriptions.account(tenant_id)
+        before = account.subscription
+        if account.organization.status is not OrganizationStatus.CANCELLED:
+            return False
+        if self.provider is None or before.subscription_id is None:
+            return False
+        cause = Cause(correlation_id=correlation_id) if correlation_id else Cause()
+        provider = self.provider()
+        # One key for all deliveries: it is asked for once.
+        provider.end_later(before.subscription_id, f"{tenant_id}:ended:{before.subscription_id}")
+        self.ledger.settle(tenant_id, provider, cause, closes=True)
+        return True
+
+
 @dataclass
 class Swept:
     """What a run of the schedule came to; `unfinished` says that it ran out of time."""
