@@ -240,6 +240,28 @@ def test_an_approved_account_is_read_only_for_its_grace_period(world: World) -> 
     assert len(world.estate.items["acme"]) == 8
 
 
+def test_a_run_that_begins_too_early_waits_for_the_end_of_the_grace_period(world: World) -> None:
+    """The line keeps it back before, and this step does not rely on that."""
+    account = active(world)
+    due(world, account)
+    ended: list[timedelta] = []
+
+    def early(name: str, call: Callable[[], Any]) -> Any:
+        operation = world.operation(world.account(account.account_id))
+        assert operation.not_before
+        if name == "AwaitGrace" and not ended:
+            world.clock.advance(operation.not_before - timedelta(seconds=90) - world.clock())
+            ended.append(timedelta())
+        if name == "Export":
+            assert world.clock() >= operation.not_before
+        return call()
+
+    world.fault = early
+    world.goes_on()
+    is_gone(world, account.account_id)
+    assert ended
+
+
 def test_cancelled_in_its_grace_period_it_is_as_it_was(world: World) -> None:
     account = active(world)
     approved(world, account)

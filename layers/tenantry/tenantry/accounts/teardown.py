@@ -15,7 +15,6 @@ from tenantry.accounts.certificate import Certificate, Kept, Statement, jsonl, p
 from tenantry.accounts.events import AccountTeardownFailed, AccountTornDown
 from tenantry.accounts.model import (
     Account,
-    CloudType,
     Inventory,
     Operation,
     OperationStatus,
@@ -214,7 +213,8 @@ class Teardown:
         account, operation = self.ledger.begin(given, StepName.DELETE)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        if not self.stacks.remove(_housed(account)):
+        # One that moved to what all share may have its old stack, which has its name.
+        if not self.stacks.remove(account):
             return Progress(done=False, wait=FIRST_WAIT)
         self.ledger.finish(given, StepName.DELETE, Done())
         return Progress()
@@ -224,11 +224,10 @@ class Teardown:
         account, operation = self.ledger.open(given)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        housed = _housed(account)
-        found = self.stacks.find(housed)
+        found = self.stacks.find(account)
         if found is None:
             # What belongs to the stack and lies elsewhere goes last.
-            self.stacks.remove(housed)
+            self.stacks.remove(account)
             self.ledger.finish(given, StepName.DELETE, Done())
             return Progress()
         if not found.is_going:
@@ -435,13 +434,6 @@ class Teardown:
     def _event(self, data: EventData, operation: Operation, *parts: Any) -> Event:
         cause = Cause(actor=SYSTEM, correlation_id=operation.correlation_id)
         return self.stamp.event(data, cause, derived_id(operation.operation_id, *parts))
-
-
-def _housed(account: Account) -> Account:
-    """As it is for who deletes stacks: one that moved to what all share may have its old one."""
-    if account.cloud_type is not CloudType.PUBLIC:
-        return account
-    return account.model_copy(update={"cloud_type": CloudType.PRIVATE})
 
 
 def _named(left: Sequence[str]) -> str:
