@@ -30,38 +30,43 @@ def accounts(story: Story) -> None:
     """Accounts of each kind; one moves while it writes; a failure is undone; an end certified."""
     product, run = story.product, secrets.token_hex(3)
 
-    with story.step("Ada asks for a public account: the shared table, under her own keys") as note:
+    with story.step("Ada, Bob and Cleo ask for accounts at once, one of each kind") as note:
         ada = product.join(f"ada-{run}@public.example", PASSWORD, organization_name=f"Ada {run}")
-        asked = _ask(story, ada, "public", run)
-        done = _watch(story, ada, asked)
-        assert done["status"] == "SUCCEEDED", done
-        note(f"verified as {done['identity'].rpartition('/')[2]}")
-
-    _moved(story, ada, asked["account"]["id"])
-
-    with story.step("Bob asks for a private one; a parameter of his stack is taken") as note:
         bob = product.join(f"bob-{run}@private.example", PASSWORD, organization_name=f"Bob {run}")
+        cleo = product.join(f"cleo-{run}@own.example", PASSWORD, organization_name=f"Cleo {run}")
         plan = _plan(story, bob, run)
-        taken = f"{plan['resources'][-1].removeprefix('parameters ')}/s3/raw-bucket"
+        tree = plan["resources"][-1].removeprefix("parameters ")
+        taken = f"{tree}/s3/raw-bucket"
         story.aws("ssm").put_parameter(Name=taken, Value="taken", Type="String")
-        asked = _ask(story, bob, "private", run)
-        failed = _watch(story, bob, asked)
+        going = {
+            "Ada, public": (ada, _ask(story, ada, "public", run)),
+            "Bob, private": (bob, _ask(story, bob, "private", run)),
+            "Cleo, dedicated": (cleo, _ask(story, cleo, "dedicated", run)),
+        }
+        shared, failed, abroad = _watch(story, going)
+        assert [each["status"] for each in (shared, abroad)] == ["SUCCEEDED"] * 2, (shared, abroad)
+        note(f"Ada: the shared table, under her own keys: {_entered(shared)}")
+        own_account = going["Cleo, dedicated"][1]["account"]["id"]
+        told = _parameters(story, f"{tree.rpartition('/')[0]}/{own_account}/aws/")
+        note(f"Cleo: AWS account {told['account-id']}, entered as {_entered(abroad)}")
+        note(f"its role without the external id: {_stranger(story, told['role-arn'])}")
         assert failed["status"] == "FAILED", failed
-        note(f"{failed['errorCode']}: {failed['error']}")
+        note(f"Bob: {failed['errorCode']}, a parameter is taken: {failed['error']}")
         own = plan["resources"][1].removeprefix("table ")
         assert own not in story.aws("dynamodb").list_tables()["TableNames"]
-        note("its table, buckets and key are gone again")
+        note("his table, buckets and key are gone again")
 
-    with story.step("The parameter is freed, and a retry makes it active") as note:
+    with story.step("Bob's parameter is freed, and a retry makes his account active") as note:
         story.aws("ssm").delete_parameter(Name=taken)
+        asked = going["Bob, private"][1]
         again = product.rest("POST", f"/accounts/{asked['account']['id']}/retry", bob)
         assert again.status_code == 202, again.text  # noqa: PLR2004 - the status it answers
-        done = _watch(story, bob, asked)
+        [done] = _watch(story, {"Bob": (bob, asked)})
         assert done["status"] == "SUCCEEDED", done
         account = product.rest("GET", f"/accounts/{asked['account']['id']}", bob).json()
         note(f"{account['provisioningStatus']} in table {account['tableName']}")
 
-    _dedicated(story, run, plan["resources"][-1].removeprefix("parameters "))
+    _moved(story, ada, going["Ada, public"][1]["account"]["id"])
 
     with story.step("Bob asks for its end: he sees what goes, and may not approve it") as note:
         path = f"/accounts/{asked['account']['id']}"
@@ -77,7 +82,8 @@ def accounts(story: Story) -> None:
         root = _operator(story, f"root-{run}@accounts.example")
         approved = product.rest("POST", f"{path}/approve", root, body=approval)
         assert approved.status_code == 202, approved.text  # noqa: PLR2004 - the status it answers
-        done = _watch(story, root, ending)  # Bob is gone by its end, as it was his only one
+        # Bob is gone by its end, as it was his only one
+        [done] = _watch(story, {"Bob": (root, ending)})
         assert done["status"] == "SUCCEEDED", done
         assert own not in story.aws("dynamodb").list_tables()["TableNames"]
         note(f"signed and kept: {done['certificate']}")
@@ -90,10 +96,9 @@ def _moved(story: Story, ada: Tokens, account_id: str) -> None:
         with Writer(story.product, ada) as writer:
             asked = story.product.rest("POST", f"{path}?plan={plan['hash']}", ada, body=to)
             assert asked.status_code == 202, asked.text  # noqa: PLR2004 - the status it answers
-            done = _watch(
+            [done] = _watch(
                 story,
-                ada,
-                asked.json(),
+                {"Ada": (ada, asked.json())},
                 lambda: f"{len(writer.asked)} written, {len(writer.refused)} told to come again",
             )
         assert done["status"] == "SUCCEEDED", done
@@ -108,19 +113,9 @@ def _moved(story: Story, ada: Tokens, account_id: str) -> None:
         )
 
 
-def _dedicated(story: Story, run: str, other_tree: str) -> None:
-    """Told by its own tree of parameters, which lies beside `other_tree`."""
-    with story.step("Cleo asks for a dedicated one: an AWS account of their own") as note:
-        cleo = story.product.join(
-            f"cleo-{run}@own.example", PASSWORD, organization_name=f"Cleo {run}"
-        )
-        asked = _ask(story, cleo, "dedicated", run)
-        done = _watch(story, cleo, asked)
-        assert done["status"] == "SUCCEEDED", done
-        tree = f"{other_tree.rpartition('/')[0]}/{asked['account']['id']}"
-        told = _parameters(story, f"{tree}/aws/")
-        note(f"AWS account {told['account-id']}, entered as {done['identity'].rpartition('/')[2]}")
-        note(f"its role without the external id: {_stranger(story, told['role-arn'])}")
+def _entered(operation: dict[str, Any]) -> str:
+    """As whom a place was tried before it was taken."""
+    return str(operation["identity"].rpartition("/")[2])
 
 
 def _parameters(story: Story, path: str) -> dict[str, str]:
@@ -173,11 +168,11 @@ def _plan(story: Story, tokens: Tokens, key: str) -> dict[str, Any]:
 
 
 def _watch(
-    story: Story, tokens: Tokens, asked: dict[str, Any], beside: Callable[[], str] = str
-) -> dict[str, Any]:
-    """Show the operation while it goes on, and what is `beside`; answers it as it ended."""
-    path = f"/accounts/{asked['account']['id']}/operations/{asked['operation']['id']}"
+    story: Story, going: dict[str, tuple[Tokens, dict[str, Any]]], beside: Callable[[], str] = str
+) -> list[dict[str, Any]]:
+    """Show operations while they go on, and what is `beside`; answers each as it ended."""
     deadline = time.monotonic() + _WITHIN
+    seen: dict[str, dict[str, Any]] = {}
     # Within a step it is shown below the step's own status line, which is a live display too.
     shown = Live(console=story.console, auto_refresh=False, transient=True)
     live = story.console.is_terminal
@@ -185,28 +180,38 @@ def _watch(
         shown.start()
     try:
         while time.monotonic() < deadline:
-            operation: dict[str, Any] = story.product.rest("GET", path, tokens).json()
+            for who, (tokens, asked) in going.items():
+                if who not in seen or seen[who]["status"] not in _ENDED:
+                    seen[who] = _operation(story, tokens, asked)
             if live:
-                shown.update(_view(operation, beside()), refresh=True)
-            if operation["status"] in _ENDED:
-                story.console.print(_view(operation, beside()))
-                return operation
+                shown.update(_view(seen, beside()), refresh=True)
+            if all(each["status"] in _ENDED for each in seen.values()):
+                story.console.print(_view(seen, beside()))
+                return list(seen.values())
             time.sleep(0.3)
     finally:
         if live:
             shown.stop()
-    raise NotInTimeError(f"the operation did not end within {_WITHIN} s")
+    raise NotInTimeError(f"not all of it ended within {_WITHIN} s")
 
 
-def _view(operation: dict[str, Any], beside: str) -> Table:
+def _operation(story: Story, tokens: Tokens, asked: dict[str, Any]) -> dict[str, Any]:
+    path = f"/accounts/{asked['account']['id']}/operations/{asked['operation']['id']}"
+    found: dict[str, Any] = story.product.rest("GET", path, tokens).json()
+    return found
+
+
+def _view(seen: dict[str, dict[str, Any]], beside: str) -> Table:
     view = Table.grid(padding=(0, 1))
-    percent = operation["percent"]
-    bar = "█" * (percent // 5) + "░" * (20 - percent // 5)
-    view.add_row(Text("    "), Text(f"{bar} {percent} %"), Text(operation["status"], style="bold"))
-    steps = Text()
-    for step in operation["steps"]:
-        steps.append(f"{step['name'].lower()} ", style=_COLORS[step["state"]])
-    view.add_row(Text("    "), steps, Text())
+    for who, operation in seen.items():
+        percent = operation["percent"]
+        bar = "█" * (percent // 5) + "░" * (20 - percent // 5)
+        status = Text(operation["status"], style="bold")
+        view.add_row(Text("    "), Text(f"{bar} {percent} %  {who}"), status)
+        steps = Text()
+        for step in operation["steps"]:
+            steps.append(f"{step['name'].lower()} ", style=_COLORS[step["state"]])
+        view.add_row(Text("    "), steps, Text())
     if beside:
         view.add_row(Text("    "), Text(beside), Text())
     return view
