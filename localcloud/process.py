@@ -96,6 +96,17 @@ def stop(where: Place) -> bool:
     return True
 
 
+def discard(where: Place) -> None:
+    """End the server and all that it started at once, with nothing saved: its folder goes too."""
+    if (pid := running(where)) is None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    while is_held(where):
+        time.sleep(_POLL_SECONDS)
+    _reap(pid)
+
+
 def running(where: Place) -> int | None:
     """The process id of the running server, None when there is none.
 

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with stage(console, running=options.running) as (product, aws, logs):
+        with stage(console, chosen, running=options.running) as (product, aws, logs):
             story = Story(product, aws, logs, console)
             return 0 if tell(story, {name: CHAPTERS[name] for name in chosen}) else 1
     except LocalCloudError as error:

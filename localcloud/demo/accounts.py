@@ -36,8 +36,7 @@ def accounts(story: Story) -> None:
         cleo = product.join(f"cleo-{run}@own.example", PASSWORD, organization_name=f"Cleo {run}")
         plan = _plan(story, bob, run)
         tree = plan["resources"][-1].removeprefix("parameters ")
-        taken = f"{tree}/s3/raw-bucket"
-        story.aws("ssm").put_parameter(Name=taken, Value="taken", Type="String")
+        story.aws("ssm").put_parameter(Name=f"{tree}/s3/raw-bucket", Value="taken", Type="String")
         going = {
             "Ada, public": (ada, _ask(story, ada, "public", run)),
             "Bob, private": (bob, _ask(story, bob, "private", run)),
@@ -57,7 +56,7 @@ def accounts(story: Story) -> None:
         note("his table, buckets and key are gone again")
 
     with story.step("Bob's parameter is freed, and a retry makes his account active") as note:
-        story.aws("ssm").delete_parameter(Name=taken)
+        story.aws("ssm").delete_parameter(Name=f"{tree}/s3/raw-bucket")
         asked = going["Bob, private"][1]
         again = product.rest("POST", f"/accounts/{asked['account']['id']}/retry", bob)
         assert again.status_code == 202, again.text  # noqa: PLR2004 - the status it answers
@@ -66,51 +65,55 @@ def accounts(story: Story) -> None:
         account = product.rest("GET", f"/accounts/{asked['account']['id']}", bob).json()
         note(f"{account['provisioningStatus']} in table {account['tableName']}")
 
-    _moved(story, ada, going["Ada, public"][1]["account"]["id"])
+    path = f"/accounts/{asked['account']['id']}"
+    ending = _asked_to_end(story, bob, path)
 
-    with story.step("Bob asks for its end: he sees what goes, and may not approve it") as note:
-        path = f"/accounts/{asked['account']['id']}"
-        plan = product.rest("GET", f"{path}/teardown-plan", bob).json()
-        note(f"{plan['inventory']['items']} items and {len(plan['resources'])} resources would go")
-        ending = product.rest("DELETE", f"{path}?plan={plan['hash']}", bob).json()
-        approval = {"approvalId": ending["operation"]["approvalId"]}
-        refused = product.rest("POST", f"{path}/approve", bob, body=approval).json()
-        assert refused["code"] == "OWN_APPROVAL", refused
-        note(f"his own approval: {refused['code']}")
-
-    with story.step("An operator approves; after two seconds of grace everything goes") as note:
+    with story.step("An operator approves it; Ada moves and writes while Bob's goes") as note:
         root = _operator(story, f"root-{run}@accounts.example")
+        approval = {"approvalId": ending["operation"]["approvalId"]}
         approved = product.rest("POST", f"{path}/approve", root, body=approval)
         assert approved.status_code == 202, approved.text  # noqa: PLR2004 - the status it answers
-        # Bob is gone by its end, as it was his only one
-        [done] = _watch(story, {"Bob": (root, ending)})
-        assert done["status"] == "SUCCEEDED", done
-        assert own not in story.aws("dynamodb").list_tables()["TableNames"]
-        note(f"signed and kept: {done['certificate']}")
-
-
-def _moved(story: Story, ada: Tokens, account_id: str) -> None:
-    with story.step("Ada moves to a table of her own, and goes on writing all the while") as note:
-        path, to = f"/accounts/{account_id}/move", {"to": "private"}
-        plan = story.product.rest("POST", f"{path}?dryRun=true", ada, body=to).json()["plan"]
-        with Writer(story.product, ada) as writer:
-            asked = story.product.rest("POST", f"{path}?plan={plan['hash']}", ada, body=to)
-            assert asked.status_code == 202, asked.text  # noqa: PLR2004 - the status it answers
-            [done] = _watch(
+        with Writer(product, ada, pause=0.5) as writer:
+            moving = _move(story, ada, going["Ada, public"][1]["account"]["id"])
+            # Bob himself is gone by its end, as it was his only organisation.
+            moved, gone = _watch(
                 story,
-                {"Ada": (ada, asked.json())},
+                {"Ada moves": (ada, moving), "Bob ends": (root, ending)},
                 lambda: f"{len(writer.asked)} written, {len(writer.refused)} told to come again",
             )
-        assert done["status"] == "SUCCEEDED", done
+        assert [each["status"] for each in (moved, gone)] == ["SUCCEEDED"] * 2, (moved, gone)
         assert writer.listed().keys() == set(writer.asked)
         note(f"{len(writer.asked)} exports asked for meanwhile: all are there, in her own table")
         codes = sorted({str(error.code) for error in writer.refused}) or ["nothing"]
         note(f"refused while the fence was up: {len(writer.refused)} times {', '.join(codes)}")
-        sums = done["comparison"]["new"]
-        note(
-            f"{sums['items']} items compared, equal; the old copy stays until "
-            f"{done['oldCopyUntil'][:10]}"
-        )
+        items = moved["comparison"]["new"]["items"]
+        note(f"{items} items compared; the old copy stays until {moved['oldCopyUntil'][:10]}")
+        assert own not in story.aws("dynamodb").list_tables()["TableNames"]
+        note(f"of Bob's, signed and kept: {gone['certificate']}")
+
+
+def _asked_to_end(story: Story, bob: Tokens, path: str) -> dict[str, Any]:
+    """Have the account of Bob at `path` wait for somebody's approval of its end."""
+    product = story.product
+    with story.step("Bob asks for its end: he sees what goes, and may not approve it") as note:
+        plan = product.rest("GET", f"{path}/teardown-plan", bob).json()
+        note(f"{plan['inventory']['items']} items and {len(plan['resources'])} resources would go")
+        ending: dict[str, Any] = product.rest("DELETE", f"{path}?plan={plan['hash']}", bob).json()
+        approval = {"approvalId": ending["operation"]["approvalId"]}
+        told = product.rest("POST", f"{path}/approve", bob, body=approval).json()
+        assert told["code"] == "OWN_APPROVAL", told
+        note(f"his own approval: {told['code']}")
+    return ending
+
+
+def _move(story: Story, ada: Tokens, account_id: str) -> dict[str, Any]:
+    """Have it moved to a place of its own, by the plan of a dry run."""
+    path, to = f"/accounts/{account_id}/move", {"to": "private"}
+    plan = story.product.rest("POST", f"{path}?dryRun=true", ada, body=to).json()["plan"]
+    asked = story.product.rest("POST", f"{path}?plan={plan['hash']}", ada, body=to)
+    assert asked.status_code == 202, asked.text  # noqa: PLR2004 - the status it answers
+    moving: dict[str, Any] = asked.json()
+    return moving
 
 
 def _entered(operation: dict[str, Any]) -> str:
@@ -188,7 +191,7 @@ def _watch(
             if all(each["status"] in _ENDED for each in seen.values()):
                 story.console.print(_view(seen, beside()))
                 return list(seen.values())
-            time.sleep(0.3)
+            time.sleep(0.5)
     finally:
         if live:
             shown.stop()

@@ -1,7 +1,7 @@
 """Where the demo is told: on a local cloud of its own, or on the one that runs."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -19,11 +19,12 @@ Stage = tuple[Product, Callable[[str], Any], Logs]
 
 
 @contextlib.contextmanager
-def stage(console: Console, *, running: bool) -> Iterator[Stage]:
+def stage(console: Console, contexts: Sequence[str] = (), *, running: bool) -> Iterator[Stage]:
     """The product, clients of its AWS services, and its logs.
 
     A cloud of its own leaves that of `make up` alone and is gone afterwards; `running` uses that
-    one, and what the demo makes there stays.
+    one, and what the demo makes there stays. Functions are started ahead of the story, those of
+    `contexts` first.
     """
     if running:
         where = place()
@@ -35,6 +36,7 @@ def stage(console: Console, *, running: bool) -> Iterator[Stage]:
         with Step(console, "preparing a local cloud") as step:
             where, found = stack.enter_context(deployed_cloud(progress=step.update))
             step.update(f"on {where.endpoint}, gone afterwards")
+        deployment.warm_up(where, *contexts)
         yield on(where, found)
 
 

@@ -12,7 +12,6 @@ _LIST = """query($after: String) {
   auditExports(first: 100, after: $after) { items { id state } nextCursor }
 }"""
 _ALWAYS = {"from": "2026-01-01T00:00:00Z", "to": "2035-01-01T00:00:00Z", "format": "JSONL"}
-_PAUSE = 0.2
 _PATIENCE = 60
 
 
@@ -25,6 +24,8 @@ class Writer:
 
     product: Product
     tokens: Tokens
+    pause: float = 0.2
+    """Seconds, after each and before one that was refused is tried again."""
     asked: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     refused: list[GraphqlError] = field(default_factory=list)
@@ -56,7 +57,7 @@ class Writer:
             while not self._left.is_set():
                 if self._tried(_GIVE_UP, id=job["id"]):
                     self.given_up.append(job["id"])
-                    self._left.wait(_PAUSE)
+                    self._left.wait(self.pause)
                     break
 
     def _tried(self, query: str, **given: Any) -> Any:
@@ -66,6 +67,6 @@ class Writer:
             if error.code == "CONFLICT":  # whoever writes exports was quicker: it is done
                 return given
             self.refused.append(error)
-            self._left.wait(_PAUSE)
+            self._left.wait(self.pause)
             return None
         return answer

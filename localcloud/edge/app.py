@@ -21,7 +21,7 @@ def build_app(saver: Saver, where: Place) -> App:
     """
     import ministack.app
 
-    from localcloud.edge import install_all, mailbox, quiet
+    from localcloud.edge import install_all, mailbox, quiet, warming
     from localcloud.edge import payments as stripe
 
     install_all()
@@ -35,6 +35,9 @@ def build_app(saver: Saver, where: Place) -> App:
                 return
             if scope["path"] == quiet.PATH:
                 await quiet.handle(send)
+                return
+            if scope["path"] == warming.PATH:
+                await warming.handle(scope, send)
                 return
             if scope["path"].startswith(mailbox.PATH):
                 await mailbox.handle(scope, send)
