@@ -1,0 +1,38 @@
+"""Roles of the functions of usage."""
+
+from tests.infrastructure.grants import AUDIT, PLATFORM, items, of
+
+ROLES = {
+    "WarnFunction": {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *items(AUDIT, "Query"),
+        *of("WarnDeadLetters.Arn", "sqs:SendMessage"),
+    },
+    "ProveCountersFunction": {
+        *items(PLATFORM, "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(AUDIT, "Query"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *of("ProveCountersDeadLetters.Arn", "sqs:SendMessage"),
+    },
+}
+
+KEYS = {
+    "WarnFunction": {
+        ("dynamodb:GetItem", "SWEEP#*"),
+        ("dynamodb:BatchGetItem", "ORG#*"),
+        *((f"dynamodb:{w}Item", key) for w in ("Put", "Update") for key in ("ORG#*", "SWEEP#*")),
+    },
+    "ProveCountersFunction": {
+        *(
+            (f"dynamodb:{w}Item", key)
+            for w in ("Get", "Put", "Update")
+            for key in ("ORG#*", "SWEEP#*")
+        ),
+        ("dynamodb:Query", "ORG#*"),
+    },
+}
+
+INDEX_KEYS = {
+    "WarnFunction": {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
+    "ProveCountersFunction": {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
+}
