@@ -47,6 +47,7 @@ def test_who_ends_lets_the_next_one_in(narrow: World) -> None:
     assert [op.account_id for op in narrow.executions.started] == asked
 
 
+@pytest.mark.figures
 def test_many_more_than_there_are_places_all_get_theirs_in_turn(narrow: World) -> None:
     """A thousand of them are in tests/integration/accounts/test_a_thousand.py."""
     asked = [ask(narrow, number) for number in range(60)]

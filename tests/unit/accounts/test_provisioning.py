@@ -160,6 +160,7 @@ def test_orchestration_costs_little_beyond_the_steps(
     assert world.transitions == transitions
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_a_task_that_fails_for_good_is_compensated_and_a_retry_makes_it_active(
     world: World, kind: str, function: str
@@ -185,6 +186,7 @@ def test_a_task_that_fails_for_good_is_compensated_and_a_retry_makes_it_active(
     is_active(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("error", ["UnavailableError", "States.Timeout"])
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_what_passes_is_waited_out(world: World, kind: str, function: str, error: str) -> None:
@@ -196,6 +198,7 @@ def test_what_passes_is_waited_out(world: World, kind: str, function: str, error
     is_active(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("error", ["UnavailableError", "States.Timeout"])
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_what_does_not_pass_is_settled(world: World, kind: str, function: str, error: str) -> None:
@@ -208,6 +211,7 @@ def test_what_does_not_pass_is_settled(world: World, kind: str, function: str, e
     is_settled(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_a_lost_answer_changes_nothing(world: World, kind: str, function: str) -> None:
     account = world.request(kind)
@@ -218,6 +222,7 @@ def test_a_lost_answer_changes_nothing(world: World, kind: str, function: str) -
     is_active(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_success_that_is_told_as_failure_is_settled(world: World, kind: str, function: str) -> None:
     account = world.request(kind)
@@ -229,6 +234,7 @@ def test_success_that_is_told_as_failure_is_settled(world: World, kind: str, fun
         is_active(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("kind", "function"), cases())
 def test_an_execution_stopped_from_outside_is_settled_within_two_sweeps(
@@ -241,6 +247,7 @@ def test_an_execution_stopped_from_outside_is_settled_within_two_sweeps(
     is_settled(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("error", ["TaskFailedError", "UnavailableError", "States.Timeout"])
 @pytest.mark.parametrize("kind", KINDS)

@@ -497,6 +497,7 @@ def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World)
     is_gone(world, account.account_id)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
 def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(
     world: World, kind: str, function: str

@@ -295,6 +295,7 @@ def test_an_end_that_is_about_to_come_is_not_taken_back() -> None:
     assert world.ended() == ended
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("batches", [1, 2, 3, 5])
 def test_runs_of_any_length_come_to_the_same(batches: int) -> None:
     world = World()

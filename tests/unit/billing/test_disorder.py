@@ -69,6 +69,7 @@ def ordered(paid: World) -> Any:
     return state(paid)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("seed", SEEDS)
 def test_events_in_any_order_and_often_end_as_in_order(ordered: Any, seed: int) -> None:
     world, dice = World(), random.Random(seed)

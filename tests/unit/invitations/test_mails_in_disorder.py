@@ -105,6 +105,7 @@ class Forgetful(EveryMarker):
         """Keeps nothing."""
 
 
+@pytest.mark.figures
 def test_without_markers_mails_would_go_out_again(history: History) -> None:
     """The twin."""
     assert delivered(history, 0, Forgetful()).total() > history.due.total()
