@@ -176,6 +176,16 @@ def _query(client: Any, table: str, pk: str, index: str | None = None) -> Any:
     )
 
 
+def _scan_keys(client: Any, table: str) -> Any:
+    return client.scan(
+        TableName=table,
+        Select="SPECIFIC_ATTRIBUTES",
+        ProjectionExpression="PK, SK",
+        FilterExpression="PK = :pk",
+        ExpressionAttributeValues={":pk": {"S": "x"}},
+    )
+
+
 def test_a_tenants_session_reads_its_own_audit_and_no_others(
     session: Callable[[str], Any], product: Product, aws: Aws, tenants: Tenants
 ) -> None:
@@ -353,7 +363,11 @@ class Attempts:
             name, platform = self.product.outputs[table], resource == PLATFORM
             for partition in PARTITIONS if platform else ("x", "AUDIT#ORGANIZATIONS#x"):
                 yield from self._items(dynamodb, table, partition)
-            yield Attempt("dynamodb:Scan", resource, partial(dynamodb.scan, TableName=name))
+            # Of whole items nobody's, whatever is typed; of keys alone, where it is.
+            yield Attempt(
+                "dynamodb:Scan", f"items of {resource}", partial(dynamodb.scan, TableName=name)
+            )
+            yield Attempt("dynamodb:Scan", resource, partial(_scan_keys, dynamodb, name))
             for index in ("GSI1", "GSI2"):
                 for partition in INDEXED if platform else ("x",):
                     asked = partial(_query, dynamodb, name, partition, index)

@@ -210,7 +210,7 @@ def _told(product: Product, aws: Callable[[str], Any], tenant_id: str) -> list[s
             item["type"]["S"]
             for page in pages
             for item in page["Items"]
-            if item.get("tenant_id", {}).get("S") == tenant_id
+            if item.get("tenant_id", {}).get("S") == tenant_id and "type" in item
         )
         return types if len(types) > 1 else None
 

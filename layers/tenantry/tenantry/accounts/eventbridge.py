@@ -1,8 +1,8 @@
 """Adapter: the platform's bus for what comes from organisations' own AWS accounts.
 
 Its policy lets each account in by a statement of its own, and has 10,240 bytes: room for some
-thirty. Where the AWS organisation as a whole is let in, by a statement of the deployment's, there is
-nothing to do for one account. Either way an account is let in and no more: what it says is held
+thirty. Where the AWS organisation as a whole is let in, by a statement of the deployment's, there
+is nothing to do for one account. Either way an account is let in and no more: what it says is held
 against the route of the organisation that it speaks for.
 """
 
