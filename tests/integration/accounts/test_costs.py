@@ -161,7 +161,7 @@ def provisioned(
         ALARM_TOPIC="arn:aws:sns:eu-central-1:000000000000:alarms",
         OFFERS_DEDICATED="true",
         ACCOUNT_VENDOR=json.dumps(settings),
-        SECRETS_KEY_ARN=boto3.client("kms").create_key()["KeyMetadata"]["Arn"],
+        SECRETS_KEY_ARN=ministack.client("kms").create_key()["KeyMetadata"]["Arn"],
         ENTRANCE_BUS=f"{prefix}-entrance",
         ENTRANCE_BUS_ARN=bus,
         AUDIT_TABLE=ministack_audit_table.name,
@@ -209,9 +209,9 @@ COSTS: Final[dict[str, dict[str, float]]] = {
         **{"dynamodb": 44, "sts": 3, "s3": 6, "cloudformation": 3, "ssm": 6},
     },
     "dedicated": {
-        **{"transitions": 21, "read": 55.5, "write": 74, "index": 48},
+        **{"transitions": 21, "read": 55.5, "write": 76, "index": 48},
         **{"dynamodb": 58, "sts": 19, "s3": 6, "cloudformation": 3, "ssm": 21},
-        **{"organizations": 14, "events": 1},
+        **{"organizations": 14, "events": 2},
     },
 }
 

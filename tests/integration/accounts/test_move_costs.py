@@ -61,7 +61,11 @@ def moved(world: MovingWorld, items: int = 0, objects: int = 0) -> dict[str, Any
 def test_what_a_move_and_each_item_and_object_of_it_take(
     world: MovingWorld, items: int, objects: int
 ) -> None:
-    """Four transactions of nine items each take four checks: 2/9 of a unit an item."""
+    """Four transactions of nine items each take four checks: 2/9 of a unit an item.
+
+    An object may be copied once a pass: S3 tells times by the second, and one that was written in
+    the second of its copy may have changed after it.
+    """
     going = moved(world, items, objects)
     world.clock.advance(KEPT)
     with measured(world.dynamodb) as cost:
@@ -69,7 +73,7 @@ def test_what_a_move_and_each_item_and_object_of_it_take(
     gone = taken(cost)
 
     assert going["transitions"] == 35
-    assert going["CopyObject"] == 3 + objects
+    assert 3 + objects <= going["CopyObject"] <= 3 * (3 + objects)
     assert going["write"] == 40 + items * (2 + 2 / 9)
     assert gone["write"] == 34 + items * (2 + 2 / 9)
     assert 98 + items * 6 <= going["read"] <= 98 + items * 6.5
