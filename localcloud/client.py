@@ -33,15 +33,18 @@ class NotInTimeError(Exception):
     """What was waited for did not come true before the deadline."""
 
 
-def until[T](what: str, look: Callable[[], T | None], seconds: float = 30) -> T:
-    """The first truthy answer of `look`, asked every 100 ms; NotInTimeError names `what`."""
+def until[T](what: str, look: Callable[[], T | None], seconds: float = 30, every: float = 0.1) -> T:
+    """The first truthy answer of `look`, asked `every` few seconds; NotInTimeError names `what`.
+
+    Who looks through the product's doors costs an invocation each time: seldom is enough there.
+    """
     deadline = time.monotonic() + seconds
     while True:
         if answer := look():
             return answer
         if time.monotonic() > deadline:
             raise NotInTimeError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 class Product(Api):

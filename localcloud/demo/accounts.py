@@ -73,7 +73,7 @@ def accounts(story: Story) -> None:
         approval = {"approvalId": ending["operation"]["approvalId"]}
         approved = product.rest("POST", f"{path}/approve", root, body=approval)
         assert approved.status_code == 202, approved.text  # noqa: PLR2004 - the status it answers
-        with Writer(product, ada, pause=0.5) as writer:
+        with Writer(product, ada) as writer:
             moving = _move(story, ada, going["Ada, public"][1]["account"]["id"])
             # Bob himself is gone by its end, as it was his only organisation.
             moved, gone = _watch(

@@ -24,7 +24,7 @@ class Writer:
 
     product: Product
     tokens: Tokens
-    pause: float = 0.2
+    pause: float = 0.5
     """Seconds, after each and before one that was refused is tried again."""
     asked: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)

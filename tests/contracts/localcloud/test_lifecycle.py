@@ -224,7 +224,10 @@ def test_a_running_cloud_cannot_be_copied(home: Place, tmp_path: Path) -> None:
 
 
 @needs_proc
-def test_stopping_ends_the_functions_too(home: Place, until: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("end", [process.stop, process.discard])
+def test_stopping_ends_the_functions_too(
+    home: Place, until: Callable[..., Any], end: Callable[[Place], Any]
+) -> None:
     server = process.start(home)
     functions = _functions_of(home)
     name = functions.create("import os\n\ndef handler(event, context):\n    return os.getpid()\n")
@@ -232,8 +235,9 @@ def test_stopping_ends_the_functions_too(home: Place, until: Callable[..., Any])
     worker = int(answer["Payload"].read())
     assert worker != server
 
-    process.stop(home)
+    end(home)
 
+    assert process.running(home) is None
     until(lambda: not Path(f"/proc/{worker}").exists() or _is_zombie(worker))
 
 

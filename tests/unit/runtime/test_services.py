@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tenantry.errors import UnavailableError
-from tenantry.runtime.services import reached
+from tenantry.runtime.services import calling, reached
 
 
 def refused(code: str) -> ClientError:
@@ -27,3 +27,15 @@ def test_what_may_pass_is_unavailable_and_says_what(error: Exception) -> None:
 def test_what_is_refused_stays_what_it_is() -> None:
     with pytest.raises(ClientError), reached("The store of seals"):
         raise refused("AccessDeniedException")
+
+
+def test_a_call_goes_through_with_its_request_and_says_who_is_busy() -> None:
+    called = calling("The store of seals")
+
+    assert called(dict, Name="n") == {"Name": "n"}
+    with pytest.raises(UnavailableError, match="The store of seals"):
+        called(_busy, Name="n")
+
+
+def _busy(**_request: str) -> None:
+    raise refused("ProvisionedThroughputExceededException")

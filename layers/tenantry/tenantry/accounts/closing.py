@@ -50,7 +50,7 @@ class Closing:
         if account.status is not ProvisioningStatus.ACTIVE or not _is_free(latest):
             raise UnavailableError("Something is at work on the account; its end comes after that.")
         now = self.stamp.now()
-        cause = Cause(correlation_id=correlation_id) if correlation_id else Cause()
+        cause = Cause(correlation_id=correlation_id)
         begun = Operation(
             operation_id=self.stamp.new_id(),
             account_id=account.account_id,

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Listing, Place
 from tenantry.accounts.tenant_items import TenantItems
-from tenantry.errors import LeftoversError, UnavailableError
+from tenantry.errors import LeftoversError
 from tenantry.persistence.items import from_wire
 from tenantry.persistence.keys import part
+from tenantry.runtime.services import calling
 from tenantry.tenancy.holdings import Store
 
 _PAGE: Final = 250
@@ -26,11 +27,7 @@ _PARTS: Final = 4
 _NOT_EXPORTED: Final = frozenset({"events", "event_ids", "token_hashes"})
 """What stamps, and what opens invitations: neither is the tenant's."""
 _GONE: Final = frozenset({"NoSuchBucket", "404"})
-_BUSY: Final = frozenset(
-    {"SlowDown", "ServiceUnavailable", "InternalError", "Throttling", "ThrottlingException"}
-    | {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError"}
-    | {"ThrottledException", "InternalServiceException", "TooManyUpdates"}
-)
+_called: Final = calling("A service")
 
 
 class Clients(Protocol):
@@ -378,14 +375,3 @@ class AwsEstate:
 
 def _exported(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in from_wire(row).items() if name not in _NOT_EXPORTED}
-
-
-def _called(call: Callable[..., Any], **request: Any) -> Any:
-    try:
-        return call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _BUSY:
-            raise UnavailableError("A service is busy; try again.") from error
-        raise
-    except BotoCoreError as error:
-        raise UnavailableError("A service does not answer; try again.") from error

@@ -1,18 +1,18 @@
 """Adapter: runs of the state machines, named after the operation and its run."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tenantry.accounts.model import Kind, Operation, OperationStatus
-from tenantry.errors import UnavailableError
+from tenantry.runtime.services import calling
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions.client import SFNClient
 
-_BUSY: Final = frozenset({"ThrottlingException", "ExecutionLimitExceeded", "InternalServerError"})
+_called: Final = calling("Step Functions")
 
 
 class StepFunctionsExecutions:
@@ -65,14 +65,3 @@ def execution_input(operation: Operation) -> dict[str, Any]:
         "undo": operation.status is OperationStatus.COMPENSATING,
         "correlation_id": operation.correlation_id,
     }
-
-
-def _called(call: Callable[..., Any], **request: Any) -> Any:
-    try:
-        return call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _BUSY:
-            raise UnavailableError("Step Functions is busy; try again.") from error
-        raise
-    except BotoCoreError as error:
-        raise UnavailableError("Step Functions does not answer; try again.") from error

@@ -12,16 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tenantry.accounts.model import Sums
 from tenantry.accounts.moving import Copied
 from tenantry.accounts.repository import Place
-from tenantry.errors import LeftoversError, UnavailableError
+from tenantry.errors import LeftoversError
 from tenantry.persistence.items import from_wire, to_wire, without_events
 from tenantry.persistence.keys import Key
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Remove, Store, Write
+from tenantry.runtime.services import calling
 from tenantry.tenancy.router import PUBLIC, Whereabouts
 from tenantry.tenancy.tenant_table import TenantTable, fence_key
 
@@ -32,12 +31,9 @@ _LISTED: Final = 100
 _VERSIONS: Final = 500
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 _MODULUS: Final = 1 << 256
-_BUSY: Final = frozenset(
-    {"SlowDown", "InternalError", "ServiceUnavailable", "ThrottlingException", "503"}
-    | {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError"}
-)
 
 type Wire = dict[str, Any]
+_called: Final = calling("The tenant's place")
 
 
 class Clients(Protocol):
@@ -309,14 +305,3 @@ def _key(item: Wire) -> Key:
 
 def _where(item: Wire) -> tuple[str, str]:
     return item["PK"]["S"], item["SK"]["S"]
-
-
-def _called(call: Callable[..., Any], **request: Any) -> Any:
-    try:
-        return call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _BUSY:
-            raise UnavailableError("The tenant's place is busy; try again.") from error
-        raise
-    except BotoCoreError as error:
-        raise UnavailableError("The tenant's place does not answer; try again.") from error

@@ -10,22 +10,21 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tenantry.accounts.model import Account, CloudType
 from tenantry.accounts.repository import Place
-from tenantry.errors import ProbeFailedError, UnavailableError
+from tenantry.errors import ProbeFailedError
 from tenantry.messaging.event import Event
 from tenantry.persistence.keys import Key, key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Create
+from tenantry.runtime.services import calling
 from tenantry.tenancy.router import Whereabouts
 from tenantry.tenancy.sessions import Abroad, TenantSessions
 from tenantry.tenancy.tenant_table import TenantTable
 
 SCHEMA_VERSION: Final = 1
 _PROBE_KEPT: Final = timedelta(days=1)
-_BUSY: Final = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "Throttling"})
+_called: Final = calling("The tenant's bucket")
 
 
 class Clients(Protocol):
@@ -153,14 +152,3 @@ def _defaults_key(place: Place) -> Key:
 
 def _probe_key(place: Place, event: Event) -> Key:
     return key(organization_pk(place.tenant_id), f"PROBE#{part(event.id)}")
-
-
-def _called(call: Callable[..., Any], **request: Any) -> Any:
-    try:
-        return call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _BUSY:
-            raise UnavailableError("The tenant's bucket is busy; try again.") from error
-        raise
-    except BotoCoreError as error:
-        raise UnavailableError("The tenant's bucket does not answer; try again.") from error

@@ -426,7 +426,7 @@ class EndingService:
             return False
         if self.provider is None or before.subscription_id is None:
             return False
-        cause = Cause(correlation_id=correlation_id) if correlation_id else Cause()
+        cause = Cause(correlation_id=correlation_id)
         provider = self.provider()
         # One key for all deliveries: it is asked for once.
         provider.end_later(before.subscription_id, f"{tenant_id}:ended:{before.subscription_id}")

@@ -83,11 +83,11 @@ class Envelope(Event):
 
     @property
     def trail(self) -> dict[str, str | None]:
-        """What every log line about this event carries; without a request, its own id leads."""
+        """What every log line about this event carries."""
         return {
             "tenant_id": self.tenant_id,
             "user_id": self.actor.id,
-            "correlation_id": self.correlation_id or self.id,
+            "correlation_id": self.correlation_id,
             "event_id": self.id,
             "event_type": self.type,
         }

@@ -24,15 +24,19 @@ class Stamp:
     new_id: Callable[[], str]
 
     def event(self, data: EventData, cause: Cause, event_id: str | None = None) -> Event:
-        """`data` as an event of now; `event_id` for one that must come out the same twice."""
+        """`data` as an event of now; `event_id` for one that must come out the same twice.
+
+        One that no request led to, such as a sweep's, leads all that follows from it itself.
+        """
+        its_id = event_id or self.new_id()
         return Event(
-            id=event_id or self.new_id(),
+            id=its_id,
             type=data.type,
             context=data.context,
             version=data.version,
             occurred_at=self.now(),
             actor=cause.actor,
-            correlation_id=cause.correlation_id,
+            correlation_id=cause.correlation_id or its_id,
             request=cause.request,
             data=data.model_dump(mode="json"),
         )

@@ -1,7 +1,8 @@
 """What AWS's services say when they cannot answer right now, as what a caller can act on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,14 +12,18 @@ BUSY = frozenset(
     {
         "503",  # of a HEAD, whose answer has no body to name it
         "DependencyTimeoutException",
+        "ExecutionLimitExceeded",
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "InternalServiceException",
         "KMSInternalException",
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestTimeout",
         "ServiceUnavailable",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyUpdates",
@@ -37,3 +42,13 @@ def reached(what: str) -> Iterator[None]:
         raise
     except BotoCoreError as error:
         raise UnavailableError(f"{what} cannot be reached; try again later.") from error
+
+
+def calling(what: str) -> Callable[..., Any]:
+    """Calls an operation of AWS with its request, and says of `what` that it is busy or away."""
+
+    def called(operation: Callable[..., Any], **request: Any) -> Any:
+        with reached(what):
+            return operation(**request)
+
+    return called

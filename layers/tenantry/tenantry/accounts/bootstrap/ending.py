@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import boto3
 
+from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.api import account_service
 from tenantry.accounts.bootstrap.data import searchers
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
 from tenantry.accounts.bootstrap.steps import offers_dedicated
-from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.estate import AwsEstate, Seeing
 from tenantry.accounts.model import GRACE, Account, Operation
 from tenantry.accounts.provisioning import Ledger, Shared
@@ -36,8 +36,9 @@ from tenantry.runtime.signing import KmsSigner
 
 @cache
 def teardown_service() -> TeardownService:
-    given = settings().text("TEARDOWN_GRACE_SECONDS")
-    grace = timedelta(seconds=int(given)) if given.isdecimal() else GRACE
+    grace = timedelta(
+        seconds=settings().number("TEARDOWN_GRACE_SECONDS", int(GRACE.total_seconds()))
+    )
     return TeardownService(account_service(), _looking(), grace)
 
 
@@ -67,21 +68,12 @@ def purging() -> Teardown:
 
 @cache
 def deleting() -> Teardown:
-    stacks = CloudFormationStacks(
-        boto3.client("cloudformation", config=CONFIG),
-        settings().required("PREFIX"),
-        role_arn=settings().required("PROVISIONER_ROLE_ARN"),
-        dynamodb=dynamodb(),
-        s3=boto3.client("s3", config=CONFIG),
-    )
-    return _teardown(stacks=StacksByKind(stacks, dedicated_stacks()))
+    return _teardown(stacks=StacksByKind(private_stacks.removable(), dedicated_stacks()))
 
 
 @cache
 def watching() -> Teardown:
-    client = boto3.client("cloudformation", config=CONFIG)
-    private = CloudFormationStacks(client, settings().required("PREFIX"))
-    return _teardown(stacks=StacksByKind(private, dedicated_stacks()))
+    return _teardown(stacks=StacksByKind(private_stacks.seen(), dedicated_stacks()))
 
 
 @cache
@@ -148,8 +140,7 @@ def _administration() -> dict[str, Any]:
 
 
 def _days(name: str) -> timedelta:
-    given = settings().text(name)
-    return timedelta(days=int(given) if given.isdecimal() else 0)
+    return timedelta(days=settings().number(name, 0))
 
 
 class _People:

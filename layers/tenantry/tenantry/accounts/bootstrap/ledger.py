@@ -10,6 +10,5 @@ from tenantry.bootstrap import platform_table, settings
 @cache
 def accounts() -> DynamoDBAccountRepository:
     """With the places that the deployment gives; who takes none is told of none."""
-    given = settings().text("PROVISIONING_PLACES")
-    places = int(given) if given.isdecimal() else MOST_AT_ONCE
+    places = settings().number("PROVISIONING_PLACES", MOST_AT_ONCE)
     return DynamoDBAccountRepository(platform_table(), places)

@@ -4,14 +4,12 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import Any, cast
 
-import boto3
-
+from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.data import copiers, data
 from tenantry.accounts.bootstrap.steps import provisioning_with
-from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.moving import Moving
 from tenantry.accounts.tenant_copies import DynamoDBTenantCopies
-from tenantry.bootstrap import CONFIG, dynamodb, settings
+from tenantry.bootstrap import settings
 from tenantry.tenancy.holdings import Store, partitions
 
 
@@ -28,12 +26,12 @@ def copying() -> Moving:
 
 @cache
 def undoing_moves() -> Moving:
-    return _moving(copies=_copies(), stacks=_stacks())
+    return _moving(copies=_copies(), stacks=private_stacks.removable())
 
 
 @cache
 def retiring() -> Moving:
-    return _moving(copies=_copies(), stacks=_stacks())
+    return _moving(copies=_copies(), stacks=private_stacks.removable())
 
 
 def _moving(copies: Any = None, **ports: Any) -> Moving:
@@ -54,16 +52,5 @@ def _copies() -> DynamoDBTenantCopies:
     )
 
 
-def _stacks() -> CloudFormationStacks:
-    return CloudFormationStacks(
-        boto3.client("cloudformation", config=CONFIG),
-        settings().required("PREFIX"),
-        role_arn=settings().required("PROVISIONER_ROLE_ARN"),
-        dynamodb=dynamodb(),
-        s3=boto3.client("s3", config=CONFIG),
-    )
-
-
 def _seconds(name: str) -> timedelta:
-    given = settings().text(name)
-    return timedelta(seconds=int(given) if given.isdecimal() else 0)
+    return timedelta(seconds=settings().number(name, 0))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import boto3
 
+from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks
 from tenantry.accounts.bootstrap.steps import provisioning_with
 from tenantry.accounts.cloudformation import CloudFormationStacks
@@ -24,9 +25,7 @@ def creating() -> Provisioning:
 @cache
 def looking() -> Provisioning:
     """Without what only making one needs."""
-    prefix = settings().required("PREFIX")
-    private = CloudFormationStacks(boto3.client("cloudformation", config=CONFIG), prefix)
-    return provisioning_with(stacks=StacksByKind(private, dedicated_stacks()))
+    return provisioning_with(stacks=StacksByKind(private_stacks.seen(), dedicated_stacks()))
 
 
 @cache
