@@ -16,7 +16,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from tenantry.errors import NotFoundError, OrganizationMovingError, UnknownRouteError
-from tenantry.tenancy import bootstrap
+from tenantry.tenancy.bootstrap import storage
 from tenantry.tenancy.router import Whereabouts
 from tenantry.tenancy.s3 import S3TenantStorage
 from tenantry.tenancy.sessions import LIFETIME, MARGIN
@@ -92,7 +92,7 @@ class World:
         return data
 
     def storage(self, tenant_id: str = "acme", *, writes: bool = True, **route: str) -> Any:
-        return bootstrap.tenant_storage(Standing(tenant_id, {**self.route, **route}), writes=writes)
+        return storage.tenant_storage(Standing(tenant_id, {**self.route, **route}), writes=writes)
 
     @staticmethod
     def _role(iam: Any, name: str, who: dict[str, str], condition: dict[str, Any]) -> str:
@@ -209,7 +209,7 @@ def test_while_it_moves_it_is_read_and_not_written(world: World) -> None:
 
 def test_credentials_are_made_once_and_renewed_before_they_expire(world: World) -> None:
     clock = FakeClock(datetime.now(UTC))
-    bootstrap._router().sessions.now = clock  # type: ignore[union-attr]  # it has them
+    storage._router().sessions.now = clock  # type: ignore[union-attr]  # it has them
     own = world.storage()
     with recorded() as calls:
         for number in range(3):

@@ -16,8 +16,9 @@ from tenantry.bootstrap import CONFIG, settings
 from tenantry.messaging.event import Event
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
+from tenantry.tenancy.bootstrap import doorway
 from tenantry.tenancy.router import table_arn
-from tenantry.tenancy.sessions import DataScope, Doorway, TenantSessions
+from tenantry.tenancy.sessions import DataScope, TenantSessions
 
 _EVER: Final = Span("0", "9999")
 """The probe's id is its own; when it was written first, a later attempt knows to the millisecond
@@ -55,7 +56,7 @@ def sessions() -> TenantSessions:
         scope=DataScope(()),
         now=now,
         connect=_connect,
-        doorway=_doorway,
+        doorway=doorway,
     )
 
 
@@ -119,11 +120,6 @@ def _reader(place: Place, audit: str) -> _Clients:
         return clients(place)
     found: _Clients = sessions().client(place.tenant_id, DataScope((_here(audit),)))
     return found
-
-
-def _doorway(keys: dict[str, str]) -> Doorway:
-    own: dict[str, Any] = {"config": CONFIG, **keys}
-    return Doorway(boto3.client("sts", **own), boto3.client("ssm", **own))
 
 
 def _connect(credentials: dict[str, str]) -> _Clients:

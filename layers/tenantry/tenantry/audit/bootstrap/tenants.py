@@ -18,8 +18,9 @@ from tenantry.bootstrap import CONFIG, settings
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
 from tenantry.runtime.observability import MetricUnit, logger, metrics
+from tenantry.tenancy.bootstrap import doorway
 from tenantry.tenancy.router import PUBLIC, Routed, TenantRouter, Whereabouts, table_arn
-from tenantry.tenancy.sessions import DataScope, Doorway, SessionKeys, TenantSessions
+from tenantry.tenancy.sessions import DataScope, TenantSessions
 from tenantry.tenancy.tenant_table import TenantTable
 
 if TYPE_CHECKING:
@@ -102,12 +103,7 @@ def tenant_stores(*, writes_results: bool) -> TenantStores:
         arn=lambda _kind, name: f"{tables}/{name}",
         deployment=prefix,
     )
-    return TenantStores(TenantSessions(sts, role, scope, now, _connect, _doorway), router)
-
-
-def _doorway(credentials: SessionKeys) -> Doorway:
-    own: dict[str, Any] = {"config": CONFIG, **credentials}
-    return Doorway(boto3.client("sts", **own), boto3.client("ssm", **own))
+    return TenantStores(TenantSessions(sts, role, scope, now, _connect, doorway), router)
 
 
 def _report_drift(tenant_id: str) -> None:

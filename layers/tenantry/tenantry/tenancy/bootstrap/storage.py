@@ -13,9 +13,10 @@ import boto3
 
 from tenantry.bootstrap import CONFIG, settings
 from tenantry.runtime.identifiers import now
+from tenantry.tenancy.bootstrap import doorway
 from tenantry.tenancy.router import Routed, TenantRouter
 from tenantry.tenancy.s3 import S3TenantStorage
-from tenantry.tenancy.sessions import DataScope, Doorway, SessionKeys, TenantSessions
+from tenantry.tenancy.sessions import DataScope, SessionKeys, TenantSessions
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -56,7 +57,7 @@ def _router() -> TenantRouter:
         region=region,
         own=f"{prefix}-account-",
         arn=arn,
-        sessions=TenantSessions(sts, role, DataScope(()), now, _connect, _doorway),
+        sessions=TenantSessions(sts, role, DataScope(()), now, _connect, doorway),
         deployment=prefix,
     )
 
@@ -65,8 +66,3 @@ def _connect(credentials: SessionKeys) -> "S3Client":
     own: dict[str, Any] = {"config": CONFIG, **credentials}
     client: S3Client = boto3.client("s3", **own)
     return client
-
-
-def _doorway(credentials: SessionKeys) -> Doorway:
-    own: dict[str, Any] = {"config": CONFIG, **credentials}
-    return Doorway(boto3.client("sts", **own), boto3.client("ssm", **own))
