@@ -36,7 +36,6 @@ _BESIDE = {"BillingLayer": 18, "ReportsLayer": 40, "SealingLayer": 18}
 _GIVEN = {
     "POWERTOOLS_LOG_LEVEL": "INFO",
     "LEGACY_DIRECTORY": "table",
-    "ORGANIZATIONS_PER_USER": "25",
 }
 
 # They compile functions of their own, and reach the builtin where nothing else is looked up. The
@@ -115,11 +114,15 @@ def _files(function: Function) -> set[Path]:
 
 
 def _environment(function: Function) -> dict[str, str]:
-    """What Lambda sets, and each variable of the template: its own words, or something."""
+    """What Lambda sets, and each variable of the template: its words, a number or something."""
     declared = _variables(load(function.template).get("Globals", {}).get("Function", {}))
     declared |= _variables(function.properties)
+    parameters = load(function.template).get("Parameters", {})
+    numbers = [{"Ref": name} for name, each in parameters.items() if each["Type"] == "Number"]
     given = {
-        name: value if isinstance(value, str) else _GIVEN.get(name, "something")
+        name: value
+        if isinstance(value, str)
+        else _GIVEN.get(name, "1" if value in numbers else "something")
         for name, value in declared.items()
     }
     return given | {
