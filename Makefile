@@ -44,6 +44,16 @@ region := $(shell sed -n '/^\[$(ENV)\.global/,/^$$/s/^region = "\(.*\)"/\1/p' sa
 $(if $(and $(ARCHITECTURE),$(region)),,$(error samconfig.toml has no environment "$(ENV)"))
 endif
 
+# The longest first.
+checks := check-types check-style check-imports check-templates check-pages
+
+# Two of these run at a time, and one that fails leaves the others to be heard.
+ifneq ($(MAKECMDGOALS),)
+ifeq ($(filter-out check unit $(checks) check-security,$(MAKECMDGOALS)),)
+MAKEFLAGS += -k -j 2
+endif
+endif
+
 # One worker starts what a file of tests shares, such as a local cloud.
 parallel := -n 2 --dist loadfile
 
@@ -64,7 +74,9 @@ help:
 demo: build ## sign a real person up on a local cloud, step by step (CHAPTER= for one part)
 	@python -m localcloud.demo $(if $(CHAPTER),--chapter $(CHAPTER))
 
-test: check check-security build ## everything: checks, then every test, on a local cloud of its own
+test: ## everything: checks, then every test, on a local cloud of its own
+	@$(MAKE) check check-security
+	@$(MAKE) build
 	@echo "== unit, contracts, integration, infrastructure"
 	@pytest $(parallel) tests/unit tests/contracts tests/integration tests/infrastructure
 	@echo "== end to end, on a local cloud of its own"
@@ -98,8 +110,7 @@ reset: $(dev)/installed ## empty the local cloud: every user and item goes
 redrive: $(dev)/installed ## send what was given up back to where it failed (ENV=, QUEUE= for one, DRY_RUN=1)
 	@$(page) ops.redrive $(if $(filter local,$(ENV)),--outputs $(home)/outputs.json,--prefix tenantry-$(ENV) --region $(region)) $(if $(DRY_RUN),--dry-run)
 
-check: $(dev)/installed $(sam)/installed ## lint, types, import rules, templates, generated pages
-	@$(MAKE) -k -j 2 check-types check-style check-imports check-templates check-pages
+check: $(checks) ## lint, types, import rules, templates, generated pages
 
 unit: $(dev)/installed ## rules and services, with fakes, but for the long runs of `make test`
 	@pytest $(parallel) -m 'not figures' tests/unit
@@ -148,7 +159,9 @@ page := PYTHONPATH=layers/tenantry python -X pycache_prefix=.cache/bytecode -m
 
 templates = template.yaml $(wildcard functions/*/template.yaml)
 
-.PHONY: check-style check-types check-imports check-templates check-security check-pages
+.PHONY: $(checks) check-security
+
+$(checks): $(dev)/installed
 
 check-style:
 	@ruff check --quiet . && ruff format --check --quiet . && echo "ok  style"

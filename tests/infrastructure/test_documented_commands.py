@@ -31,7 +31,7 @@ RUN_IN = {
     "up": (COMMANDS, 'run("make", "up"'),
     # `.ci/run` calls `make test`, which makes these or runs what they run.
     "test": (".ci/run", "make test"),
-    "check": ("Makefile", "\ntest: check check-security build"),
+    "check": ("Makefile", "@$(MAKE) check check-security\n"),
     "unit": ("Makefile", "pytest $(parallel) tests/unit tests/contracts"),
     "contracts": ("Makefile", "tests/contracts tests/integration tests/infrastructure"),
     "integration": ("Makefile", "tests/contracts tests/integration tests/infrastructure"),

@@ -48,7 +48,7 @@ def test_every_module_imports_alone_without_any_setting() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
