@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.client import Product, until
+from localcloud.client import GraphqlError, Product, until
 from tenantry.accounts.model import Names
-from tests.e2e.conftest import PASSWORD, People
+from tests.e2e.conftest import PASSWORD, People, Person
 from tests.e2e.test_accounts import (
     account,
     certificate_of,
@@ -126,21 +126,48 @@ class Everybody:
         return {row["SK"]["S"] for row in self.rows(tenant_id, "PlatformTable")}
 
 
-@pytest.mark.parametrize("kind", ["public", "private"])
-def test_an_account_is_torn_down_to_a_certificate(
-    product: Product, people: People, aws: Aws, kind: str
+MOVE = """mutation($id: ID!, $to: CloudType!, $plan: String, $dry: Boolean) {
+  moveAccount(accountId: $id, to: $to, plan: $plan, dryRun: $dry) {
+    plan { action hash steps resources } account { id } operation { id status kind }
+  }
+}"""
+
+
+def moved(product: Product, owner: Person, account_id: str, to: str) -> Any:
+    """Looked at first, then moved by the hash of that, as an owner does it by GraphQL."""
+    given = {"id": account_id, "to": to}
+    dry = product.graphql(MOVE, owner.tokens, **given, dry=True)["moveAccount"]
+    assert (dry["operation"], dry["plan"]["action"]) == (None, f"move to {to}"), dry
+    with pytest.raises(GraphqlError) as changed:
+        product.graphql(MOVE, owner.tokens, **given, plan="another")
+    assert changed.value.code == "PLAN_CHANGED"
+    begun = product.graphql(MOVE, owner.tokens, **given, plan=dry["plan"]["hash"])["moveAccount"]
+    done = ended(product, owner.tokens, begun)
+    assert (done["status"], begun["operation"]["kind"]) == ("SUCCEEDED", "MOVE"), done
+    assert done["oldCopyUntil"]
+    return done
+
+
+@pytest.mark.parametrize(("kind", "first"), [("public", "private"), ("private", "public")])
+def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
+    product: Product, people: People, aws: Aws, kind: str, first: str
 ) -> None:
+    """Before the old copy's time is over: what is in both places goes, and is certified."""
     owner, other, operator = people.owner(), people.owner(), people.operator()
     guest = people.member(owner.organization_id, "MEMBER")
     people.seat(other.organization_id, guest.user_id, "MEMBER")
-    asked = request(product, owner.tokens, kind)
+    asked = request(product, owner.tokens, first)
     ended(product, owner.tokens, asked)
-    own = account(product, owner.tokens, asked)["tableName"]
     everybody = Everybody(product, aws)
     others = [f"{owner.organization_id}{n:02}" for n in range(20)]  # whose keys begin like its own
     everybody.plant([owner.organization_id, *others])
     before, users = everybody.seen(others), everybody.users()
     assert all(before[f"objects of {each}"] for each in others)
+    moved(product, owner, asked["account"]["id"], kind)
+    own = Names(PREFIX, asked["account"]["id"]).own
+    assert account(product, owner.tokens, asked)["cloudType"] == kind
+    assert everybody.rows(owner.organization_id, "TenantTable")
+    assert everybody.objects(owner.organization_id)
 
     plan, done = torn_down(product, owner, operator, asked)
 
@@ -150,11 +177,10 @@ def test_an_account_is_torn_down_to_a_certificate(
     assert stored_route(product, aws, owner)["state"] == "deleted"
     assert everybody.left(owner.organization_id) <= KEPT
     assert parameters(aws, asked["account"]["id"]) == {}
-    if kind == "private":
-        assert own not in aws("dynamodb").list_tables()["TableNames"]
-        buckets = [b["Name"] for b in aws("s3").list_buckets()["Buckets"]]
-        assert not [name for name in buckets if name.startswith(own)]
-        before["stacks"] = [name for name in before["stacks"] if name != own]
+    assert own not in aws("dynamodb").list_tables()["TableNames"]
+    buckets = [b["Name"] for b in aws("s3").list_buckets()["Buckets"]]
+    assert not [name for name in buckets if name.startswith(own)]
+    before["stacks"] = [name for name in before["stacks"] if name != own]
     assert everybody.users() == users - {owner.email}
     assert guest.email in users
     with pytest.raises(ClientError):
@@ -162,6 +188,11 @@ def test_an_account_is_torn_down_to_a_certificate(
     said = certificate_of(aws, done).statement
     assert (said.requested_by, said.approved_by) == (owner.user_id, operator.user_id)
     assert said.found.items > 0
+    # Wherever it lived last: the place of its own is named, and AWS deletes its key later.
+    mine = {f"stack {own}", f"table {own}", f"bucket {own}-raw", f"bucket {own}-processed"}
+    assert mine <= set(plan["resources"])
+    assert mine <= set(said.found.resources)
+    assert [each for each in said.left.going if ":key/" in each]
     assert said.people == 1
     assert said.left.is_empty
     assert everybody.seen(others) == before
