@@ -27,6 +27,9 @@ _COLOURS = {"DONE": "green", "FAILED": "red", "RUNNING": "cyan", "UNDOING": "yel
 
 Plan = Annotated[str | None, typer.Option(help="Do just what a dry run planned: its hash.")]
 DryRun = Annotated[bool, typer.Option(help="Show what would happen, and its hash.")]
+Reason = Annotated[
+    str | None, typer.Option(help="Why, which the organisation reads; required of operators.")
+]
 Watch = Annotated[bool, typer.Option(help="Follow the operation to its end.")]
 
 
@@ -66,6 +69,7 @@ def create(
     watch: Watch = True,
     dry_run: DryRun = False,
     plan: Plan = None,
+    reason: Reason = None,
 ) -> None:
     """Ask for the account of an organisation (`--organization`, else your own)."""
     given = context.of(ctx)
@@ -74,6 +78,7 @@ def create(
         body["organizationId"] = given.organization
     if region:
         body["region"] = region
+    body |= saying(reason)
     headers = {"idempotency-key": key or str(uuid.uuid4())}
     _do(given, "/accounts", watch, dry_run, plan, body, headers)
 
@@ -85,9 +90,10 @@ def retry(
     watch: Watch = True,
     dry_run: DryRun = False,
     plan: Plan = None,
+    reason: Reason = None,
 ) -> None:
     """Try a failed operation again, from its first step that is not done."""
-    _do(context.of(ctx), f"/accounts/{account}/retry", watch, dry_run, plan)
+    _do(context.of(ctx), f"/accounts/{account}/retry", watch, dry_run, plan, saying(reason))
 
 
 @app.command()
@@ -97,9 +103,10 @@ def cancel(
     watch: Watch = True,
     dry_run: DryRun = False,
     plan: Plan = None,
+    reason: Reason = None,
 ) -> None:
     """Give an operation up; what it made is undone."""
-    _do(context.of(ctx), f"/accounts/{account}/cancel", watch, dry_run, plan)
+    _do(context.of(ctx), f"/accounts/{account}/cancel", watch, dry_run, plan, saying(reason))
 
 
 @app.command()
@@ -110,22 +117,30 @@ def move(
     watch: Watch = True,
     dry_run: DryRun = False,
     plan: Plan = None,
+    reason: Reason = None,
 ) -> None:
     """Move an organisation's data while it works on; it takes the hash that --dry-run shows.
 
     `accounts cancel` leads it back until it is confirmed.
     """
-    _do(context.of(ctx), f"/accounts/{account}/move", watch, dry_run, plan, {"to": to})
+    body = {"to": to, **saying(reason)}
+    _do(context.of(ctx), f"/accounts/{account}/move", watch, dry_run, plan, body)
 
 
 @app.command()
-def teardown(ctx: typer.Context, account: str, dry_run: DryRun = False, plan: Plan = None) -> None:
+def teardown(
+    ctx: typer.Context,
+    account: str,
+    dry_run: DryRun = False,
+    plan: Plan = None,
+    reason: Reason = None,
+) -> None:
     """Ask for the end of an active account; it takes the hash that --dry-run shows.
 
     Somebody else approves it, with the approval id that this tells.
     """
     given = context.of(ctx)
-    query = {"dryRun": "true" if dry_run else None, "plan": plan}
+    query = {"dryRun": "true" if dry_run else None, "plan": plan, **saying(reason)}
     outcome = given.session().rest("DELETE", f"/accounts/{account}", query=query)
     if dry_run:
         planned = outcome["plan"]
@@ -136,11 +151,17 @@ def teardown(ctx: typer.Context, account: str, dry_run: DryRun = False, plan: Pl
 
 
 @app.command()
-def approve(ctx: typer.Context, account: str, approval: str, watch: Watch = False) -> None:
+def approve(
+    ctx: typer.Context,
+    account: str,
+    approval: str,
+    watch: Watch = False,
+    reason: Reason = None,
+) -> None:
     """Approve the end of an account that somebody else asked for."""
     given = context.of(ctx)
     session = given.session()
-    body = {"approvalId": approval}
+    body = {"approvalId": approval, **saying(reason)}
     outcome = session.rest("POST", f"/accounts/{account}/approve", body)
     operation = outcome["operation"]
     if watch:
@@ -160,6 +181,11 @@ def watch_operation(
     session = given.session()
     chosen = operation or session.rest("GET", f"/accounts/{account}")["operationId"]
     _follow(given, session, account, chosen)
+
+
+def saying(reason: str | None) -> dict[str, str]:
+    """The part of a request that says why."""
+    return {"reason": reason} if reason else {}
 
 
 def _do(

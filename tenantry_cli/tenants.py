@@ -104,6 +104,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option(help="Show what would be moved.")] = False,
     execute: Annotated[bool, typer.Option(help="Move them, one after the other.")] = False,
     validate: Annotated[bool, typer.Option(help="Show what moves have compared.")] = False,
+    reason: accounts.Reason = None,
 ) -> None:
     """Move tenants between public and private, each while it works on.
 
@@ -117,7 +118,7 @@ def migrate(
     session = given.session()
     chosen = accounts_ or _own(session)
     if execute:
-        rows = [_migrated(given, session, account, to) for account in chosen]
+        rows = [_migrated(given, session, account, to, reason) for account in chosen]
     else:
         step = _planned if dry_run else _validated
         rows = [step(session, account, to) for account in chosen]
@@ -145,7 +146,9 @@ def _planned(session: Session, account: str, to: str) -> dict[str, Any]:
     return {**row, "state": "would be moved", **plan["plan"]}
 
 
-def _migrated(given: Context, session: Session, account: str, to: str) -> dict[str, Any]:
+def _migrated(
+    given: Context, session: Session, account: str, to: str, reason: str | None
+) -> dict[str, Any]:
     path = f"/accounts/{account}"
     found = session.rest("GET", path)
     row = {"account": account, "from": found["cloudType"], "to": to}
@@ -158,7 +161,8 @@ def _migrated(given: Context, session: Session, account: str, to: str) -> dict[s
         else:
             moving = f"{path}/move"
             plan = session.rest("POST", moving, {"to": to}, None, {"dryRun": "true"})["plan"]
-            asked = session.rest("POST", moving, {"to": to}, None, {"plan": plan["hash"]})
+            body = {"to": to, **accounts.saying(reason)}
+            asked = session.rest("POST", moving, body, None, {"plan": plan["hash"]})
             operation = asked["operation"]["id"]
         ended = accounts.follow(given, session, account, operation)
     except (NotSignedInError, UnreachableError):
@@ -220,7 +224,7 @@ def _provided(
     asked = inside.rest(
         "POST",
         "/accounts",
-        {**body, "organizationId": founded["id"]},
+        {**body, "organizationId": founded["id"], "reason": "It is set up."},
         {"idempotency-key": f"setup-{founded['id']}"},
     )
     accounts.follow(given, inside, asked["account"]["id"], asked["operation"]["id"])

@@ -117,12 +117,13 @@ def approve_account_teardown(
 @routes.post("/accounts")
 def post_account() -> Response[dict[str, Any]]:
     caller, body = caller_of(routes), json_body(routes)
+    reason = body.pop("reason", None)
     if key := routes.current_event.headers.get("idempotency-key"):
         if body.get("clientMutationId", key) != key:
             fault = "differs from the header Idempotency-Key"
             raise InvalidInputError([{"field": "clientMutationId", "message": fault}])
         body["clientMutationId"] = key
-    return _answered(account_service().request(caller, body, **_how(caller)))
+    return _answered(account_service().request(caller, body, **_how(caller, reason)))
 
 
 @routes.get("/accounts")
@@ -156,19 +157,20 @@ def get_operation(accountId: str, operationId: str) -> dict[str, Any]:  # noqa: 
 @routes.post("/accounts/<accountId>/retry")
 def post_retry(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
     caller = caller_of(routes)
-    return _answered(account_service().retry(caller, accountId, **_how(caller)))
+    return _answered(account_service().retry(caller, accountId, **_how(caller, _reason())))
 
 
 @routes.post("/accounts/<accountId>/cancel")
 def post_cancel(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
     caller = caller_of(routes)
-    return _answered(account_service().cancel(caller, accountId, **_how(caller)))
+    return _answered(account_service().cancel(caller, accountId, **_how(caller, _reason())))
 
 
 @routes.post("/accounts/<accountId>/move")
 def post_move(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
     caller, body = caller_of(routes), json_body(routes)
-    return _answered(account_service().move(caller, accountId, body, **_how(caller)))
+    how = _how(caller, body.pop("reason", None))
+    return _answered(account_service().move(caller, accountId, body, **how))
 
 
 @routes.get("/accounts/<accountId>/teardown-plan")
@@ -180,14 +182,16 @@ def get_teardown_plan(accountId: str) -> dict[str, Any]:  # noqa: N803 - the pat
 @routes.delete("/accounts/<accountId>")
 def delete_account(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
     caller = caller_of(routes)
-    return _answered(_teardowns().request(caller, accountId, **_how(caller)))
+    return _answered(_teardowns().request(caller, accountId, **_how(caller, _query("reason"))))
 
 
 @routes.post("/accounts/<accountId>/approve")
 def post_approve(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the path's
     caller, body = caller_of(routes), json_body(routes)
-    as_operator = _is_operator(caller)
-    return _answered(_teardowns().approve(caller, accountId, body, as_operator=as_operator))
+    reason, as_operator = body.pop("reason", None), _is_operator(caller)
+    return _answered(
+        _teardowns().approve(caller, accountId, body, as_operator=as_operator, reason=reason)
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -214,8 +218,13 @@ def _query(name: str) -> str | None:
     return (routes.current_event.query_string_parameters or {}).get(name)
 
 
-def _how(caller: Caller) -> dict[str, Any]:
-    """As whom, whether only to look what would happen, and on which plan."""
+def _reason() -> Any:
+    """Of a request that needs no body."""
+    return json_body(routes).get("reason") if routes.current_event.body else None
+
+
+def _how(caller: Caller, reason: Any) -> dict[str, Any]:
+    """As whom, whether only to look what would happen, on which plan, and why."""
     dry_run = _query("dryRun")
     if dry_run not in (None, "true", "false"):
         raise InvalidInputError([{"field": "dryRun", "message": "must be true or false"}])
@@ -223,6 +232,7 @@ def _how(caller: Caller) -> dict[str, Any]:
         "as_operator": _is_operator(caller),
         "dry_run": dry_run == "true",
         "plan": _query("plan"),
+        "reason": reason,
     }
 
 

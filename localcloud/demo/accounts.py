@@ -70,7 +70,7 @@ def accounts(story: Story) -> None:
 
     with story.step("An operator approves it; Ada moves and writes while Bob's goes") as note:
         root = _operator(story, f"root-{run}@accounts.example")
-        approval = {"approvalId": ending["operation"]["approvalId"]}
+        approval = {"approvalId": ending["operation"]["approvalId"], "reason": "Bob asked by phone"}
         approved = product.rest("POST", f"{path}/approve", root, body=approval)
         assert approved.status_code == 202, approved.text  # noqa: PLR2004 - the status it answers
         with Writer(product, ada) as writer:

@@ -57,6 +57,7 @@ def limits(story: Story) -> None:
         "contactFullName": "Ada Lovelace",
         "contactEmail": ada,
         "contactTimeZone": "Europe/Berlin",
+        "reason": "Order 7",
     }
 
     with story.step("An operator licenses a product to her organisation for some days") as note:

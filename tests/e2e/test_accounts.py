@@ -200,7 +200,8 @@ def torn_down(product: Product, owner: Person, second: Person, asked: Any) -> An
     given = {"approvalId": waiting["operation"]["approvalId"]}
     own = product.rest("POST", f"{path}/approve", owner.tokens, body=given)
     assert (own.status_code, own.json()["code"]) == (403, "OWN_APPROVAL"), own.text
-    approved = product.rest("POST", f"{path}/approve", second.tokens, body=given)
+    why = {"reason": "Ticket 42"}
+    approved = product.rest("POST", f"{path}/approve", second.tokens, body=given | why)
     assert approved.status_code == 202, approved.text
     return plan.json(), ended(product, second.tokens, waiting)
 

@@ -182,7 +182,8 @@ def test_an_organisation_that_is_closed_leaves_its_account_to_an_operator(
 
     found = until("its end being asked for", waiting, SLOW)
     assert (found["status"], found["requestedBy"]) == ("AWAITING_APPROVAL", "system")
-    path, given = f"/accounts/{account}/approve", {"approvalId": found["approvalId"]}
+    path = f"/accounts/{account}/approve"
+    given = {"approvalId": found["approvalId"], "reason": "Its organisation has ended."}
     refused = product.rest("POST", path, owner, body=given)
     assert (refused.status_code, refused.json()["code"]) == (403, "ORGANIZATION_SUSPENDED")
     assert product.rest("POST", path, root, body=given).status_code == 202

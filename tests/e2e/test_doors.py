@@ -182,6 +182,7 @@ def test_nobody_gets_in_without_a_token(
 
 
 ACCOUNT = "/accounts/{accountId}"
+WHY = {"reason": "doors"}
 TOKEN = {"token": "m~nobody~nothing~" + "A" * 43}
 # What each route is asked: the query of its address, and its body. Nothing comes of it: nobody has
 # the ids, and what would be made is refused or planned only.
@@ -203,12 +204,12 @@ ASKED: dict[tuple[str, str], tuple[str, Any]] = {
     ),
     ("GET", ACCOUNT): ("", None),
     ("GET", f"{ACCOUNT}/operations/{{operationId}}"): ("", None),
-    ("POST", f"{ACCOUNT}/retry"): ("", None),
-    ("POST", f"{ACCOUNT}/cancel"): ("", None),
-    ("POST", f"{ACCOUNT}/move"): ("", {"to": "private"}),
+    ("POST", f"{ACCOUNT}/retry"): ("", WHY),
+    ("POST", f"{ACCOUNT}/cancel"): ("", WHY),
+    ("POST", f"{ACCOUNT}/move"): ("", {"to": "private", **WHY}),
     ("GET", f"{ACCOUNT}/teardown-plan"): ("", None),
-    ("DELETE", ACCOUNT): ("?plan=none", None),
-    ("POST", f"{ACCOUNT}/approve"): ("", {"approvalId": MISSING}),
+    ("DELETE", ACCOUNT): ("?plan=none&reason=doors", None),
+    ("POST", f"{ACCOUNT}/approve"): ("", {"approvalId": MISSING, **WHY}),
 }
 # Whether a seat is free, and what a body says, is asked of those only who are let in.
 LET_IN = {"ok", "INVALID_INPUT", "LIMIT_EXCEEDED", *HARMLESS}

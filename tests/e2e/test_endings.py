@@ -275,7 +275,8 @@ def test_what_was_planted_outside_of_the_ledger_is_found_and_quarantined(
         orphans.remove(named)
         if not orphans.there:
             orphans.come_late()
-        again = product.rest("POST", f"{path}/retry", operator.tokens)
+        why = {"reason": "What was planted is removed."}
+        again = product.rest("POST", f"{path}/retry", operator.tokens, body=why)
         done = ended(product, operator.tokens, again.json())
 
     assert len(found) == 5

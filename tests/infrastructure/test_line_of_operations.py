@@ -6,6 +6,7 @@ from tests.infrastructure.templates import templates
 
 MOVE_NOTHING = {
     "AccountCreationStarted",
+    "AccountCancelRequested",
     "AccountVended",
     "AccountProbed",
     "AccountCopyRetired",

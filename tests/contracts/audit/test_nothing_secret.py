@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tenantry.audit.reporting import ACCESS_TYPES, EXPORT_TYPES, SIGN_IN_TYPES, SUPPORT_TYPES
+from tenantry.audit.reporting import (
+    ACCESS_TYPES,
+    EXPORT_TYPES,
+    SIGN_IN_TYPES,
+    SUPPORT_TYPES,
+    VENDOR_TYPES,
+)
 from tenantry.messaging.event import EventData
 from tools.event_schemas import event_types
 
@@ -46,6 +52,6 @@ def test_such_a_field_would_be_noticed(name: str) -> None:
 
 
 def test_the_report_asks_for_types_of_events_that_there_are() -> None:
-    asked = {*ACCESS_TYPES, *EXPORT_TYPES, *SIGN_IN_TYPES, *SUPPORT_TYPES}
+    asked = {*ACCESS_TYPES, *EXPORT_TYPES, *SIGN_IN_TYPES, *SUPPORT_TYPES, *VENDOR_TYPES}
 
     assert asked - {event.type for event in event_types()} == set()

@@ -4,7 +4,7 @@ from tests.e2e.door import OPERATORS, Field
 
 _LICENSE = """organizationId: "MISSING", enterpriseId: "e-1", productId: "p-1", serviceId: "s-1",
   startDate: "2026-11-01", endDate: "2027-10-31", contactFullName: "Ada",
-  contactEmail: "ada@example.com\""""
+  contactEmail: "ada@example.com", reason: "doors\""""
 
 FIELDS = {
     "licenses": Field("query { licenses { items { id } } }", "ADMIN"),
@@ -14,7 +14,7 @@ FIELDS = {
     ),
     "renewLicense": Field(
         """mutation { renewLicense(input: {organizationId: "MISSING", licenseId: "MISSING",
-          endDate: "2028-10-31"}) { id } }""",
+          endDate: "2028-10-31", reason: "doors"}) { id } }""",
         OPERATORS,
     ),
     "revokeLicense": Field(

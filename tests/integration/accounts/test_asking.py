@@ -57,6 +57,21 @@ def test_what_was_asked_for_is_read_back(accounts_api: Api) -> None:
     assert accounts_api.get("/accounts/none")["statusCode"] == 404
 
 
+def test_a_reason_stands_in_the_body_and_comes_into_the_event(accounts_api: Api) -> None:
+    why = {"reason": "Ticket 42"}
+    made = json.loads(accounts_api.post(body=BODY | why, **KEY)["body"])
+    path = f"/accounts/{made['account']['id']}/cancel"
+    for body in ({"reason": 7}, {"reason": "x" * 121}, ["no object"]):
+        assert accounts_api.post(path, body)["statusCode"] == 400
+    assert accounts_api.post(path, {"reason": "Ticket 43"})["statusCode"] == 202
+
+    [account] = accounts_api.stored("Account")
+    assert [e["M"]["data"]["M"]["reason"]["S"] for e in account["events"]["L"]] == ["Ticket 43"]
+    # Why it is asked for does not make it another request.
+    again = accounts_api.post(body={**BODY, "reason": "Ticket 44"}, **KEY)
+    assert again["statusCode"] == 202, again["body"]
+
+
 @pytest.mark.parametrize("query", ["dryRun=maybe", "dryRun=1"])
 def test_a_dry_run_is_one_or_is_none(accounts_api: Api, query: str) -> None:
     name, _, value = query.partition("=")

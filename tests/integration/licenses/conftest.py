@@ -25,6 +25,7 @@ GIVEN = {
     "contactFullName": "Ada Lovelace",
     "contactEmail": "ada@example.com",
     "contactTimeZone": "Europe/Berlin",
+    "reason": "Order 7",
 }
 
 

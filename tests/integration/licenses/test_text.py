@@ -90,7 +90,7 @@ def test_neither_logs_nor_events_say_who_the_contact_is(
     licenses.operate("createLicense", **{**GIVEN, **canary})
     licenses.operate("createLicense", **{**GIVEN, **canary, "contactTimeZone": "canary"})
     where = {"organizationId": "t-1", "licenseId": made["id"]}
-    licenses.operate("renewLicense", **where, endDate="2100-12-31")
+    licenses.operate("renewLicense", **where, endDate="2100-12-31", reason="Order 8")
     licenses.ask("licenses", {"filter": {"productId": "canary"}})
     licenses.remind()
 

@@ -83,6 +83,7 @@ GRACE = timedelta(hours=1)
 SHARED = Shared("shared", "shared-raw", "shared-processed")
 OWNER = Caller(user_id="ada", tenant_id="acme")
 OPERATOR = Caller(user_id="root", groups=frozenset({OPERATOR_GROUP}))
+REASON = "Ticket 42"
 
 type Fault = Callable[[str, Callable[[], Any]], Any]
 """Stands in the way of a function: its name, and what calls it."""

@@ -1,5 +1,6 @@
 """Asking for an account, looking at it, trying again and giving up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tenantry.errors import (
     OrganizationSuspendedError,
     PlanChangedError,
 )
-from tests.unit.accounts.conftest import OPERATOR, OWNER, World
+from tests.unit.accounts.conftest import OPERATOR, OWNER, REASON, World
 
 VALUES: dict[str, Any] = {"name": "Own", "masterAccountName": "Acme", "cloudType": "private"}
 STRANGER = OWNER.model_copy(update={"user_id": "bob", "tenant_id": "ajax"})
@@ -143,13 +144,78 @@ def test_an_operator_acts_for_any_organisation(world: World) -> None:
     world.found("ajax", "bob")
     for tenant_id in ("acme", "ajax"):
         values = {**VALUES, "organizationId": tenant_id}
-        assert world.service.request(OPERATOR, values, as_operator=True).account
+        assert world.service.request(OPERATOR, values, as_operator=True, reason=REASON).account
 
     page = world.service.page(OPERATOR, 1, None, as_operator=True)
     rest = world.service.page(OPERATOR, 5, page.next_cursor, as_operator=True)
     assert {each.tenant_id for each in (*page.items, *rest.items)} == {"acme", "ajax"}
     with pytest.raises(NotFoundError):
-        world.service.request(OPERATOR, {**VALUES, "organizationId": "none"}, as_operator=True)
+        world.service.request(
+            OPERATOR, {**VALUES, "organizationId": "none"}, as_operator=True, reason=REASON
+        )
+
+
+def reasons(world: World) -> list[tuple[str, Any]]:
+    """Events on the items as they stand, with the reason that each gives."""
+    events = [e for item in world.table.items.values() for e in item.get("events", [])]
+    return [(e["type"], e["data"].get("reason")) for e in events if "account_id" in e["data"]]
+
+
+def test_an_operator_says_why_and_the_organisation_reads_it(world: World) -> None:
+    values = {**VALUES, "organizationId": "acme"}
+    for given in (None, " ", "x" * 121):
+        with pytest.raises(InvalidInputError) as refused:
+            world.service.request(OPERATOR, values, as_operator=True, reason=given)
+        assert [fault["field"] for fault in refused.value.faults] == ["reason"]
+    assert world.service.request(OPERATOR, values, as_operator=True, dry_run=True).plan
+
+    asked = world.service.request(OPERATOR, values, as_operator=True, reason=REASON).account
+
+    assert asked
+    assert reasons(world) == [("AccountRequested", REASON)]
+    commands = (world.service.retry, world.service.cancel, world.teardowns.request)
+    for command in commands:
+        with pytest.raises(InvalidInputError):
+            command(OPERATOR, asked.account_id, as_operator=True)
+    to, approval = {"to": "public"}, {"approvalId": "one"}
+    with pytest.raises(InvalidInputError):
+        world.service.move(OPERATOR, asked.account_id, to, as_operator=True, plan="one")
+    with pytest.raises(InvalidInputError):
+        world.teardowns.approve(OPERATOR, asked.account_id, approval, as_operator=True)
+
+    world.service.cancel(OPERATOR, asked.account_id, as_operator=True, reason=REASON)
+    assert reasons(world) == [("AccountCancelled", REASON)]
+
+
+def test_an_owner_needs_no_reason_and_may_give_one(world: World) -> None:
+    account = world.request()
+    world.service.cancel(OWNER, account.account_id, reason="too early")
+
+    assert reasons(world) == [("AccountCancelled", "too early")]
+
+
+def test_who_may_not_is_refused_before_a_reason_is_asked_for(world: World) -> None:
+    world.operators.suspended.add("root")
+    with pytest.raises(ForbiddenError):
+        world.service.retry(OPERATOR, "any", as_operator=True)
+
+
+def test_giving_up_what_runs_is_told_at_once(world: World) -> None:
+    """Before it was only marked, and nobody's act was in the log until it had ended."""
+    account = world.request()
+
+    def cancelled(name: str, call: Callable[[], Any]) -> Any:
+        if name == "CreateStack":
+            world.service.cancel(OPERATOR, account.account_id, as_operator=True, reason=REASON)
+            told.extend(reasons(world))
+        return call()
+
+    told: list[tuple[str, Any]] = []
+    world.fault = cancelled
+    world.goes_on()
+
+    assert ("AccountCancelRequested", REASON) in told
+    assert world.account(account.account_id).status is ProvisioningStatus.DELETED
 
 
 def test_who_is_no_operator_is_none_by_saying_so(world: World) -> None:

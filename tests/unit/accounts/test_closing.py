@@ -16,7 +16,7 @@ from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.keys import organization_key
 from tenantry.persistence.writes import Assign
 from tests.support.clock import FakeIds
-from tests.unit.accounts.conftest import GRACE, OPERATOR, OWNER, World
+from tests.unit.accounts.conftest import GRACE, OPERATOR, OWNER, REASON, World
 from tests.unit.accounts.test_teardown import active, asked
 
 AT_WORK = (ProvisioningStatus.PENDING, ProvisioningStatus.CREATING)
@@ -64,7 +64,7 @@ def test_its_account_goes_from_the_cancellation_to_its_certificate(
 def approve(world: World, account: Account) -> None:
     operation = world.operation(world.account(account.account_id))
     values = {"approvalId": operation.approval_id}
-    world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+    world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True, reason=REASON)
 
 
 def test_it_is_asked_for_once_however_often_it_is_heard(

@@ -6,7 +6,7 @@ import pytest
 
 from tenantry.accounts.model import ProvisioningStatus
 from tests.support.clock import FakeClock
-from tests.unit.accounts.conftest import OPERATOR, World
+from tests.unit.accounts.conftest import OPERATOR, REASON, World
 
 
 def ask(world: World, number: int) -> str:
@@ -19,7 +19,7 @@ def ask(world: World, number: int) -> str:
         "masterAccountName": "Own",
         "cloudType": "public",
     }
-    account = world.service.request(OPERATOR, values, as_operator=True).account
+    account = world.service.request(OPERATOR, values, as_operator=True, reason=REASON).account
     assert account
     return account.account_id
 

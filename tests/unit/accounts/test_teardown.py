@@ -42,6 +42,7 @@ from tests.unit.accounts.conftest import (
     GRACE,
     OPERATOR,
     OWNER,
+    REASON,
     TEARDOWN_FUNCTIONS,
     World,
 )
@@ -81,7 +82,9 @@ def asked(world: World, account: Account, caller: Caller = OWNER) -> Operation:
 def approved(world: World, account: Account) -> Operation:
     waiting = asked(world, account)
     values = {"approvalId": waiting.approval_id}
-    outcome = world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+    outcome = world.teardowns.approve(
+        OPERATOR, account.account_id, values, as_operator=True, reason=REASON
+    )
     assert outcome.operation
     return outcome.operation
 
@@ -184,12 +187,14 @@ def test_an_operator_who_asked_does_not_approve_as_an_owner_either(world: World)
     account = active(world)
     would = world.teardowns.plan(OPERATOR, account.account_id, as_operator=True)
     operation = world.teardowns.request(
-        OPERATOR, account.account_id, as_operator=True, plan=would.hash
+        OPERATOR, account.account_id, as_operator=True, reason=REASON, plan=would.hash
     ).operation
     assert operation
     values = {"approvalId": operation.approval_id}
     with pytest.raises(OwnApprovalError):
-        world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+        world.teardowns.approve(
+            OPERATOR, account.account_id, values, as_operator=True, reason=REASON
+        )
     assert world.teardowns.approve(OWNER, account.account_id, values).operation
 
 
@@ -205,7 +210,7 @@ def test_a_stranger_does_not_approve(world: World) -> None:
         world.teardowns.approve(OTHER, account.account_id, values)
     with pytest.raises(NotFoundError):
         world.teardowns.approve(
-            OPERATOR, account.account_id, {"approvalId": "another"}, as_operator=True
+            OPERATOR, account.account_id, {"approvalId": "another"}, as_operator=True, reason=REASON
         )
 
 
@@ -215,12 +220,16 @@ def test_an_approval_that_comes_too_late_is_refused_and_it_is_asked_for_anew(wor
     world.clock.advance(timedelta(days=7))
     values = {"approvalId": operation.approval_id}
     with pytest.raises(ApprovalExpiredError):
-        world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+        world.teardowns.approve(
+            OPERATOR, account.account_id, values, as_operator=True, reason=REASON
+        )
 
     anew = asked(world, world.account(account.account_id))
     assert anew.approval_id != operation.approval_id
     with pytest.raises(NotFoundError):
-        world.teardowns.approve(OPERATOR, account.account_id, values, as_operator=True)
+        world.teardowns.approve(
+            OPERATOR, account.account_id, values, as_operator=True, reason=REASON
+        )
 
 
 # time to think
@@ -309,7 +318,7 @@ def test_once_it_takes_things_away_it_cannot_be_cancelled(world: World) -> None:
     stands_still(world, account.account_id)
 
     with pytest.raises(ConflictError):
-        world.service.cancel(OPERATOR, account.account_id, as_operator=True)
+        world.service.cancel(OPERATOR, account.account_id, as_operator=True, reason=REASON)
 
 
 # to the end
@@ -402,7 +411,7 @@ def test_users_leave_with_their_only_organisation_and_others_stay(world: World) 
     world.goes_on()
     stands_still(world, account.account_id)
     world.fault = None
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
 
     is_gone(world, account.account_id)
@@ -442,7 +451,7 @@ def test_what_lies_where_nobody_declared_it_stops_the_teardown_until_it_is_gone(
     assert "ORG#acme#UNHEARD" in str(world.account(account.account_id).error)
 
     world.estate.planted = []
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -473,7 +482,7 @@ def test_what_came_after_the_purge_is_purged_by_a_retry(world: World, kind: str)
     assert world.account(account.account_id).error == "LEFTOVERS: Still there: 1 items"
 
     world.fault = None
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -492,7 +501,7 @@ def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World)
     assert operation.certificate is None
 
     world.estate.orphans = []
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -509,7 +518,7 @@ def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(
     stands_still(world, account.account_id)
 
     world.fault = None
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -544,7 +553,7 @@ def test_what_does_not_pass_stands_and_a_retry_goes_on(
     stands_still(world, account.account_id)
 
     world.fault = None
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -565,7 +574,7 @@ def test_stopped_from_outside_it_is_settled_within_two_sweeps(
         return
     assert function in BEFORE_IT_COMMITS
     stands_still(world, account.account_id)
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 
@@ -585,7 +594,7 @@ def test_a_stack_that_cannot_be_deleted_is_told(world: World) -> None:
     assert world.operation(world.account(account.account_id)).error_code == "STACK_FAILED"
 
     world.stacks.find = find  # type: ignore[method-assign]
-    world.service.retry(OPERATOR, account.account_id, as_operator=True)
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
     is_gone(world, account.account_id)
 

@@ -225,6 +225,27 @@ def test_a_request_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
         World().request(**wrong)
 
 
+def test_a_report_shows_what_operators_did_outside_of_sessions_and_why() -> None:
+    world, root = World(), Actor(id="root", kind="operator")
+    kinds = ("LicenseRenewed", "AccountTeardownApproved", "OrganizationSuspended")
+    acts = [
+        envelope(n, NOW - timedelta(days=n), type=kind, actor=root, data={"reason": f"Ticket {n}"})
+        for n, kind in enumerate(kinds, 1)
+    ]
+    own = envelope(9, NOW - timedelta(days=9), type="AccountRequested", data={"reason": None})
+    world.audit = recorded(*acts, own)
+    asked = world.service().request_report(ADA, {**ALL, "format": "CSV"})
+
+    world.run(asked)
+
+    text = world.content(asked).decode("utf-8-sig")
+    section = text[text.index("What the vendor did") : text.index("Refused sign-ins")]
+    for n, kind in enumerate(kinds, 1):
+        assert f'"{kind}","operator root"' in section
+        assert f"reason: Ticket {n}" in section
+    assert "AccountRequested" not in section
+
+
 def test_a_report_is_for_people() -> None:
     with pytest.raises(InvalidInputError):
         World().service().request_report(ADA, {**ALL, "format": "JSONL"})

@@ -23,7 +23,12 @@ from tests.unit.licenses.conftest import GIVEN, OPERATOR, World
 
 
 def _renew(world: World, license_id: str, end_date: str) -> Any:
-    values = {"organizationId": "t-1", "licenseId": license_id, "endDate": end_date}
+    values = {
+        "organizationId": "t-1",
+        "licenseId": license_id,
+        "endDate": end_date,
+        "reason": "Order 8",
+    }
     return world.service.renew(OPERATOR, values)
 
 
@@ -38,6 +43,19 @@ def test_an_operator_licenses_a_service(world: World) -> None:
     assert world.licenses.get("t-1", made.license_id) == made
     [told] = world.licenses.events
     assert (told.type, told.actor.kind, told.actor.id) == ("LicenseCreated", "operator", "root")
+
+
+def test_an_operator_says_why_and_the_organisation_reads_it(world: World) -> None:
+    made = world.create()
+    _renew(world, made.license_id, "2026-06-30")
+    _revoke(world, made.license_id)
+
+    assert [event.data["reason"] for event in world.licenses.events] == [
+        *("Order 7", "Order 8", "unpaid")
+    ]
+    for without in (None, "", " "):
+        with pytest.raises(InvalidInputError):
+            world.create(reason=without)
 
 
 def test_no_event_tells_who_the_contact_is(world: World, clock: FakeClock) -> None:
@@ -170,7 +188,7 @@ def test_a_licence_that_is_not_there_is_not_found(world: World) -> None:
     values = {"organizationId": "t-2", "licenseId": made.license_id}
 
     with pytest.raises(NotFoundError):
-        world.service.renew(OPERATOR, {**values, "endDate": "2026-12-31"})
+        world.service.renew(OPERATOR, {**values, "endDate": "2026-12-31", "reason": "Order 8"})
     with pytest.raises(NotFoundError):
         world.service.revoke(OPERATOR, {**values, "reason": "x"})
 

@@ -1,4 +1,7 @@
-"""What happens to accounts. Ids and codes only: names and addresses stay where they are kept."""
+"""What happens to accounts. Ids and codes only: names and addresses stay where they are kept.
+
+`reason` is why somebody did it, in their own words: operators say it, owners may.
+"""
 
 from typing import ClassVar
 
@@ -19,6 +22,7 @@ class AccountRequested(_AccountsEvent):
     organization_id: str
     operation_id: str
     cloud_type: CloudType
+    reason: str | None = None
 
 
 class AccountCreationStarted(_AccountsEvent):
@@ -70,6 +74,18 @@ class AccountCancelled(_AccountsEvent):
     account_id: str
     organization_id: str
     operation_id: str
+    reason: str | None = None
+
+
+class AccountCancelRequested(_AccountsEvent):
+    """What is at work on it is to be given up: told where that takes a while, or undoes nothing."""
+
+    type: ClassVar[str] = "AccountCancelRequested"
+
+    account_id: str
+    organization_id: str
+    operation_id: str
+    reason: str | None = None
 
 
 class AccountProbed(_AccountsEvent):
@@ -90,6 +106,7 @@ class AccountMoveRequested(_AccountsEvent):
     organization_id: str
     operation_id: str
     cloud_type: CloudType
+    reason: str | None = None
 
 
 class AccountMoved(_AccountsEvent):
@@ -142,6 +159,7 @@ class AccountTeardownRequested(_AccountsEvent):
     organization_id: str
     operation_id: str
     plan: str
+    reason: str | None = None
 
 
 class AccountTeardownApproved(_AccountsEvent):
@@ -154,6 +172,7 @@ class AccountTeardownApproved(_AccountsEvent):
     operation_id: str
     requested_by: str
     not_before: str
+    reason: str | None = None
 
 
 class AccountTeardownCancelled(_AccountsEvent):
@@ -164,6 +183,7 @@ class AccountTeardownCancelled(_AccountsEvent):
     account_id: str
     organization_id: str
     operation_id: str
+    reason: str | None = None
 
 
 class AccountTeardownFailed(_AccountsEvent):

@@ -806,6 +806,12 @@ class AccountInput(_CamelInput):
     account_id: Identifier
 
 
+class ReasonInput(_CamelInput):
+    """Why an operator does what organisations do themselves."""
+
+    reason: Line | None = None
+
+
 class ApprovalInput(AccountInput):
     approval_id: Identifier
 

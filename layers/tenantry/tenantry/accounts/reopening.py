@@ -19,6 +19,8 @@ def reopened(
     hosting: Hosting,
     now: datetime,
     event: Callable[[EventData], Event],
+    *,
+    reason: str | None = None,
 ) -> tuple[Account, Event, tuple[Write, ...]]:
     """The account's next version, its event, and the route that opens its place again."""
     hosted = hosting.find(account.tenant_id)
@@ -39,5 +41,6 @@ def reopened(
         account_id=account.account_id,
         organization_id=account.tenant_id,
         operation_id=operation.operation_id,
+        reason=reason,
     )
     return moved, event(data), also

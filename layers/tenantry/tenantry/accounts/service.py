@@ -1,10 +1,11 @@
 """Use cases on accounts: ask for one, look, try again, give up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tenantry.accounts.events import (
     AccountCancelled,
+    AccountCancelRequested,
     AccountMoveRequested,
     AccountRequested,
 )
@@ -25,6 +26,7 @@ from tenantry.accounts.model import (
     Outcome,
     Plan,
     ProvisioningStatus,
+    ReasonInput,
     RequestAccountInput,
     StackEvent,
     course,
@@ -66,10 +68,11 @@ _PAST_RESERVATION: Final = frozenset(
 
 @dataclass(frozen=True)
 class Who:
-    """For which organisation somebody acts, None for any, and as what."""
+    """For which organisation somebody acts, None for any, as what, and why, where they say it."""
 
     tenant_id: str | None
     cause: Cause
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class AccountService:
         as_operator: bool = False,
         dry_run: bool = False,
         plan: str | None = None,
+        reason: str | None = None,
     ) -> Outcome:
         """Ask for an organisation's account, in the line with others; emits AccountRequested.
 
@@ -105,7 +109,7 @@ class AccountService:
         given = parse(RequestAccountInput, values)
         if given.organization_id and not as_operator:
             caller = caller.model_copy(update={"tenant_id": given.organization_id})
-        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.acting(caller, as_operator, reason, looks=dry_run)
         tenant_id = who.tenant_id or given.organization_id or caller.organization_id
         self._check(given)
         key = given.client_mutation_id
@@ -120,7 +124,7 @@ class AccountService:
             return Outcome(plan=would)
         agreed(plan, would)
         account, operation = self._new(account_id, tenant_id, caller, given)
-        event = self._requested(account, operation, who.cause)
+        event = self._requested(account, operation, who)
         stored, its = self.accounts.request(account, operation, event)
         if stored is not account:
             return self._repeated(stored, given, its)
@@ -134,12 +138,13 @@ class AccountService:
         as_operator: bool = False,
         dry_run: bool = False,
         plan: str | None = None,
+        reason: str | None = None,
     ) -> Outcome:
         """Queue a failed operation again, from its first step that is not done.
 
         Emits AccountRequested. One that waits or runs already is answered as it stands.
         """
-        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.acting(caller, as_operator, reason, looks=dry_run)
         account, operation = self.current(who, account_id)
         would = self._plan("retry", account, operation, _remaining(operation))
         if dry_run:
@@ -155,7 +160,7 @@ class AccountService:
             else ProvisioningStatus.PENDING
         )
         pending = account.moved(goes_on, now, error=None)
-        event = self._requested(pending, after, who.cause)
+        event = self._requested(pending, after, who)
         self.accounts.advance(Advance((operation, after), (account, pending), event))
         return Outcome(pending, after)
 
@@ -167,15 +172,17 @@ class AccountService:
         as_operator: bool = False,
         dry_run: bool = False,
         plan: str | None = None,
+        reason: str | None = None,
     ) -> Outcome:
         """Give an operation up: at once where nothing runs, else at its next step.
 
         Emits AccountCancelled when it has ended; the organisation is then free for another
-        account. Of a teardown, AccountTeardownCancelled: the account is active as it was. Of a move
-        that waits nothing: it is where it was, with its parameters.
+        account. Of a teardown, AccountTeardownCancelled: the account is active as it was. Of what
+        runs, and of a move that waits, AccountCancelRequested: what it comes to is told when it
+        ends, and an account whose move never began is where it was, with its parameters.
         ConflictError once the operation only goes forward.
         """
-        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.acting(caller, as_operator, reason, looks=dry_run)
         account, operation = self.current(who, account_id)
         would = self._plan("cancel", account, operation, _to_undo(operation))
         if dry_run:
@@ -187,11 +194,19 @@ class AccountService:
         after = operation.cancelled(now)
         if after.status is not OperationStatus.CANCELLED or operation.kind is Kind.MOVE:
             # A move that waits has touched nothing: the account is where it was.
-            self.accounts.advance(Advance((operation, after)))
-            return Outcome(account, after)
+            asked = account.amended(now)
+            told = AccountCancelRequested(**_about(asked, after), reason=who.reason)
+            event = self.stamp.event(told, who.cause)
+            self.accounts.advance(Advance((operation, after), (account, asked), event))
+            return Outcome(asked, after)
         if operation.kind is Kind.TEARDOWN:
             moved, event, also = reopened(
-                account, after, self.hosting, now, lambda data: self.stamp.event(data, who.cause)
+                account,
+                after,
+                self.hosting,
+                now,
+                lambda data: self.stamp.event(data, who.cause),
+                reason=who.reason,
             )
             self.accounts.advance(Advance((operation, after), (account, moved), event, also=also))
             return Outcome(moved, after)
@@ -199,11 +214,7 @@ class AccountService:
             # First: what is lost with a stop behind it would stay for good, and a retry writes it.
             self.tree.remove(account)
         deleted = account.moved(ProvisioningStatus.DELETED, now)
-        data = AccountCancelled(
-            account_id=account.account_id,
-            organization_id=account.tenant_id,
-            operation_id=operation.operation_id,
-        )
+        data = AccountCancelled(**_about(account, operation), reason=who.reason)
         self.accounts.advance(
             Advance(
                 (operation, after),
@@ -223,6 +234,7 @@ class AccountService:
         as_operator: bool = False,
         dry_run: bool = False,
         plan: str | None = None,
+        reason: str | None = None,
     ) -> Outcome:
         """Queue a move to a place of another kind; emits AccountMoveRequested.
 
@@ -232,7 +244,7 @@ class AccountService:
         work, it is answered as it stands.
         """
         to = parse(MoveInput, {**values, "accountId": account_id}).to
-        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.acting(caller, as_operator, reason, looks=dry_run)
         account, latest = self.current(who, account_id)
         if not dry_run and plan is None:
             raise InvalidInputError([{"field": "plan", "message": "is required: the plan's hash"}])
@@ -271,12 +283,7 @@ class AccountService:
             heartbeat_at=now,
         )
         after = account.amended(now, operation_id=operation.operation_id, error=None)
-        data = AccountMoveRequested(
-            account_id=account.account_id,
-            organization_id=account.tenant_id,
-            operation_id=operation.operation_id,
-            cloud_type=to,
-        )
+        data = AccountMoveRequested(**_about(account, operation), cloud_type=to, reason=who.reason)
         event = self.stamp.event(data, who.cause)
         self.accounts.begin((account, after), operation, event)
         return Outcome(after, operation)
@@ -326,6 +333,20 @@ class AccountService:
         return operation, self.accounts.noted(operation, _EVENTS_SHOWN)
 
     # who may, shared with other commands
+
+    def acting(
+        self, caller: Caller, as_operator: bool, reason: str | None, *, looks: bool = False
+    ) -> Who:
+        """Who gives a command; with `looks` it is only to be seen what would happen.
+
+        Operators act on what is not theirs and outside of a support session, so they say why:
+        InvalidInputError without it.
+        """
+        who = self.who(caller, ACCOUNT_MANAGE, as_operator)
+        given = parse(ReasonInput, {"reason": reason})
+        if as_operator and given.reason is None and not looks:
+            raise InvalidInputError([{"field": "reason", "message": "is required of operators"}])
+        return replace(who, reason=given.reason)
 
     def who(self, caller: Caller, permission: Permission, as_operator: bool) -> Who:
         if as_operator:
@@ -404,14 +425,11 @@ class AccountService:
         )
         return account, operation
 
-    def _requested(self, account: Account, operation: Operation, cause: Cause) -> Event:
+    def _requested(self, account: Account, operation: Operation, who: Who) -> Event:
         data = AccountRequested(
-            account_id=account.account_id,
-            organization_id=account.tenant_id,
-            operation_id=operation.operation_id,
-            cloud_type=account.cloud_type,
+            **_about(account, operation), cloud_type=account.cloud_type, reason=who.reason
         )
-        return self.stamp.event(data, cause)
+        return self.stamp.event(data, who.cause)
 
     def _repeated(
         self, found: Account, given: RequestAccountInput, operation: Operation | None = None
@@ -479,6 +497,15 @@ class AccountService:
             f"key alias/{names.own}",
             f"parameters {names.tree}",
         )
+
+
+def _about(account: Account, operation: Operation) -> dict[str, str]:
+    """What every event says of an account's operation."""
+    return {
+        "account_id": account.account_id,
+        "organization_id": account.tenant_id,
+        "operation_id": operation.operation_id,
+    }
 
 
 def agreed(plan: str | None, would: Plan) -> None:

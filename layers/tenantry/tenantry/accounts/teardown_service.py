@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from tenantry.accounts.events import AccountTeardownApproved, AccountTeardownRequested
 from tenantry.accounts.model import (
-    ACCOUNT_MANAGE,
     ACCOUNT_READ,
     APPROVED_WITHIN,
     Account,
@@ -62,13 +61,14 @@ class TeardownService:
         as_operator: bool = False,
         dry_run: bool = False,
         plan: str | None = None,
+        reason: str | None = None,
     ) -> Outcome:
         """Ask for the end of an active account; emits AccountTeardownRequested.
 
         It waits for a second person. One that waits or goes on already is answered as it stands.
         PlanChangedError when there is not what the plan found; InvalidInputError without one.
         """
-        who = self.accounts.who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.accounts.acting(caller, as_operator, reason, looks=dry_run)
         account, operation = self.accounts.current(who, account_id)
         if dry_run:
             return Outcome(plan=self._plan(account))
@@ -103,6 +103,7 @@ class TeardownService:
             organization_id=account.tenant_id,
             operation_id=begun.operation_id,
             plan=plan,
+            reason=who.reason,
         )
         self.accounts.accounts.begin((account, moved), begun, stamp.event(data, who.cause))
         return Outcome(moved, begun)
@@ -114,6 +115,7 @@ class TeardownService:
         values: dict[str, Any],
         *,
         as_operator: bool = False,
+        reason: str | None = None,
     ) -> Outcome:
         """Approve what another person asked for; emits AccountTeardownApproved.
 
@@ -121,7 +123,7 @@ class TeardownService:
         OwnApprovalError for whoever asked, ApprovalExpiredError when it is too late.
         """
         given = parse(ApprovalInput, {**values, "accountId": account_id})
-        who = self.accounts.who(caller, ACCOUNT_MANAGE, as_operator)
+        who = self.accounts.acting(caller, as_operator, reason)
         account, operation = self.accounts.current(who, given.account_id)
         if operation.kind is not Kind.TEARDOWN or operation.approval_id != given.approval_id:
             raise NotFoundError("Nothing waits for this approval.")
@@ -144,6 +146,7 @@ class TeardownService:
             operation_id=operation.operation_id,
             requested_by=operation.requested_by,
             not_before=(now + self.grace).isoformat(),
+            reason=who.reason,
         )
         self.accounts.accounts.advance(
             Advance(

@@ -41,7 +41,7 @@ _FONTS: Final = {
     "Fallback": "DroidSansFallbackFull.ttf",
 }
 _INK, _QUIET, _LINE, _BAND = map(HexColor, ("#1c2733", "#5b6876", "#c9d1d9", "#f3f6f9"))
-_COLOURS: Final = [HexColor(c) for c in ("#2f6db5", "#d98324", "#4f9d69", "#b0413e")]
+_COLOURS: Final = [HexColor(c) for c in ("#2f6db5", "#d98324", "#4f9d69", "#b0413e", "#7a5ea8")]
 _MARGIN: Final = 14 * mm
 _PADDING: Final = 6
 """Of ReportLab's frames, in points."""

@@ -33,9 +33,27 @@ EXPORT_TYPES: Final = (
 )
 SUPPORT_TYPES: Final = ("SupportSessionClosed", "SupportSessionOpened")
 SIGN_IN_TYPES: Final = ("SignInRefused",)
+VENDOR_TYPES: Final = (
+    "AccountCancelRequested",
+    "AccountCancelled",
+    "AccountMoveRequested",
+    "AccountRequested",
+    "AccountTeardownApproved",
+    "AccountTeardownCancelled",
+    "AccountTeardownRequested",
+    "LicenseCreated",
+    "LicenseRenewed",
+    "LicenseRevoked",
+    "OrganizationReactivated",
+    "OrganizationSuspended",
+    "PlanGranted",
+)
+"""What operators of the platform do outside of a support session; others do some of it too."""
 
 EVENT_COLUMNS: Final = ("When (UTC)", "What", "By", "As", "Subject", "From", "Details")
 _PEOPLE_COLUMNS: Final = ("Name", "E-mail", "Role", "Status", "Further permissions", "Since (UTC)")
+_VENDORS: Final = "What the vendor did"
+_OUTSIDE: Final = "By operators of the platform outside of support sessions, each with its reason."
 _ELSEWHERE: Final = (
     "Attempts that the product refused. Wrong passwords are refused by the identity provider, "
     "which tells the product nothing of them."
@@ -97,11 +115,14 @@ class Reporting:
                 ("Changes of access", ACCESS_TYPES),
                 ("Exports and reports", EXPORT_TYPES),
                 ("Support sessions", SUPPORT_TYPES),
+                (_VENDORS, VENDOR_TYPES),
                 ("Refused sign-ins", SIGN_IN_TYPES),
             )
         }
+        vendors, is_cut = found[_VENDORS]
+        found[_VENDORS] = [e for e in vendors if e.actor.kind == "operator"], is_cut
         names = self._names(staff, [job.requested_by.id], *(e for e, _ in found.values()))
-        notes = {"Refused sign-ins": _ELSEWHERE}
+        notes = {"Refused sign-ins": _ELSEWHERE, _VENDORS: _OUTSIDE}
         return Document(
             organization=staff.name,
             from_=job.from_,

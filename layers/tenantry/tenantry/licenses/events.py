@@ -1,4 +1,8 @@
-"""What happens to licences. Ids and dates only: who the contact is, stays on the licence."""
+"""What happens to licences: ids, dates, and why. Who the contact is, stays on the licence.
+
+`reason` is in the operator's own words: licences are the vendor's to give, and no support session
+tells of them.
+"""
 
 from datetime import date
 from typing import ClassVar
@@ -22,6 +26,8 @@ class _LicensesEvent(EventData):
 class LicenseCreated(_LicensesEvent):
     type: ClassVar[str] = "LicenseCreated"
 
+    reason: str | None = None
+
 
 class LicenseRenewed(_LicensesEvent):
     """`end_date` is the new one."""
@@ -29,6 +35,7 @@ class LicenseRenewed(_LicensesEvent):
     type: ClassVar[str] = "LicenseRenewed"
 
     previous_end_date: date
+    reason: str | None = None
 
 
 class LicenseRevoked(_LicensesEvent):

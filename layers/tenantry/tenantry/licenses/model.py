@@ -251,6 +251,7 @@ class CreateLicenseInput(_CamelInput):
     contact_full_name: Line
     contact_email: Annotated[str, StringConstraints(max_length=254), AfterValidator(checked_email)]
     contact_time_zone: Annotated[str, AfterValidator(checked_time_zone)] = "UTC"
+    reason: Line
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -271,6 +272,7 @@ class RenewLicenseInput(_CamelInput):
     organization_id: OrganizationId
     license_id: Identifier
     end_date: Day
+    reason: Line
 
     def faults(self, start_date: date) -> list[Fault]:
         if self.end_date - start_date <= LONGEST:

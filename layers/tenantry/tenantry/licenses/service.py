@@ -75,13 +75,15 @@ class LicenseService:
         if faults := given.faults(now.date()):
             raise InvalidInputError(faults)
         made = License(
-            **given.model_dump(exclude={"organization_id"}),
+            **given.model_dump(exclude={"organization_id", "reason"}),
             tenant_id=given.organization_id,
             license_id=self.stamp.new_id(),
             created_at=now,
             updated_at=now,
         ).scheduled(now)
-        event = self.stamp.event(LicenseCreated(**_about(made)), caller.operator_cause)
+        event = self.stamp.event(
+            LicenseCreated(**_about(made), reason=given.reason), caller.operator_cause
+        )
         self._in_ledger(
             made, lambda before, after: self.licenses.create(made, before, after, event)
         )
@@ -99,7 +101,9 @@ class LicenseService:
         if faults := given.faults(before.start_date):
             raise InvalidInputError(faults)
         after = before.renewed(given.end_date, self.stamp.now())
-        data = LicenseRenewed(**_about(after), previous_end_date=before.end_date)
+        data = LicenseRenewed(
+            **_about(after), previous_end_date=before.end_date, reason=given.reason
+        )
         event = self.stamp.event(data, caller.operator_cause)
         self._in_ledger(
             after, lambda was, is_: self.licenses.change(before, after, (was, is_), event)
