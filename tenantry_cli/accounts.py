@@ -65,6 +65,9 @@ def create(
     master: Annotated[str, typer.Option(help="The name of the account's master account.")],
     cloud_type: Annotated[str, typer.Option(help="public or private.")] = "public",
     region: Annotated[str | None, typer.Option(help="The platform's own when left out.")] = None,
+    own_buckets: Annotated[
+        bool, typer.Option("--own-buckets", help="Of a public one, buckets that nobody shares.")
+    ] = False,
     key: Annotated[str | None, typer.Option(help="Repeating it makes nothing new.")] = None,
     watch: Watch = True,
     dry_run: DryRun = False,
@@ -79,6 +82,8 @@ def create(
     if region:
         body["region"] = region
     body |= saying(reason)
+    if own_buckets:
+        body["options"] = {"ownBuckets": True}
     headers = {"idempotency-key": key or str(uuid.uuid4())}
     _do(given, "/accounts", watch, dry_run, plan, body, headers)
 

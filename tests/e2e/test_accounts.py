@@ -134,6 +134,44 @@ def test_a_private_account_fails_is_undone_and_becomes_active_by_a_retry(
     assert (route["table"], route["state"]) == (own, "active")
 
 
+def test_a_public_account_has_buckets_of_its_own_until_its_end(
+    product: Product, people: People, aws: Callable[[str], Any]
+) -> None:
+    owner = people.owner()
+    answer = product.rest(
+        "POST",
+        "/accounts",
+        owner.tokens,
+        body={**body("public"), "options": {"ownBuckets": True}},
+        headers={"idempotency-key": "k-1"},
+    )
+    assert answer.status_code == 202, answer.text
+    asked = answer.json()
+    found = ended(product, owner.tokens, asked)
+
+    assert (found["status"], found["percent"]) == ("SUCCEEDED", 100), found
+    assert f"tenant-{owner.organization_id}" in found["identity"]
+    assert account(product, owner.tokens, asked)["tableName"] == product.outputs["TenantTable"]
+    route = stored_route(product, aws, owner)
+    told = parameters(aws, asked["account"]["id"])
+    assert (route["kind"], route["state"], "table" in route) == ("public", "active", False)
+    assert (told["s3/raw-bucket"], told["s3/processed-bucket"]) == (
+        route["raw"],
+        route["processed"],
+    )
+    s3 = aws("s3")
+    for bucket in (route["raw"], route["processed"]):
+        s3.put_object(Bucket=bucket, Key=f"{owner.organization_id}/1.txt", Body=b"1")
+
+    plan, done = torn_down(product, owner, people.operator(), asked)
+
+    assert done["status"] == "SUCCEEDED", done
+    assert any(route["raw"] in each for each in plan["resources"]), plan
+    left = {each["Name"] for each in s3.list_buckets()["Buckets"]}
+    assert not left & {route["raw"], route["processed"]}
+    assert parameters(aws, asked["account"]["id"]) == {}
+
+
 @pytest.fixture
 def stopped(product: Product, aws: Callable[[str], Any]) -> Callable[[Any], None]:
     """Stops the execution of an operation that has begun."""

@@ -37,6 +37,10 @@ def account(
     )
 
 
+def _stack(its: Account) -> str:
+    return f"{its.account_id}/own" if its.has_own_buckets else its.account_id
+
+
 def operation(of: Account | None = None) -> Operation:
     its = of or account()
     return Operation(
@@ -44,6 +48,7 @@ def operation(of: Account | None = None) -> Operation:
         account_id=its.account_id,
         tenant_id=its.tenant_id,
         cloud_type=its.cloud_type,
+        own_buckets=its.has_own_buckets,
         steps=planned(Kind.PROVISION, its.cloud_type),
         requested_by="ada",
         created_at=START,
@@ -53,7 +58,10 @@ def operation(of: Account | None = None) -> Operation:
 
 @dataclass
 class FakeStacks:
-    """Stacks that are made in `looks` looks; `fails` makes the next ones fail with this reason."""
+    """Stacks that are made in `looks` looks; `fails` makes the next ones fail with this reason.
+
+    By accounts; buckets beside the shared table are `<account>/own`.
+    """
 
     looks: int = 2
     fails: str | None = None
@@ -63,31 +71,31 @@ class FakeStacks:
     _left: dict[str, int] = field(default_factory=dict)
 
     def create(self, account: Account, token: str) -> None:
-        if account.account_id in self.made:
+        if _stack(account) in self.made:
             return
         self.asked.append(token)
-        self.made[account.account_id] = Stack("CREATE_IN_PROGRESS")
-        self._left[account.account_id] = self.looks
+        self.made[_stack(account)] = Stack("CREATE_IN_PROGRESS")
+        self._left[_stack(account)] = self.looks
 
     def find(self, account: Account) -> Stack | None:
-        found = self.made.get(account.account_id)
+        found = self.made.get(_stack(account))
         if found is None:
             return None
-        left = self._left[account.account_id] = self._left.get(account.account_id, 0) - 1
+        left = self._left[_stack(account)] = self._left.get(_stack(account), 0) - 1
         if left <= 0:
             if found.is_being_made:
                 found = (
                     Stack("CREATE_FAILED", self.fails) if self.fails else Stack("CREATE_COMPLETE")
                 )
-                self.made[account.account_id] = found
+                self.made[_stack(account)] = found
             elif found.is_going:
-                del self.made[account.account_id]
+                del self.made[_stack(account)]
                 self.gone(account)
                 return None
         return found
 
     def events(self, account: Account) -> list[StackEvent]:
-        found = self.made.get(account.account_id)
+        found = self.made.get(_stack(account))
         if found is None:
             return []
         return [
@@ -106,8 +114,8 @@ class FakeStacks:
         if found is None:
             return True
         if not found.is_going:
-            self.made[account.account_id] = replace(found, status="DELETE_IN_PROGRESS")
-            self._left[account.account_id] = self.looks
+            self.made[_stack(account)] = replace(found, status="DELETE_IN_PROGRESS")
+            self._left[_stack(account)] = self.looks
         return False
 
 
@@ -246,7 +254,8 @@ class FakeEstate:
         self.objects[tenant_id] = [f"{tenant_id}/object-{n}" for n in range(objects)]
 
     def survey(self, account: Account, most: int | None = None) -> Inventory:
-        stack = [f"stack {account.account_id}"] if account.account_id in self.stacks.made else []
+        made = {_stack(each) for each in account.forms} & self.stacks.made.keys()
+        stack = [f"stack {name}" for name in sorted(made)]
         return Inventory(
             items=len(self.items.get(account.tenant_id, [])),
             objects=len(self.objects.get(account.tenant_id, [])),

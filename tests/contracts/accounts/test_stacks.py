@@ -15,7 +15,7 @@ import pytest
 
 from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.dedicated_stacks import DedicatedStacks, Inside
-from tenantry.accounts.model import Account, Names
+from tenantry.accounts.model import Account, CloudType, Names, Options
 from tenantry.accounts.repository import Stack, Stacks
 from tenantry.accounts.vending import Credentials
 from tenantry.errors import AccountShutError
@@ -120,7 +120,7 @@ class PrivateWorld:
             self.client("cloudformation"),
             self.prefix,
             role_arn=f"arn:aws:iam::{self.cloud.account}:role/provisioner",
-            template=lambda: text,
+            template=lambda _account: text,
             parameters=lambda account: {"Name": self.names.own, "TenantId": account.tenant_id},
             dynamodb=self.client("dynamodb"),
             s3=self.client("s3"),
@@ -163,7 +163,7 @@ class DedicatedWorld(PrivateWorld):
             return CloudFormationStacks(
                 inside.cloudformation,
                 self.prefix,
-                template=lambda: text,
+                template=lambda _account: text,
                 parameters=parameters,
                 dynamodb=inside.dynamodb,
                 s3=inside.s3,
@@ -191,12 +191,28 @@ class DedicatedWorld(PrivateWorld):
         return Inside(**{service: self.client(service) for service in services})
 
 
-@pytest.fixture(params=["fake", "private", "dedicated"])
+class BucketsWorld(PrivateWorld):
+    """Buckets of a public account's own, as they are made and called."""
+
+    def __init__(self, cloud: MiniStack) -> None:
+        super().__init__(cloud)
+        self.account = self.account.model_copy(
+            update={"cloud_type": CloudType.PUBLIC, "options": Options(own_buckets=True)}
+        )
+        self.names = Names.of(self.prefix, self.account)
+
+    def _made(self, text: str) -> Stacks:
+        made = json.loads(text)
+        del made["Resources"]["Table"]
+        return super()._made(json.dumps(made))
+
+
+@pytest.fixture(params=["fake", "private", "own buckets", "dedicated"])
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "fake":
         return FakeWorld()
-    cloud = request.getfixturevalue("ministack")
-    return PrivateWorld(cloud) if request.param == "private" else DedicatedWorld(cloud)
+    kinds = {"private": PrivateWorld, "own buckets": BucketsWorld, "dedicated": DedicatedWorld}
+    return kinds[request.param](request.getfixturevalue("ministack"))
 
 
 @pytest.fixture
@@ -279,6 +295,26 @@ def test_all_of_it_goes_though_it_is_protected_and_not_empty(world: World) -> No
 
 def test_removing_what_was_never_made_is_fine(world: World) -> None:
     assert world.stacks().remove(world.account)
+
+
+def test_a_private_accounts_stack_and_its_buckets_of_before_are_apart(
+    ministack: MiniStack,
+) -> None:
+    """A move makes the one and removes the other."""
+    before = BucketsWorld(ministack)
+    after = PrivateWorld(ministack)
+    after.prefix = before.prefix
+    after.account = before.account.hosted_as(CloudType.PRIVATE)
+    after.names = Names.of(after.prefix, after.account)
+    for world in (before, after):
+        world.stacks().create(world.account, "op-1")
+        assert made(world, world.stacks()).is_ready
+
+    removed(before, before.stacks())
+
+    assert made(after, after.stacks()).is_ready
+    assert set(after.leftovers()) == {after.names.table, after.names.raw}
+    removed(after, after.stacks())
 
 
 # in an AWS account of the organisation's own

@@ -1,7 +1,8 @@
 """A tenant's objects of each kind of hosting, as a context gets them, with IAM enforced.
 
-Shared buckets, buckets of the tenant's own, and an AWS account of its own that is entered with its
-external id: the same calls, the same answers, and nothing of anybody else's.
+Shared buckets, buckets of the tenant's own with and without a table, and an AWS account of its own
+that is entered with its external id: the same calls, the same answers, and nothing of anybody
+else's.
 """
 
 import json
@@ -62,11 +63,15 @@ class World:
     def route(self) -> dict[str, str]:
         if self.kind == "public":
             return {}
-        own = f"{self.prefix}-account-1" if self.kind == "private" else f"{self.prefix}-acme"
+        here = self.kind in ("private", "own-buckets")
+        own = f"{self.prefix}-account-1" if here else f"{self.prefix}-acme"
         route = {
             **{"kind": self.kind, "state": "active", "region": self.cloud.region},
             **{"table": own, "raw": f"{own}-raw", "processed": f"{own}-processed"},
         }
+        if self.kind == "own-buckets":
+            del route["table"]
+            route["kind"] = "public"
         if self.kind == "dedicated":
             route |= {
                 "aws_account": ABROAD,
@@ -105,7 +110,7 @@ class World:
         return str(role["Arn"])
 
 
-@pytest.fixture(params=["public", "private", "dedicated"])
+@pytest.fixture(params=["public", "own-buckets", "private", "dedicated"])
 def world(
     request: pytest.FixtureRequest, ministack: MiniStack, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
@@ -233,3 +238,21 @@ def test_an_account_of_its_own_is_not_entered_with_another_word(world: World) ->
 
     with pytest.raises(UnknownRouteError):
         world.storage().read(RAW, "1.txt")
+
+
+def test_buckets_beside_the_shared_table_are_nobody_elses_to_reach(world: World) -> None:
+    """A neighbour's session, which reaches the shared place, asks for acme's own bucket."""
+    if world.kind != "own-buckets":
+        return
+    world.storage().save(RAW, "1.txt", b"one", "text/plain")
+    neighbour = storage.tenant_storage(Standing("umbrella"), writes=True)
+    theirs = S3TenantStorage(
+        neighbour._connect,
+        Whereabouts(**{**vars(neighbour._place), "raw": world.route["raw"]}),
+    )
+    # A session is made for its own place, whatever it is asked for.
+    client = neighbour._connect(neighbour._place)
+    for key in ("acme/1.txt", "umbrella/1.txt"):
+        with pytest.raises(ClientError) as refused:
+            client.put_object(Bucket=theirs._place.raw, Key=key, Body=b"x")
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"

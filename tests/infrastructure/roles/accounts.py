@@ -143,7 +143,7 @@ ROLES = {
     },
     "VerifyFunction": LEDGER | of("TenantDataRoleArn", "sts:AssumeRole"),
     "ActivateFunction": LEDGER | items(PLATFORM, "GetItem"),
-    "AnnounceFunction": LEDGER | of(TREE, "ssm:PutParameter"),
+    "AnnounceFunction": LEDGER | of(TREE, "ssm:DeleteParameter", "ssm:PutParameter"),
     "CompensateFunction": {
         *SHUTS_OUT,
         *LEDGER,
@@ -170,6 +170,7 @@ ROLES = {
         *items(DUE, "Query"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
         *DELETES_STACKS,
+        *of(TREE, "ssm:PutParameter"),
         *of("RetireCopiesDeadLetters.Arn", "sqs:SendMessage"),
     },
     "CloseQuarantinedFunction": {

@@ -78,7 +78,11 @@ class Provisioned:
         self.operation: Any = None
 
     def run(self, kind: str) -> None:
-        body = {"name": "Own", "masterAccountName": "Acme", "cloudType": kind}
+        beside = kind == "own-buckets"
+        kind = "public" if beside else kind
+        body: dict[str, Any] = {"name": "Own", "masterAccountName": "Acme", "cloudType": kind}
+        if beside:
+            body["options"] = {"ownBuckets": True}
         asked = json.loads(Api(self.table).post(body=body, idempotency_key="k")["body"])
         executions = FakeExecutions()
         Line(DynamoDBAccountRepository(self.table, 5), executions, Stamp(now, new_id)).move_up()
@@ -89,6 +93,7 @@ class Provisioned:
             "operation_id": begun.operation_id,
             "run": 1,
             "cloud_type": kind,
+            "own_buckets": beside,
             "undo": False,
         }
         machine = StateMachine(MACHINE, self._invoke, waited=lambda _seconds: None)
@@ -203,6 +208,10 @@ COSTS: Final[dict[str, dict[str, float]]] = {
     "public": {
         **{"transitions": 10, "read": 39.5, "write": 50, "index": 33},
         **{"dynamodb": 42, "sts": 3, "s3": 6},
+    },
+    "own-buckets": {
+        **{"transitions": 14, "read": 41.5, "write": 54, "index": 33},
+        **{"dynamodb": 43, "sts": 3, "s3": 6, "cloudformation": 3, "ssm": 12},
     },
     "private": {
         **{"transitions": 14, "read": 41.5, "write": 53, "index": 33},

@@ -216,6 +216,9 @@ class World:
         )
 
     def request(self, cloud_type: str = "private", caller: Caller = OWNER, **more: Any) -> Account:
+        """Of a kind; `own-buckets` is public, with buckets of its own."""
+        if cloud_type == "own-buckets":
+            cloud_type, more = "public", {"options": {"ownBuckets": True}, **more}
         values = {"name": "Own", "masterAccountName": "Acme", "cloudType": cloud_type, **more}
         account = self.service.request(caller, values).account
         assert account

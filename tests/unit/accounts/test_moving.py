@@ -8,7 +8,7 @@ from tenantry.accounts.model import Account, CloudType, Names, OperationStatus
 from tenantry.accounts.moving import Moving
 from tests.support.clock import FakeClock
 from tests.support.fakes.copies import FakeCopies
-from tests.unit.accounts.conftest import OWNER, SHARED
+from tests.unit.accounts.conftest import GRACE, OPERATOR, OWNER, SHARED
 from tests.unit.accounts.moves import FAULTS, FORWARD, MoveWorld, faulty
 
 MINUTE = timedelta(minutes=1)
@@ -138,3 +138,115 @@ def test_what_is_given_up_while_it_waits_to_be_confirmed_goes_back_at_once(
     now = world.operation(world.account(account.account_id))
     assert now.status is OperationStatus.CANCELLED
     assert world.clock() - began < 10 * MINUTE
+
+
+def living_beside(world: MoveWorld, copies: FakeCopies) -> Account:
+    """Active in the shared table, with buckets of its own."""
+    account = world.request("own-buckets")
+    world.goes_on()
+    copies.write(SHARED.table, world.hosted().route_epoch, "thing", "as it was")
+    return world.account(account.account_id)
+
+
+def retired(world: MoveWorld) -> None:
+    world.clock.advance(timedelta(days=8))
+    for _ in range(12):
+        world.moving.retire_due()
+
+
+def test_what_has_its_own_buckets_moves_out_of_them_and_into_them_again(
+    world: MoveWorld, copies: FakeCopies
+) -> None:
+    account = living_beside(world, copies)
+    its, beside = account.account_id, f"{account.account_id}/own"
+
+    world.move(account, "private")
+    world.goes_on()
+    assert where_it_lives(world, account) == own(account)
+    assert set(world.stacks.made) == {its, beside}
+    assert world.tree.values[f"{its}/s3/raw-bucket"] == world.hosted().route["raw"]
+    assert world.tree.values[f"{its}/dynamodb/table-name"] == own(account)
+    retired(world)
+    assert set(world.stacks.made) == {its}
+    assert copies.things(SHARED.table) == {}
+
+    world.move(account, "public")
+    world.goes_on()
+    names = Names.of("tenantry", world.account(its))
+    assert where_it_lives(world, account) == SHARED.table
+    assert world.hosted().route["raw"] == names.raw == f"{own(account)}-own-raw"
+    assert set(world.stacks.made) == {its, beside}
+    world.stacks.gone = lambda _its: world.tree.remove(account)
+    retired(world)
+    assert set(world.stacks.made) == {beside}
+    # The stack of before told by the same names, and took that along.
+    assert world.tree.values[f"{its}/s3/raw-bucket"] == names.raw
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("function", ["CreateStack", "AwaitStack", *FORWARD])
+@pytest.mark.parametrize("to", ["private", "public"])
+def test_a_move_of_one_with_its_own_buckets_leaves_the_stack_it_lives_in_alone(
+    world: MoveWorld, copies: FakeCopies, to: str, function: str
+) -> None:
+    account = living_beside(world, copies)
+    if to == "public":
+        world.move(account, "private")
+        world.goes_on()
+        retired(world)
+    lived = set(world.stacks.made)
+    before = dict(copies.things(own(account) if to == "public" else SHARED.table))
+    seen = faulty(world, function, "error")
+
+    world.move(account, to)
+    world.goes_on(20)
+    world.fault = None
+
+    assert seen
+    lives = where_it_lives(world, account)
+    assert copies.things(lives) == before
+    if world.account(account.account_id).cloud_type.value == to:
+        assert function == "Announce"
+        assert lived < set(world.stacks.made)
+    else:
+        assert set(world.stacks.made) == lived
+
+
+def test_what_moves_to_what_all_share_is_found_by_nobodys_parameters(
+    world: MoveWorld, copies: FakeCopies
+) -> None:
+    account = settled(world, copies, at="private")
+    assert world.tree.values
+
+    world.move(account, "public")
+    world.goes_on()
+
+    assert where_it_lives(world, account) == SHARED.table
+    assert world.tree.values == {}
+
+
+@pytest.mark.parametrize("at", ["public", "private"])
+def test_a_teardown_takes_both_stacks_that_a_move_has_left(
+    world: MoveWorld, copies: FakeCopies, at: str
+) -> None:
+    account = living_beside(world, copies)
+    world.move(account, "private")
+    world.goes_on()
+    if at == "public":
+        retired(world)
+        world.move(account, "public")
+        world.goes_on()
+    assert len(world.stacks.made) == 2
+
+    would = world.teardowns.plan(OWNER, account.account_id)
+    waits = world.teardowns.request(OWNER, account.account_id, plan=would.hash).operation
+    assert waits
+    given = {"approvalId": waits.approval_id}
+    world.teardowns.approve(
+        OPERATOR, account.account_id, given, as_operator=True, reason="Ticket 42"
+    )
+    world.clock.advance(2 * GRACE)
+    world.goes_on()
+
+    assert world.stacks.made == {}
+    assert world.account(account.account_id).status == "deleted"

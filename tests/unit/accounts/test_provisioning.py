@@ -19,11 +19,12 @@ from tests.support.fakes.vending import SETTINGS
 from tests.support.state_machine import TaskError
 from tests.unit.accounts.conftest import FUNCTIONS, OWNER, Fault, Stopped, World
 
-KINDS = ("public", "private", "dedicated")
+KINDS = ("public", "own-buckets", "private", "dedicated")
 _STACK = ("CreateStack", "AwaitStack")
 _OWN_ACCOUNT = ("Vend", "Place", "Guard")
 _LEFT_OUT = {
     "public": (*_STACK, *_OWN_ACCOUNT, "Compensate"),
+    "own-buckets": ("AdoptShared", *_OWN_ACCOUNT, "Compensate"),
     "private": ("AdoptShared", *_OWN_ACCOUNT, "Compensate"),
     "dedicated": ("AdoptShared", "Compensate"),
 }
@@ -90,6 +91,13 @@ def is_active(world: World, account_id: str) -> None:
         assert world.tree.values[f"{account_id}/provisioning-error"] == "none"
     else:
         assert account.table_name == "shared"
+    if account.has_own_buckets:
+        names, told = Names.of("tenantry", account), world.tree.values
+        assert "table" not in hosted.route
+        assert told[f"{account_id}/dynamodb/table-name"] == "shared"
+        assert (hosted.route["raw"], hosted.route["processed"]) == (names.raw, names.processed)
+        assert told[f"{account_id}/s3/raw-bucket"] == names.raw
+        assert world.stacks.made[f"{account_id}/own"].is_ready
     assert (account.table_name, f"{account.tenant_id}/DEFAULTS") in world.data.items
     assert operation.identity
     assert operation.identity.endswith(f"tenant-{account.tenant_id}")
@@ -106,7 +114,7 @@ def nothing_is_left(world: World, account_id: str) -> None:
     assert (account.status, operation.status) == (ProvisioningStatus.FAILED, OperationStatus.FAILED)
     assert account.error
     assert operation.error_code
-    assert account_id not in world.stacks.made
+    assert not world.stacks.made
     assert not world.data.items
     assert world.hosted().route == {}
     told = {n: v for n, v in world.tree.values.items() if v != account.error}
@@ -146,7 +154,9 @@ def test_an_account_becomes_active(world: World, kind: str) -> None:
     assert {"AccountProvisioned"} <= set(world.events())
 
 
-@pytest.mark.parametrize(("kind", "transitions"), [("public", 10), ("private", 14)])
+@pytest.mark.parametrize(
+    ("kind", "transitions"), [("public", 10), ("own-buckets", 14), ("private", 14)]
+)
 def test_orchestration_costs_little_beyond_the_steps(
     world: World, kind: str, transitions: int
 ) -> None:

@@ -56,6 +56,43 @@ def test_a_private_account_is_where_its_route_says() -> None:
     assert (place.raw, place.processed) == (OWN["raw"], OWN["processed"])
 
 
+BESIDE = {name: OWN[name] for name in ("account", "region", "raw", "processed", "state")}
+
+
+def test_a_public_account_may_have_buckets_beside_the_shared_table() -> None:
+    place = found({**BESIDE, "kind": "public"}, writes=True)
+
+    assert (place.kind, place.table) == ("public", "shared")
+    assert (place.raw, place.processed) == (OWN["raw"], OWN["processed"])
+    policy = json.loads(ROUTER.scope(place, writes=True).policy("acme"))
+    named = {each for one in policy["Statement"] for each in one["Resource"] if "bucket" in each}
+    assert {each.partition("/")[2].partition("/")[0] for each in named} == {
+        OWN["raw"],
+        OWN["processed"],
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"raw": "another-raw"},
+        {"processed": "shared-processed"},
+        {"raw": ""},
+        {"region": "us-east-1"},
+    ],
+)
+def test_buckets_that_are_not_of_a_tenants_own_are_not_followed(wrong: dict[str, str]) -> None:
+    with pytest.raises(UnknownRouteError):
+        found({**BESIDE, "kind": "public", **wrong})
+
+
+def test_one_bucket_without_the_other_leads_nowhere() -> None:
+    route = {**BESIDE, "kind": "public"}
+    del route["processed"]
+    with pytest.raises(UnknownRouteError):
+        found(route)
+
+
 @pytest.mark.parametrize("state", ["moving", "closing"])
 def test_what_moves_is_read_and_not_written(state: str) -> None:
     route = {**OWN, "state": state}

@@ -36,7 +36,7 @@ class CloudFormationStacks:
         prefix: str,
         *,
         role_arn: str = "",
-        template: Callable[[], str] = lambda: "",
+        template: Callable[[Account], str] = lambda _account: "",
         parameters: Callable[[Account], Mapping[str, str]] = lambda _account: {},
         dynamodb: "DynamoDBClient | None" = None,
         s3: "S3Client | None" = None,
@@ -57,7 +57,7 @@ class CloudFormationStacks:
             _called(
                 self._client.create_stack,
                 StackName=name,
-                TemplateBody=self._template(),
+                TemplateBody=self._template(account),
                 Parameters=[
                     {"ParameterKey": key, "ParameterValue": value}
                     for key, value in self._parameters(account).items()
@@ -104,7 +104,8 @@ class CloudFormationStacks:
         names = self._names(account)
         for bucket in names.buckets:
             self._empty(bucket)
-        self._unprotect(names.table)
+        if not account.has_own_buckets:
+            self._unprotect(names.table)
         _called(self._client.delete_stack, StackName=names.stack, **self._as_role)
         return self.find(account) is None
 

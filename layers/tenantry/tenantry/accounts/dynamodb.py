@@ -38,7 +38,8 @@ _LIST: Final = "ACCOUNTS"
 _WAITING: Final = "OPERATIONS#WAITING"
 _RETIRING: Final = "OPERATIONS#RETIRING"
 _PLACES: Final = key("OPERATIONS", "PLACES")
-_OF_A_PASS: Final = frozenset({"passes", "differed"})
+_LEFT_OUT: Final = frozenset({"passes", "differed", "own_buckets"})
+"""Of an operation, where it says nothing."""
 _STEP: Final = {"state": "s", "attempts": "n", "error": "x", "started_at": "b", "ended_at": "e"}
 
 
@@ -253,7 +254,7 @@ def _account(item: Item) -> Account:
 def _operation_item(operation: Operation) -> Item:
     item = operation.model_dump(mode="json", exclude_none=True, exclude={"entity_version", "steps"})
     return {
-        **{name: value for name, value in item.items() if value or name not in _OF_A_PASS},
+        **{name: value for name, value in item.items() if value or name not in _LEFT_OUT},
         "steps": {step.name.value: _step_item(step) for step in operation.steps},
         "entity_type": "AccountOperation",
         "entity_id": operation.operation_id,

@@ -174,11 +174,11 @@ class AwsEstate:
     def purge(self, account: Account, *, shared_alone: bool = False) -> bool:
         """A table of the account's own takes its items along. What an account of its own is
         entered by goes with its stack."""
-        own, named = self._own(account), set[str]() if shared_alone else None
+        named = set[str]() if shared_alone else None
         done = [
             each.purge()
             for each in (*self._items(account, named), self._administration(account))
-            if own is None or each.table != own.table
+            if each.table in (self._shared.table, self._platform)
         ]
         done += [self._purge_objects(account, name) for name in self._buckets(account, named)]
         entered_by = Names(self._prefix, account.account_id).external_id
@@ -199,8 +199,9 @@ class AwsEstate:
         the account is; what is not among the `named` is asked for nothing."""
         own, places = self._own(account), [self._in_common(account)]
         # A session for what is gone may be refused before anything is asked.
-        if own and (named is None or f"table {own.table}" in named):
-            places.insert(0, own)
+        alone = own if own and own.table != self._shared.table else None
+        if alone and (named is None or f"table {alone.table}" in named):
+            places.insert(0, alone)
         return [
             TenantItems(
                 self._session(place).dynamodb, place.table, Store.TENANT, place.tenant_id, _called
@@ -293,15 +294,18 @@ class AwsEstate:
         return account.cloud_type is not CloudType.DEDICATED or account.aws_account_id is not None
 
     def _named(self, account: Account, there: Seeing) -> Iterator[str]:
-        own = Names.of(self._prefix, account).own
-        try:
-            found = _called(there.cloudformation.describe_stacks, StackName=own)["Stacks"]
-        except ClientError as error:
-            if "does not exist" not in error.response["Error"]["Message"]:
-                raise
-            found = []
-        if found and found[0]["StackStatus"] != "DELETE_COMPLETE":
-            yield f"stack {own}"
+        """Where it has two forms, the name of the first begins those of the second."""
+        forms = [Names.of(self._prefix, each) for each in account.forms]
+        own = forms[0].own
+        for names in forms:
+            try:
+                found = _called(there.cloudformation.describe_stacks, StackName=names.stack)
+            except ClientError as error:
+                if "does not exist" not in error.response["Error"]["Message"]:
+                    raise
+                continue
+            if any(each["StackStatus"] != "DELETE_COMPLETE" for each in found["Stacks"]):
+                yield f"stack {names.stack}"
         # Names of tables come in their order, so those that begin like this come first.
         tables = _called(there.dynamodb.list_tables, ExclusiveStartTableName=own[:-1], Limit=100)
         yield from (f"table {name}" for name in tables["TableNames"] if name.startswith(own))
@@ -344,7 +348,7 @@ class AwsEstate:
 
     def _own(self, account: Account) -> Place | None:
         """What the account has for itself; None where it shares, or nothing has been made."""
-        if account.cloud_type is CloudType.PUBLIC or not self._is_made(account):
+        if not account.has_stack or not self._is_made(account):
             return None
         return self._place(account)
 

@@ -283,10 +283,12 @@ class Sums(_Stored):
 
 
 class Options(_Stored):
-    """`capacity` is the table's way of billing; `parameters` writes a public account's SSM tree."""
+    """`capacity` is the table's way of billing; of a public account `parameters` writes its SSM
+    tree, and `own_buckets` gives it buckets that nobody shares."""
 
     capacity: str = "on-demand"
     parameters: bool = False
+    own_buckets: bool = False
 
 
 class Account(_Stored):
@@ -324,7 +326,29 @@ class Account(_Stored):
     @property
     def has_own_tree(self) -> bool:
         """Whether other systems find it in the SSM tree."""
-        return self.cloud_type is not CloudType.PUBLIC or self.options.parameters
+        return self.has_stack or self.options.parameters
+
+    @property
+    def has_own_buckets(self) -> bool:
+        """Whether it shares the table alone."""
+        return self.cloud_type is CloudType.PUBLIC and self.options.own_buckets
+
+    @property
+    def has_stack(self) -> bool:
+        """Whether anything is made for it alone."""
+        return self.cloud_type is not CloudType.PUBLIC or self.has_own_buckets
+
+    @property
+    def forms(self) -> tuple[Self, ...]:
+        """What it may have stacks as: a move leaves that of before for a while."""
+        if self.cloud_type is CloudType.DEDICATED:
+            return (self,)
+        shared = (self.hosted_as(CloudType.PUBLIC),) if self.options.own_buckets else ()
+        return (self.hosted_as(CloudType.PRIVATE), *shared)
+
+    def hosted_as(self, cloud_type: CloudType) -> Self:
+        """The account as it is, or will be, with hosting of this kind."""
+        return self.model_copy(update={"cloud_type": cloud_type})
 
     def amended(self, now: datetime, **fields: Any) -> Self:
         """The next version, in the same status."""
@@ -365,6 +389,8 @@ class Operation(_Stored):
     tenant_id: str
     kind: Kind = Kind.PROVISION
     cloud_type: CloudType
+    own_buckets: bool = False
+    """Whether what is public is to have buckets of its own."""
     status: OperationStatus = OperationStatus.PENDING
     steps: tuple[Step, ...]
     run: int = 0
@@ -656,6 +682,8 @@ class StackEvent(_Stored):
 # names of what an account has for itself
 
 _LONGEST_OWN: Final = 63 - len("-") - len("-processed")
+BESIDE: Final = "-own"
+"""Ends the names of what a public account has for itself."""
 
 
 @dataclass(frozen=True)
@@ -664,17 +692,21 @@ class Names:
 
     Made of 64 bits of the account's id, so that the longest, a bucket's, stays within 63
     characters. In an AWS account of the organisation's own (`tenant_id`) they are made of the
-    organisation's id, as long as that is short enough.
+    organisation's id, as long as that is short enough. Buckets of a public account (`beside`) are
+    called otherwise than those it would have if it were private: a move copies from one to the
+    other.
     """
 
     prefix: str
     account_id: str
     tenant_id: str = ""
+    beside: str = ""
 
     @classmethod
     def of(cls, prefix: str, account: Account) -> Self:
         own = account.cloud_type is CloudType.DEDICATED
-        return cls(prefix, account.account_id, account.tenant_id if own else "")
+        beside = BESIDE if account.has_own_buckets else ""
+        return cls(prefix, account.account_id, account.tenant_id if own else "", beside)
 
     @property
     def own(self) -> str:
@@ -682,7 +714,7 @@ class Names:
         if tenant and len(self.prefix) + len(tenant) <= _LONGEST_OWN:
             return f"{self.prefix}-{tenant}"
         digest = hashlib.sha256((self.tenant_id or self.account_id).encode()).hexdigest()[:16]
-        return f"{self.prefix}-{'tenant' if tenant else 'account'}-{digest}"
+        return f"{self.prefix}-{'tenant' if tenant else 'account'}-{digest}{self.beside}"
 
     @property
     def stack(self) -> str:
@@ -776,6 +808,7 @@ def _unique(values: list[str]) -> list[str]:
 class OptionsInput(_CamelInput):
     capacity: Annotated[str, StringConstraints(pattern=r"^(on-demand|provisioned)$")] = "on-demand"
     parameters: bool = False
+    own_buckets: bool = False
 
 
 class RequestAccountInput(_CamelInput):

@@ -32,7 +32,6 @@ from tenantry.accounts.events import (
 from tenantry.accounts.model import (
     Account,
     CloudType,
-    Names,
     Operation,
     OperationStatus,
     ProvisioningStatus,
@@ -327,6 +326,9 @@ class Moving:
             account, operation = self._retiring(account, operation)
         if not self._removed(account, operation, hosted):
             return False
+        if account.has_own_tree:
+            # The stack of before has taken along what it told of itself under the same names.
+            self.provisioning.tell_moved(account)
         gone = AccountCopyRemoved(account_id=account_id, operation_id=operation_id)
         now = self.stamp.now()
         self.ledger.accounts.advance(
@@ -361,16 +363,21 @@ class Moving:
 
     def _removed(self, account: Account, operation: Operation, hosted: Hosted) -> bool:
         if operation.cloud_type is CloudType.PUBLIC:
-            return self.provisioning.stacks.remove(account)
+            return self._made_gone(account, CloudType.PRIVATE)
         left = self._place(account, CloudType.PUBLIC)
         position = self._cleared(left, hosted.route_epoch, operation.position)
         if position is None:
-            return True
+            return self._made_gone(account, CloudType.PUBLIC)
         after = operation.model_copy(
             update={"position": position, "entity_version": operation.entity_version + 1}
         )
         self.ledger.accounts.advance(Advance((operation, after)))
         return False
+
+    def _made_gone(self, account: Account, kind: CloudType) -> bool:
+        """Remove what was made for the account alone where its hosting is of this kind."""
+        there = account.hosted_as(kind)
+        return not there.has_stack or self.provisioning.stacks.remove(there)
 
     def _cleared(self, place: Place, epoch: int, position: str | None) -> str | None:
         """Where to go on, after some pages."""
@@ -432,10 +439,10 @@ class Moving:
         if hosted.route.get("kind") == operation.cloud_type:
             raise ConflictError("The organisation's data lives there.")
         if operation.cloud_type is CloudType.PRIVATE:
-            return self.provisioning.stacks.remove(account)
+            return self._made_gone(account, CloudType.PRIVATE)
         position = self._cleared(target, hosted.route_epoch, operation.position)
         self._goes_on(given, position=position)
-        return position is None
+        return position is None and self._made_gone(account, CloudType.PUBLIC)
 
     def _end(self, given: Task) -> None:
         for _ in range(_TRIES):
@@ -529,24 +536,12 @@ class Moving:
         return self._place(account, operation.cloud_type)
 
     def _place(self, account: Account, kind: CloudType) -> Place:
-        shared = self.provisioning.shared
-        if kind is CloudType.PUBLIC:
-            return Place(account.tenant_id, shared.table, shared.raw, shared.processed)
-        names = Names(self.provisioning.prefix, account.account_id)
-        return Place(account.tenant_id, names.table, names.raw, names.processed)
+        its = self.provisioning
+        return its.shared.place(account.hosted_as(kind), its.prefix)
 
     def _route(self, account: Account, kind: CloudType, state: str = "active") -> dict[str, str]:
-        route = {"account": account.account_id, "kind": kind.value, "state": state}
-        if kind is CloudType.PUBLIC:
-            return route
-        place = self._place(account, kind)
-        return {
-            **route,
-            "region": account.region,
-            "table": place.table,
-            "raw": place.raw,
-            "processed": place.processed,
-        }
+        its = self.provisioning
+        return its.shared.route(account.hosted_as(kind), its.prefix, state)
 
     def _moved(self, account: Account, operation: Operation) -> tuple[Account, Event | None]:
         table = self._target(account, operation).table

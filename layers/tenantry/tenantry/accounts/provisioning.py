@@ -24,6 +24,7 @@ from tenantry.accounts.events import (
 from tenantry.accounts.model import (
     Account,
     CloudType,
+    Kind,
     Names,
     Operation,
     OperationStatus,
@@ -117,15 +118,31 @@ class Shared:
 
     def place(self, account: Account, prefix: str) -> Place:
         """Where the account's data is: here, or in what has its own names."""
+        names = Names.of(prefix, account)
+        if account.has_own_buckets:
+            return Place(account.tenant_id, self.table, names.raw, names.processed)
         if account.cloud_type is CloudType.PUBLIC:
             return Place(account.tenant_id, self.table, self.raw, self.processed)
-        names = Names.of(prefix, account)
         place = Place(account.tenant_id, names.table, names.raw, names.processed)
         if account.cloud_type is CloudType.DEDICATED and account.aws_account_id:
             role = f"arn:{self.partition}:iam::{account.aws_account_id}:role/"
             way = Abroad(f"{role}{platform_role(prefix)}", names.external_id)
             return replace(place, abroad=way, region=account.region)
         return place
+
+    def route(self, account: Account, prefix: str, state: str) -> dict[str, str]:
+        """What leads to the place of one in the platform's own AWS account."""
+        route = {
+            "account": account.account_id,
+            "kind": account.cloud_type.value,
+            "state": state,
+        }
+        if not account.has_stack:
+            return route
+        place = self.place(account, prefix)
+        table = {} if account.has_own_buckets else {"table": place.table}
+        own = {"region": account.region, "raw": place.raw, "processed": place.processed}
+        return {**route, **table, **own}
 
 
 @dataclass(frozen=True)
@@ -274,7 +291,7 @@ class Provisioning:
                 raise HostingNotOfferedError("This deployment makes no AWS accounts.")
             elsewhere = hosted.route.get("account") not in (None, account.account_id)
             elsewhere = elsewhere and hosted.route.get("state") != "deleted"
-            if elsewhere or (account.cloud_type is not CloudType.PUBLIC and hosted.holds_data):
+            if elsewhere or (account.has_stack and hosted.holds_data):
                 raise ConflictError(
                     "The organisation has data elsewhere: it is moved, not set up anew."
                 )
@@ -352,7 +369,10 @@ class Provisioning:
         account, operation = self.ledger.begin(given, StepName.CREATE)
         if operation.step(StepName.CREATE).state is StepState.DONE:
             return Progress()
-        self.stacks.create(account, token=f"{operation.operation_id}-{operation.run}")
+        self.stacks.create(
+            account.hosted_as(operation.cloud_type),
+            token=f"{operation.operation_id}-{operation.run}",
+        )
         return Progress(done=False, wait=FIRST_WAIT)
 
     def await_stack(self, given: Task) -> Progress:
@@ -365,6 +385,7 @@ class Provisioning:
             return Progress()
         if operation.cancel_requested:
             raise OperationCancelledError("It was asked to give the operation up.")
+        account = account.hosted_as(operation.cloud_type)
         found = self.stacks.find(account)
         events = self.stacks.events(account)
         self.ledger.accounts.note(operation, events)
@@ -452,8 +473,11 @@ class Provisioning:
     def announce(self, given: Task) -> Progress:
         """Tell other systems, and end the operation."""
 
-        def work(account: Account, _operation: Operation) -> Done:
-            self.tell(account, "active")
+        def work(account: Account, operation: Operation) -> Done:
+            if operation.kind is Kind.MOVE:
+                self.tell_moved(account)
+            else:
+                self.tell(account, "active")
             return Done(ends=True)
 
         return self.ledger.run(given, StepName.ANNOUNCE, work)
@@ -462,6 +486,20 @@ class Provisioning:
         """Write what other systems read of the account, if it has a tree of its own."""
         if account.has_own_tree:
             self.tree.write(account, self._values(account, status))
+
+    def tell_moved(self, account: Account) -> None:
+        """Write where it is now: a stack that was made for a move tells nobody before.
+
+        What told of its place of before goes where it has no tree of its own any more.
+        """
+        if not account.has_own_tree:
+            self.tree.remove(account)
+            return
+        place = self._place(account)
+        values = self._values(account, "active") | {"dynamodb/table-name": place.table}
+        if account.has_stack:
+            values |= {"s3/raw-bucket": place.raw, "s3/processed-bucket": place.processed}
+        self.tree.write(account, values)
 
     # backward
 
@@ -505,7 +543,7 @@ class Provisioning:
                     self.tree.remove(account)
                 self._unroute(account)
             case StepName.CREATE:
-                if account.cloud_type is not CloudType.PUBLIC:
+                if account.has_stack:
                     return self.stacks.remove(account)
             case StepName.VEND:
                 return self._own().given_up(account)
@@ -587,27 +625,17 @@ class Provisioning:
         return self.shared.place(account, self.prefix)
 
     def _route(self, account: Account) -> dict[str, str]:
-        """A public account's data stays where it is, so nobody is kept out meanwhile."""
-        if account.cloud_type is CloudType.PUBLIC:
-            return {"account": account.account_id, "kind": "public", "state": "active"}
+        """Where all of it stays where it is, nobody is kept out meanwhile."""
+        state = "creating" if account.has_stack else "active"
+        route = self.shared.route(account, self.prefix, state)
         place = self._place(account)
-        abroad: dict[str, str] = {}
         if place.abroad and account.aws_account_id:
-            abroad = {
+            route |= {
                 "aws_account": account.aws_account_id,
                 "role": place.abroad.role_arn,
                 "secret": place.abroad.secret,
             }
-        return {
-            **abroad,
-            "account": account.account_id,
-            "kind": account.cloud_type.value,
-            "region": account.region,
-            "table": place.table,
-            "raw": place.raw,
-            "processed": place.processed,
-            "state": "creating",
-        }
+        return route
 
     def _values(self, account: Account, status: str) -> dict[str, str]:
         # What an earlier try left is not to stand beside success, and no parameter is empty.
@@ -617,7 +645,10 @@ class Provisioning:
             "provisioning-error": account.error or NO_ERROR,
         }
         if account.cloud_type is CloudType.PUBLIC and status != "failed":
-            told["dynamodb/table-name"] = self.shared.table
+            place = self._place(account)
+            told["dynamodb/table-name"] = place.table
+            if account.has_own_buckets:
+                told |= {"s3/raw-bucket": place.raw, "s3/processed-bucket": place.processed}
         if account.cloud_type is CloudType.DEDICATED and account.aws_account_id:
             place = self._place(account)
             told |= {

@@ -12,6 +12,7 @@ from tenantry.accounts.events import (
 from tenantry.accounts.model import (
     ACCOUNT_MANAGE,
     ACCOUNT_READ,
+    BESIDE,
     Account,
     AccountInput,
     AccountPage,
@@ -261,7 +262,7 @@ class AccountService:
             action=f"move to {to}",
             account_id=account.account_id,
             steps=course(Kind.MOVE, to).steps,
-            resources=self._resources(to, account.account_id),
+            resources=self._resources(to, account.account_id, account.options.own_buckets),
             basis=(str(account.entity_version), str(hosted.route_epoch)),
         )
         if dry_run:
@@ -276,6 +277,7 @@ class AccountService:
             tenant_id=account.tenant_id,
             kind=Kind.MOVE,
             cloud_type=to,
+            own_buckets=account.hosted_as(to).has_own_buckets,
             steps=planned(Kind.MOVE, to),
             correlation_id=caller.correlation_id,
             requested_by=caller.user_id,
@@ -417,6 +419,7 @@ class AccountService:
             account_id=account_id,
             tenant_id=tenant_id,
             cloud_type=given.cloud_type,
+            own_buckets=account.has_own_buckets,
             steps=planned(Kind.PROVISION, given.cloud_type),
             correlation_id=caller.correlation_id,
             requested_by=caller.user_id,
@@ -449,15 +452,16 @@ class AccountService:
         given: RequestAccountInput,
         hosted: Hosted,
     ) -> Plan:
-        if given.cloud_type is not CloudType.PUBLIC and hosted.holds_data:
+        own = given.options.own_buckets
+        if (own or given.cloud_type is not CloudType.PUBLIC) and hosted.holds_data:
             raise ConflictError(
-                "The organisation has data in the shared table: it is moved, not set up anew."
+                "The organisation has data in the shared place: it is moved, not set up anew."
             )
         return Plan(
             action="provision",
             account_id=account_id,
             steps=course(Kind.PROVISION, given.cloud_type).steps,
-            resources=self._resources(given.cloud_type, account_id),
+            resources=self._resources(given.cloud_type, account_id, own),
             basis=(tenant_id, str(hosted.route_epoch), given.fingerprint),
         )
 
@@ -468,7 +472,9 @@ class AccountService:
             action=action,
             account_id=account.account_id,
             steps=steps,
-            resources=self._resources(account.cloud_type, account.account_id),
+            resources=self._resources(
+                account.cloud_type, account.account_id, account.options.own_buckets
+            ),
             basis=(
                 str(account.entity_version),
                 operation.status,
@@ -477,9 +483,20 @@ class AccountService:
             ),
         )
 
-    def _resources(self, cloud_type: CloudType, account_id: str | None) -> tuple[str, ...]:
-        if cloud_type is CloudType.PUBLIC:
+    def _resources(
+        self, cloud_type: CloudType, account_id: str | None, own_buckets: bool
+    ) -> tuple[str, ...]:
+        if cloud_type is CloudType.PUBLIC and not own_buckets:
             return ("the shared table", "the shared buckets")
+        if cloud_type is CloudType.PUBLIC:
+            if account_id is None:
+                return ("the shared table", "two buckets", "parameters")
+            its = Names(self.prefix, account_id, beside=BESIDE)
+            return (
+                "the shared table",
+                *(f"stack {its.stack}", f"bucket {its.raw}", f"bucket {its.processed}"),
+                f"parameters {its.tree}",
+            )
         if cloud_type is CloudType.DEDICATED:
             return (
                 "an AWS account",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 WRITTEN: Final = ("cloud-type", "provisioning-status", "provisioning-error", "dynamodb/table-name")
 """What this adapter writes; the stack of a private account writes its table and buckets itself."""
 _OF_STACKS: Final = frozenset({"dynamodb/table-name"})
-_OF_OWN: Final = ("s3/raw-bucket", "s3/processed-bucket", "aws/account-id", "aws/role-arn")
+_OWN_BUCKETS: Final = ("s3/raw-bucket", "s3/processed-bucket")
+_OF_OWN: Final = ("aws/account-id", "aws/role-arn")
 """Of an AWS account of its own, whose stack cannot write here."""
 _WHAT: Final = "The parameter store"
 
@@ -37,6 +38,8 @@ class SsmParameterTree:
     def remove(self, account: Account) -> None:
         tree = Names(self._prefix, account.account_id).tree
         own = [n for n in WRITTEN if account.cloud_type != "private" or n not in _OF_STACKS]
+        if account.cloud_type != "private":
+            own += _OWN_BUCKETS
         if account.cloud_type == "dedicated":
             own += _OF_OWN
         for name in own:

@@ -62,6 +62,7 @@ def execution_input(operation: Operation) -> dict[str, Any]:
         "operation_id": operation.operation_id,
         "run": operation.run,
         "cloud_type": operation.cloud_type.value,
+        "own_buckets": operation.own_buckets,
         "undo": operation.status is OperationStatus.COMPENSATING,
         "correlation_id": operation.correlation_id,
     }

@@ -213,8 +213,9 @@ class Teardown:
         account, operation = self.ledger.begin(given, StepName.DELETE)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        # One that moved to what all share may have its old stack, which has its name.
-        if not self.stacks.remove(account):
+        # One that moved may have the stack of before.
+        gone = [self.stacks.remove(each) for each in account.forms]
+        if not all(gone):
             return Progress(done=False, wait=FIRST_WAIT)
         self.ledger.finish(given, StepName.DELETE, Done())
         return Progress()
@@ -224,14 +225,16 @@ class Teardown:
         account, operation = self.ledger.open(given)
         if operation.step(StepName.DELETE).state is StepState.DONE:
             return Progress()
-        found = self.stacks.find(account)
-        if found is None:
-            # What belongs to the stack and lies elsewhere goes last.
-            self.stacks.remove(account)
+        left = [stack for each in account.forms if (stack := self.stacks.find(each))]
+        if not left:
+            # What belongs to a stack and lies elsewhere goes last.
+            for each in account.forms:
+                self.stacks.remove(each)
             self.ledger.finish(given, StepName.DELETE, Done())
             return Progress()
-        if not found.is_going:
-            raise StackFailedError((found.reason or found.status)[:300])
+        for found in left:
+            if not found.is_going:
+                raise StackFailedError((found.reason or found.status)[:300])
         self.ledger.beat(given)
         wait = self.ledger.wait(operation, StepName.DELETE)
         return Progress(done=False, wait=wait)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
+from botocore.exceptions import ClientError
+
 from tenantry.accounts.model import Sums
 from tenantry.accounts.moving import Copied
 from tenantry.accounts.repository import Place
@@ -242,12 +244,17 @@ class DynamoDBTenantCopies:
         """Delete a page of versions; True when none is left."""
         s3 = self._session(place).s3
         for bucket in (place.raw, place.processed):
-            page = _called(
-                s3.list_object_versions,
-                Bucket=bucket,
-                Prefix=f"{place.tenant_id}/",
-                MaxKeys=_VERSIONS,
-            )
+            try:
+                page = _called(
+                    s3.list_object_versions,
+                    Bucket=bucket,
+                    Prefix=f"{place.tenant_id}/",
+                    MaxKeys=_VERSIONS,
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchBucket":
+                    raise
+                continue  # of a stack that goes already
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if not found:
                 continue

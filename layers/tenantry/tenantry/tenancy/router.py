@@ -1,9 +1,10 @@
 """Where an organisation's data is, from the route that every request has read with its standing.
 
 A route is a few texts on the organisation's item: `kind` public, private or dedicated, `state` (see
-below), and of one that has its own, `table`, `raw`, `processed` and `region`. A dedicated one names
-its AWS account too, the `role` to enter it by, and the parameter here that holds its external id
-(`secret`). None at all is the shared table and buckets.
+below), and of one that has its own, `table`, `raw`, `processed` and `region`. A public one may have
+buckets of its own: it names them, and no table. A dedicated one names its AWS account too, the
+`role` to enter it by, and the parameter here that holds its external id (`secret`). None at all is
+the shared table and buckets.
 
     creating   set up: neither read nor written, nothing is there yet
     active     read and written
@@ -94,8 +95,10 @@ class TenantRouter:
         if state not in {ACTIVE, *_READ_ONLY}:
             raise self._unknown()
         match route.get("kind", PUBLIC):
-            case "public":
+            case "public" if route.keys().isdisjoint(("raw", "processed")):
                 names = (self.table, self.raw, self.processed)
+            case "public":
+                names = (self.table, *self._own_buckets(route, self.own))
             case "private":
                 names = self._own(route, self.own)
             case "dedicated":
@@ -132,13 +135,17 @@ class TenantRouter:
         )
 
     def _own(self, route: Mapping[str, str], own: str) -> tuple[str, str, str]:
+        return self._named(route, "table", own), *self._own_buckets(route, own)
+
+    def _own_buckets(self, route: Mapping[str, str], own: str) -> tuple[str, str]:
+        return self._named(route, "raw", own), self._named(route, "processed", own)
+
+    def _named(self, route: Mapping[str, str], part: str, own: str) -> str:
         """A name that is not of a tenant's own place is not followed, whoever wrote it there."""
-        table, raw, processed = (route.get(name, "") for name in ("table", "raw", "processed"))
-        if route.get("region") != self.region:
+        name = route.get(part, "")
+        if route.get("region") != self.region or not name.startswith(own):
             raise self._unknown()
-        if not all(name.startswith(own) for name in (table, raw, processed)):
-            raise self._unknown()
-        return table, raw, processed
+        return name
 
     def _abroad(self, route: Mapping[str, str]) -> Abroad:
         """Only the deployment's role in the account that the route names, and only a secret of an

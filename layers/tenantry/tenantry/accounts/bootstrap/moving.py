@@ -7,6 +7,7 @@ from typing import Any, cast
 from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.data import copiers, data
 from tenantry.accounts.bootstrap.steps import provisioning_with
+from tenantry.accounts.bootstrap.tree import tree
 from tenantry.accounts.moving import Moving
 from tenantry.accounts.tenant_copies import DynamoDBTenantCopies
 from tenantry.bootstrap import settings
@@ -31,7 +32,7 @@ def undoing_moves() -> Moving:
 
 @cache
 def retiring() -> Moving:
-    return _moving(copies=_copies(), stacks=private_stacks.removable())
+    return _moving(copies=_copies(), stacks=private_stacks.removable(), tree=tree())
 
 
 def _moving(copies: Any = None, **ports: Any) -> Moving:

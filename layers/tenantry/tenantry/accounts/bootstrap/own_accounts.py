@@ -90,7 +90,7 @@ def _stacks(
     )
 
 
-def _template() -> str:
+def _template(_account: Account) -> str:
     return (Path(settings().text("LAMBDA_TASK_ROOT", ".")) / _TEMPLATE).read_text()
 
 

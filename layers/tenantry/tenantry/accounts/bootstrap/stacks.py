@@ -9,12 +9,13 @@ from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks
 from tenantry.accounts.bootstrap.steps import provisioning_with
 from tenantry.accounts.cloudformation import CloudFormationStacks
-from tenantry.accounts.model import Account, Names
+from tenantry.accounts.model import Account, Names, ProvisioningStatus
 from tenantry.accounts.provisioning import Provisioning
 from tenantry.accounts.stacks import StacksByKind
 from tenantry.bootstrap import CONFIG, settings
 
-_TEMPLATE = "stacks/private-account.yaml"
+_PRIVATE = "stacks/private-account.yaml"
+_BUCKETS = "stacks/own-buckets.yaml"
 
 
 @cache
@@ -39,18 +40,26 @@ def stacks() -> CloudFormationStacks:
     )
 
 
-def _template() -> str:
-    return (Path(settings().text("LAMBDA_TASK_ROOT", ".")) / _TEMPLATE).read_text()
+def _template(account: Account) -> str:
+    name = _BUCKETS if account.has_own_buckets else _PRIVATE
+    return (Path(settings().text("LAMBDA_TASK_ROOT", ".")) / name).read_text()
 
 
 def _parameters(account: Account) -> dict[str, str]:
-    names = Names(settings().required("PREFIX"), account.account_id)
-    return {
+    names = Names.of(settings().required("PREFIX"), account)
+    given = {
         "Name": names.own,
         "TenantId": account.tenant_id,
         "AccountId": account.account_id,
         "Deployment": settings().required("PREFIX"),
+    }
+    if account.has_own_buckets:
+        return {**given, "KeyArn": settings().required("SECRETS_KEY_ARN")}
+    return {
+        **given,
         "Tree": names.tree,
+        # Of one that is active others know already; its move tells them when it is there.
+        "TellsPlace": "false" if account.status is ProvisioningStatus.ACTIVE else "true",
         "Protected": "true" if settings().text("STAGE") == "prod" else "false",
         "Capacity": account.options.capacity,
         "Publisher": settings().required("PUBLISHER_FUNCTION"),
