@@ -1,5 +1,6 @@
 """Accounts on the deployed system: asked for by REST, provided by the state machine, IAM on."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -235,13 +236,25 @@ def torn_down(product: Product, owner: Person, second: Person, asked: Any) -> An
     answer = product.rest("DELETE", f"{path}?plan={plan.json()['hash']}", owner.tokens)
     assert answer.status_code == 202, answer.text
     waiting = answer.json()
-    given = {"approvalId": waiting["operation"]["approvalId"]}
+    given = {"approvalId": mailed_to(second, product, path)}
+    assert given == {"approvalId": waiting["operation"]["approvalId"]}
     own = product.rest("POST", f"{path}/approve", owner.tokens, body=given)
     assert (own.status_code, own.json()["code"]) == (403, "OWN_APPROVAL"), own.text
     why = {"reason": "Ticket 42"}
     approved = product.rest("POST", f"{path}/approve", second.tokens, body=given | why)
     assert approved.status_code == 202, approved.text
     return plan.json(), ended(product, second.tokens, waiting)
+
+
+def mailed_to(second: Person, product: Product, path: str) -> str:
+    """What somebody who may approve is mailed to approve it by."""
+    link = re.compile(rf"{re.escape(path)}/teardown#(\S+)")
+
+    def found() -> str | None:
+        texts = (each["text"] for each in product.mails_to(second.email))
+        return next((match[1] for text in texts if (match := link.search(text))), None)
+
+    return until("the mail to who may approve", found)
 
 
 def items_of(product: Product, aws: Callable[[str], Any], tenant_id: str) -> list[Any]:

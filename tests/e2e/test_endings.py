@@ -196,6 +196,29 @@ def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
     assert said.people == 1
     assert said.left.is_empty
     assert everybody.seen(others) == before
+    told_by_mail(product, owner, done["certificate"], said.digest)
+    rows = aws("dynamodb").query(
+        TableName=product.outputs["PlatformTable"],
+        KeyConditionExpression="PK = :pk AND begins_with(SK, :sk)",
+        ExpressionAttributeValues={
+            ":pk": {"S": f"ACCOUNT#{asked['account']['id']}"},
+            ":sk": {"S": "FAREWELL#"},
+        },
+    )
+    assert rows["Items"] == []
+
+
+def told_by_mail(product: Product, owner: Person, *certificate: str) -> None:
+    """The owner was told twice: the last time when nobody was left."""
+    for subject, said in (("will be deleted after", ()), ("the certificate", certificate)):
+
+        def about(its: str = subject) -> list[Any]:
+            return [each for each in product.mails_to(owner.email) if its in each["subject"]]
+
+        [mail] = until(f"the mail that says {subject}", about)
+        for each in said:
+            assert each in mail["text"]
+            assert each in mail["html"]
 
 
 @dataclass

@@ -88,6 +88,7 @@ _OPERATIONS = {
     "scan": "dynamodb:Scan",
     "admin_delete_user": "cognito-idp:AdminDeleteUser",
     "admin_list_groups_for_user": "cognito-idp:AdminListGroupsForUser",
+    "list_users_in_group": "cognito-idp:ListUsersInGroup",
     "delete_parameter": "ssm:DeleteParameter",
     "start_execution": "states:StartExecution",
     "describe_execution": "states:DescribeExecution",

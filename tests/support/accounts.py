@@ -13,7 +13,7 @@ from tenantry.accounts.model import (
     StackEvent,
     planned,
 )
-from tenantry.accounts.repository import Listing, Place, Stack
+from tenantry.accounts.repository import Addressee, Leaver, Listing, Place, Stack
 from tenantry.errors import StackFailedError
 from tenantry.messaging.event import Event
 from tests.support.clock import START
@@ -291,15 +291,24 @@ class FakeEstate:
 
 @dataclass
 class FakePeople:
-    """Members by organisations; those `elsewhere` stay."""
+    """Members by organisations; those `elsewhere` stay, and `leading` are owners."""
 
     of: dict[str, list[str]] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
+    leading: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
 
-    def members(self, tenant_id: str, after: str | None, most: int) -> tuple[list[str], str | None]:
+    def members(
+        self, tenant_id: str, after: str | None, most: int
+    ) -> tuple[list[Leaver], str | None]:
         left = [each for each in sorted(self.of.get(tenant_id, [])) if each > (after or "")]
-        return left[:most], left[most - 1] if len(left) > most else None
+        some = [Leaver(each, each in self.leading) for each in left[:most]]
+        return some, left[most - 1] if len(left) > most else None
+
+    def addressee(self, user_id: str) -> Addressee | None:
+        if user_id in self.gone:
+            return None
+        return Addressee(user_id, f"{user_id}@example.com", "de")
 
     def depart(self, tenant_id: str, user_id: str) -> bool:
         if user_id in self.elsewhere:

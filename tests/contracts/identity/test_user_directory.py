@@ -24,6 +24,7 @@ class Pool:
     directory: UserDirectory
     pool_id: str
     user_name: str
+    user_id: str
     promote: Callable[[], Any]
 
 
@@ -32,7 +33,7 @@ def pool(request: pytest.FixtureRequest) -> Pool:
     if request.param == "in memory":
         ada = PoolUser("u-1", "CONFIRMED", enabled=True, email_verified=True)
         fake = FakeUserDirectory({"ada@example.com": ada})
-        return Pool(fake, "pool", "u-1", lambda: fake.operators.add("u-1"))
+        return Pool(fake, "pool", "u-1", "u-1", lambda: fake.operators.add("u-1"))
     request.getfixturevalue("moto")
     client: Any = boto3.client("cognito-idp")
     made = client.create_user_pool(PoolName="people", UsernameAttributes=["email"])
@@ -55,7 +56,8 @@ def pool(request: pytest.FixtureRequest) -> Pool:
     def promote() -> None:
         client.admin_add_user_to_group(UserPoolId=pool_id, Username=name, GroupName=OPERATOR_GROUP)
 
-    return Pool(directory, pool_id, name, promote)
+    sub = next(a["Value"] for a in created["User"]["Attributes"] if a["Name"] == "sub")
+    return Pool(directory, pool_id, name, sub, promote)
 
 
 def test_the_owner_of_an_address_is_found(pool: Pool) -> None:
@@ -84,9 +86,13 @@ def test_nobody_is_an_operator_but_who_is_made_one(pool: Pool) -> None:
     assert not pool.directory.is_operator(pool.pool_id, pool.user_name)
     assert not pool.directory.is_operator(pool.pool_id, "gone")
 
+    assert pool.directory.operator_ids(pool.pool_id) == []
+
     pool.promote()
 
     assert pool.directory.is_operator(pool.pool_id, pool.user_name)
+    [operator] = pool.directory.operator_ids(pool.pool_id)
+    assert operator == pool.user_id
 
 
 def test_signing_out_somebody_who_is_gone_is_no_fault(pool: Pool) -> None:

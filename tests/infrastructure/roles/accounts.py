@@ -70,7 +70,7 @@ ROLES = {
     "StopInflowsFunction": LEDGER | items(PLATFORM, "GetItem"),
     "PurgeFunction": {
         *LEDGER,
-        *items(PLATFORM, "BatchWriteItem", "DeleteItem", "GetItem", "Query"),
+        *items(PLATFORM, "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query"),
         *items(MEMBERSHIPS, "Query"),
         *of(
             "UserPoolArn",
@@ -196,6 +196,17 @@ ROLES = {
             "sqs:ReceiveMessage",
         ),
     },
+    "SendMailsFunction": {
+        *items(PLATFORM, "BatchGetItem", "DeleteItem", "GetItem", "Query", "UpdateItem"),
+        *of("UserPoolArn", "cognito-idp:ListUsersInGroup"),
+        *of("identity/${SesIdentity}", "ses:SendEmail"),
+        *of(
+            "SendMailsQueue.Arn",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ),
+    },
     "SettleOperationsFunction": {
         *LEDGER,
         *(pair for machine in MACHINES for pair in of(machine, "states:StartExecution")),
@@ -219,6 +230,12 @@ KEYS = {
         *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("ORG#*", "BatchGetItem", "GetItem"),
     },
+    "SendMailsFunction": {
+        *keys("ACCOUNT#*", "BatchGetItem", "DeleteItem", "GetItem", "Query"),
+        *keys("ORG#*", "BatchGetItem", "GetItem", "Query"),
+        *keys("USER#*", "BatchGetItem", "GetItem"),
+        *keys("EVENT#*", "UpdateItem"),
+    },
     # The ledger is anywhere; of the administration a teardown has one organisation alone.
     "ExportFunction": {
         *keys("*", "BatchGetItem", "UpdateItem"),
@@ -228,6 +245,7 @@ KEYS = {
         *keys("*", "BatchGetItem", "UpdateItem"),
         *keys("ORG#*", "BatchWriteItem", "DeleteItem", "Query"),
         *keys("DOMAIN#*", "BatchWriteItem", "DeleteItem", "Query"),
+        *keys("ACCOUNT#*", "PutItem"),
         *keys("USER#*", "BatchWriteItem", "DeleteItem", "GetItem", "Query"),
     },
     "InventoryFunction": {

@@ -271,6 +271,9 @@ class FakeUserDirectory:
     def is_operator(self, pool_id: str, user_name: str) -> bool:
         return user_name in self.operators
 
+    def operator_ids(self, pool_id: str) -> list[str]:
+        return sorted(self.operators)
+
     def delete(self, pool_id: str, user_name: str) -> None:
         self.deleted.append(user_name)
         self.users = {at: user for at, user in self.users.items() if user.user_name != user_name}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
+from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.line import Line
 from tenantry.accounts.model import Account, Kind, Names, Operation
 from tenantry.accounts.own_accounts import Guard, OwnAccounts
@@ -141,6 +142,7 @@ class World:
         )
         self.estate.stacks = self.stacks
         self.estate.tree = self.tree
+        self.farewells = DynamoDBFarewells(self.table)
         self.teardown = Teardown(
             ledger=Ledger(self.accounts, stamp),
             stamp=stamp,
@@ -150,6 +152,7 @@ class World:
             archive=self.archive,
             signer=FakeSigner(),
             people=self.people,
+            farewells=self.farewells,
             seal_keys=self.seal_keys,
             seals_kept=timedelta(days=2557),
             keeps=timedelta(days=365),

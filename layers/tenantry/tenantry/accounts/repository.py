@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tenantry.accounts.model import Account, Inventory, Operation, StackEvent
 from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
+from tenantry.organizations.model import Organization
 from tenantry.persistence.writes import Write
 from tenantry.tenancy.caller import Caller
 
@@ -257,14 +258,65 @@ class Estate(Protocol):
         of them is left. What is gone is fine; `shared_alone` asks nothing of what was its own."""
 
 
+@dataclass(frozen=True)
+class Addressee:
+    """Somebody who is told by mail, at an address that the user pool vouches for."""
+
+    user_id: str
+    email: str
+    locale: str | None = None
+
+
+@dataclass(frozen=True)
+class Leaver:
+    """A member of an organisation that ends; `leads` is one of its owners."""
+
+    user_id: str
+    leads: bool = False
+
+
 class People(Protocol):
     """The members of an organisation that ends, as their own context sees them off."""
 
-    def members(self, tenant_id: str, after: str | None, most: int) -> tuple[list[str], str | None]:
+    def members(
+        self, tenant_id: str, after: str | None, most: int
+    ) -> tuple[list[Leaver], str | None]:
         """Users who are members, and after whom the next page begins."""
+
+    def addressee(self, user_id: str) -> Addressee | None:
+        """Where mail reaches a user; None for whom none does, or who is gone."""
 
     def depart(self, tenant_id: str, user_id: str) -> bool:
         """Delete a user who belongs nowhere else; True when they are gone."""
+
+
+class Farewells(Protocol):
+    """Whom the certificate of a teardown is mailed to: by then they may be gone."""
+
+    def keep(self, operation: Operation, addressee: Addressee, until: datetime) -> None:
+        """Keep who led the organisation until they are told, or until then; the same again is
+        the same."""
+
+    def kept(self, operation: Operation) -> list[Addressee]: ...
+
+    def forget(self, operation: Operation, addressee: Addressee) -> None:
+        """They are told; who is forgotten already is fine."""
+
+
+class Audience(Protocol):
+    """Who is told of what becomes of an organisation, and what it is called."""
+
+    def organization(self, tenant_id: str) -> Organization | None:
+        """As it stands, also after its end."""
+
+    def name(self, user_id: str) -> str | None:
+        """What a person calls themselves; None where nobody knows."""
+
+    def owners(self, tenant_id: str) -> list[Addressee]:
+        """Those who lead the organisation and are let in."""
+
+    def operators(self) -> list[Addressee]:
+        """Those of the platform who are let in."""
 
 
 class SealKeys(Protocol):

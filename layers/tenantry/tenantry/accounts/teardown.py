@@ -8,7 +8,7 @@ import gzip
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tenantry.accounts.certificate import Certificate, Kept, Statement, jsonl, place
@@ -38,6 +38,7 @@ from tenantry.accounts.repository import (
     Advance,
     Archive,
     Estate,
+    Farewells,
     Hosting,
     People,
     SealKeys,
@@ -76,6 +77,8 @@ _SWEPT: Final = 60
 """Pages of the shared table in one call, each of 1 MB at most."""
 _SEEN_OFF: Final = 25
 """Members in one call."""
+FAREWELLS_KEPT: Final = timedelta(days=180)
+"""How long who led the organisation is kept to be told of its end: a closure may wait for long."""
 KEY_DESTROYED_AFTER: Final = timedelta(days=30)
 """How long the organisation's own key of its seals is there still: its last days are sealed, and
 what was a mistake can be put right."""
@@ -109,6 +112,7 @@ class Teardown:
     archive: Archive
     signer: Signer
     people: People
+    farewells: Farewells
     seal_keys: SealKeys
     keeps: timedelta
     own: OwnAccounts | None = None
@@ -183,7 +187,8 @@ class Teardown:
     def purge(self, given: Paged) -> Page:
         """Delete what is the tenant's, a bounded part at a time.
 
-        First the users who belong nowhere else, while their memberships say who they are.
+        First the users who belong nowhere else, while their memberships say who they are; of those
+        who led it is kept where the certificate is to be mailed.
         """
         account, operation = self.ledger.begin(given, StepName.PURGE)
         if operation.step(StepName.PURGE).state is StepState.DONE:
@@ -191,7 +196,10 @@ class Teardown:
         at = given.progress or Page()
         if at.after != _NOBODY:
             some, after = self.people.members(account.tenant_id, at.after, _SEEN_OFF)
-            gone = sum(self.people.depart(account.tenant_id, user_id) for user_id in some)
+            for each in some:
+                if each.leads and (to := self.people.addressee(each.user_id)):
+                    self.farewells.keep(operation, to, self._told_by(operation))
+            gone = sum(self.people.depart(account.tenant_id, each.user_id) for each in some)
             people = at.people + gone
             # Written down before any membership goes, which says whom it was about.
             self.ledger.moved(
@@ -407,6 +415,10 @@ class Teardown:
                     if destroyed
                     else []
                 ),
+                Kept(
+                    what="addresses of its owners, until they are told of this",
+                    until=self._told_by(operation),
+                ),
                 Kept(what="what backups of tables still hold", until=certified + _BACKUPS),
                 Kept(what="log lines, which name the organisation by its id, by their retention"),
                 *self._closing(account, operation),
@@ -427,6 +439,9 @@ class Teardown:
         closed = operation.step(StepName.CLOSE).ended_at
         what = f"the AWS account {account.aws_account_id}, closed and suspended in quarantine"
         return (Kept(what=what, until=closed + CLOSING_PERIOD if closed else None),)
+
+    def _told_by(self, operation: Operation) -> datetime:
+        return (operation.step(StepName.PURGE).started_at or self.stamp.now()) + FAREWELLS_KEPT
 
     def _hosted(self, account: Account) -> Hosted:
         hosted = self.hosting.find(account.tenant_id)

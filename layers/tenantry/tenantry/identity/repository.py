@@ -103,6 +103,9 @@ class UserDirectory(Protocol):
     def is_operator(self, pool_id: str, user_name: str) -> bool:
         """Whether they are one of the platform's; nobody is whom the pool does not know."""
 
+    def operator_ids(self, pool_id: str) -> list[str]:
+        """The ids of all who are the platform's."""
+
     def delete(self, pool_id: str, user_name: str) -> None:
         """Delete a user; what is gone is fine."""
 

@@ -83,6 +83,20 @@ class CognitoUserDirectory:
                 return False
             more = {"NextToken": page["NextToken"]}
 
+    def operator_ids(self, pool_id: str) -> list[str]:
+        more: Any = {}
+        found: list[str] = []
+        while True:
+            page: Any = self._connect().list_users_in_group(
+                UserPoolId=pool_id, GroupName=OPERATOR_GROUP, **more
+            )
+            for user in page["Users"]:
+                its = {each["Name"]: each.get("Value") for each in user["Attributes"]}
+                found.append(its.get("sub") or user["Username"])
+            if not page.get("NextToken"):
+                return found
+            more = {"NextToken": page["NextToken"]}
+
     def delete(self, pool_id: str, user_name: str) -> None:
         try:
             self._connect().admin_delete_user(UserPoolId=pool_id, Username=user_name)

@@ -1,34 +1,18 @@
 """What the mails about invitations say, by language and occasion."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from string import Template
 from typing import Final
 
 from tenantry.invitations.model import Invitation, InvitationLink, Token
 from tenantry.invitations.repository import Person, Sender
 from tenantry.mail.model import Action, Brand, Letter, Quote
 from tenantry.mail.text import greetable, language_of, presentable
+from tenantry.mail.wording import DATE, HELLO, SOMEBODY, Words
 from tenantry.tenancy.roles import Role
 
 PAGE: Final = "/invitation"
 """Of the front end. The token stands in the fragment, which browsers send to nobody."""
-
-
-@dataclass(frozen=True)
-class _Words:
-    """One occasion in one language; `$...` are names, dates and numbers."""
-
-    subject: str
-    lead: str
-    action: str = ""
-    closing: str = ""
-
-
-_HELLO: Final = {"en": "Hello,", "de": "Hallo,"}
-_SOMEBODY: Final = {"en": "Somebody", "de": "Jemand"}
 _AN_ORGANIZATION: Final = {"en": "an organisation", "de": "einer Organisation"}
-_DATE: Final = {"en": "%d %B %Y, %H:%M UTC", "de": "%d.%m.%Y, %H:%M Uhr (UTC)"}
 _ROLES: Final = {
     "en": {
         Role.OWNER: "an owner",
@@ -48,26 +32,26 @@ _ROLES: Final = {
 
 _CATALOG: Final = {
     "en": {
-        "invitation": _Words(
+        "invitation": Words(
             "$inviter invites you to $organization",
             "$inviter has invited you to join $organization at $product as $role.",
             "Look at the invitation",
             "It is valid until $until, and for this e-mail address only. If you do not know who "
             "invites you, ignore this mail: nothing happens.",
         ),
-        "reminder": _Words(
+        "reminder": Words(
             "Your invitation to $organization ends soon",
             "$inviter has invited you to join $organization at $product as $role, and you have "
             "not answered yet.",
             "Look at the invitation",
             "It ends on $until. If you do not want to join, ignore this mail: it is the last one.",
         ),
-        "accepted": _Words(
+        "accepted": Words(
             "$invitee has joined $organization",
             "$invitee has accepted your invitation and is now in $organization at $product as "
             "$role.",
         ),
-        "link": _Words(
+        "link": Words(
             "Your invitation link for $organization",
             "This link lets people with an e-mail address of $domains join $organization at "
             "$product as $role. It serves $uses times.",
@@ -77,14 +61,14 @@ _CATALOG: Final = {
         ),
     },
     "de": {
-        "invitation": _Words(
+        "invitation": Words(
             "$inviter lädt Sie zu $organization ein",
             "$inviter lädt Sie zu $organization bei $product ein, $role.",
             "Einladung ansehen",
             "Sie gilt bis zum $until und nur für diese E-Mail-Adresse. Falls Sie nicht wissen, "
             "wer Sie einlädt, beachten Sie diese Nachricht nicht: es geschieht nichts.",
         ),
-        "reminder": _Words(
+        "reminder": Words(
             "Ihre Einladung zu $organization endet bald",
             "$inviter hat Sie zu $organization bei $product eingeladen, $role, und Sie haben noch "
             "nicht geantwortet.",
@@ -92,12 +76,12 @@ _CATALOG: Final = {
             "Sie endet am $until. Wenn Sie nicht beitreten möchten, beachten Sie diese Nachricht "
             "nicht: es ist die letzte.",
         ),
-        "accepted": _Words(
+        "accepted": Words(
             "$invitee ist $organization beigetreten",
             "$invitee hat Ihre Einladung angenommen und gehört nun zu $organization bei $product, "
             "$role.",
         ),
-        "link": _Words(
+        "link": Words(
             "Ihr Einladungslink für $organization",
             "Mit diesem Link treten Menschen mit einer E-Mail-Adresse von $domains $organization "
             "bei $product bei, $role. Er gilt $uses Mal.",
@@ -115,8 +99,7 @@ def invitation_letter(
     """To who is invited, in the language they are invited in, else in the inviter's."""
     language = language_of((invitation.locale, sender.locale))
     inviter = _name(sender.person, language)
-    words = _filled(
-        _CATALOG[language]["reminder" if reminds else "invitation"],
+    words = _CATALOG[language]["reminder" if reminds else "invitation"].filled(
         inviter=inviter,
         **_about(sender, brand, invitation.role, invitation.expires_at, language),
     )
@@ -127,8 +110,7 @@ def invitation_letter(
 def link_letter(link: InvitationLink, token: Token, sender: Sender, brand: Brand) -> Letter:
     """To who made the link."""
     language = language_of((sender.locale,))
-    words = _filled(
-        _CATALOG[language]["link"],
+    words = _CATALOG[language]["link"].filled(
         domains=", ".join(link.domains),
         uses=str(link.max_uses),
         **_about(sender, brand, link.role, link.expires_at, language),
@@ -139,8 +121,7 @@ def link_letter(link: InvitationLink, token: Token, sender: Sender, brand: Brand
 def accepted_letter(invitation: Invitation, sender: Sender, brand: Brand) -> Letter:
     """To who invited them: by the address, as the inviter knows them by that."""
     language = language_of((sender.locale,))
-    words = _filled(
-        _CATALOG[language]["accepted"],
+    words = _CATALOG[language]["accepted"].filled(
         invitee=invitation.email,
         **_about(sender, brand, invitation.role, invitation.expires_at, language),
     )
@@ -163,24 +144,19 @@ def _about(
         "organization": name or _AN_ORGANIZATION[language],
         "product": brand.product,
         "role": _ROLES[language][role],
-        "until": until.strftime(_DATE[language]),
+        "until": until.strftime(DATE[language]),
     }
 
 
 def _name(person: Person | None, language: str) -> str:
-    return greetable((person and person.name) or "") or _SOMEBODY[language]
+    return greetable((person and person.name) or "") or SOMEBODY[language]
 
 
-def _filled(words: _Words, **values: str) -> _Words:
-    texts = (words.subject, words.lead, words.action, words.closing)
-    return _Words(*(Template(text).substitute(values) for text in texts))
-
-
-def _letter(language: str, words: _Words, quote: Quote | None, url: str | None) -> Letter:
+def _letter(language: str, words: Words, quote: Quote | None, url: str | None) -> Letter:
     return Letter(
         language=language,
         subject=words.subject,
-        greeting=_HELLO[language],
+        greeting=HELLO[language],
         paragraphs=(words.lead,),
         quote=quote,
         action=Action(words.action, url) if url else None,

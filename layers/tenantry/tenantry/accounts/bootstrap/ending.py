@@ -12,11 +12,13 @@ from tenantry.accounts.bootstrap.api import account_service
 from tenantry.accounts.bootstrap.data import searchers
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
+from tenantry.accounts.bootstrap.people import addressee
 from tenantry.accounts.bootstrap.steps import offers_dedicated
 from tenantry.accounts.estate import AwsEstate, Seeing
+from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.model import GRACE, Account, Operation
 from tenantry.accounts.provisioning import Ledger, Shared
-from tenantry.accounts.repository import Place
+from tenantry.accounts.repository import Addressee, Leaver, Place
 from tenantry.accounts.s3 import S3Archive
 from tenantry.accounts.stacks import StacksByKind
 from tenantry.accounts.teardown import Teardown
@@ -24,6 +26,7 @@ from tenantry.accounts.teardown_service import TeardownService
 from tenantry.audit.retiring import DynamoDBSealKeyRetirement
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
 from tenantry.identity.bootstrap.departures import departures
+from tenantry.identity.dynamodb import DynamoDBProfileRepository
 from tenantry.organizations.dynamodb import (
     DynamoDBMemberRepository,
     DynamoDBOrganizationRepository,
@@ -63,7 +66,7 @@ def purging() -> Teardown:
         dynamodb=dynamodb(),
         **_administration(),
     )
-    return _teardown(estate=estate, people=_People())
+    return _teardown(estate=estate, people=_People(), farewells=DynamoDBFarewells(platform_table()))
 
 
 @cache
@@ -99,7 +102,8 @@ def certifying() -> Teardown:
 
 def _teardown(**ports: Any) -> Teardown:
     nothing = dict.fromkeys(
-        ("stacks", "estate", "archive", "signer", "people", "seal_keys"), cast("Any", None)
+        ("stacks", "estate", "archive", "signer", "people", "farewells", "seal_keys"),
+        cast("Any", None),
     )
     return Teardown(
         ledger=Ledger(accounts(), stamp()),
@@ -146,10 +150,15 @@ def _days(name: str) -> timedelta:
 class _People:
     """Members as the organisations' context knows them, seen off by the identity context."""
 
-    def members(self, tenant_id: str, after: str | None, most: int) -> tuple[list[str], str | None]:
+    def members(
+        self, tenant_id: str, after: str | None, most: int
+    ) -> tuple[list[Leaver], str | None]:
         found, more = self._members.page(tenant_id, after, most)
-        current = [each.user_id for each in found if each.is_current]
+        current = [Leaver(each.user_id, each.leads) for each in found if each.is_current]
         return current, found[-1].user_id if more else None
+
+    def addressee(self, user_id: str) -> Addressee | None:
+        return addressee(self._profiles.get(user_id))
 
     def depart(self, tenant_id: str, user_id: str) -> bool:
         return departures(settings().required("USER_POOL_ID")).depart(tenant_id, user_id)
@@ -157,6 +166,10 @@ class _People:
     @cached_property
     def _members(self) -> DynamoDBMemberRepository:
         return DynamoDBMemberRepository(platform_table())
+
+    @cached_property
+    def _profiles(self) -> DynamoDBProfileRepository:
+        return DynamoDBProfileRepository(platform_table())
 
 
 def _archive() -> S3Archive:
