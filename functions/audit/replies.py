@@ -46,6 +46,8 @@ def job_reply(job: Job, url: str | None = None) -> dict[str, Any]:
         "entries": job.entries,
         "size": job.size,
         "error": job.error,
+        "damaged": job.damaged,
+        "damagedEntries": list(job.damaged_entries),
         "from": job.from_.isoformat(),
         "to": job.to.isoformat(),
         "requestedBy": job.requested_by.id,

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from tenantry.audit.dynamodb import DynamoDBActivityRepository, DynamoDBAuditLog
-from tenantry.audit.model import ActivityFilter, Entry, Span, span_of
+from tenantry.audit.model import ActivityFilter, Damaged, Entry, Found, Span, readable, span_of
 from tenantry.audit.repository import ActivityRepository, AuditLog
 from tenantry.messaging.event import Actor
+from tenantry.persistence.keys import key
+from tenantry.persistence.table import Table
 from tests.support.fakes.audit import InMemoryAudit
 
 FIRST = datetime(2026, 1, 30, tzinfo=UTC)
@@ -50,8 +52,8 @@ def entry(number: int, tenant_id: str | None = "t-1", **more: Any) -> Entry:
     )
 
 
-def ids(found: list[Entry]) -> list[str]:
-    return [each.event_id for each in found]
+def ids(found: list[Found]) -> list[str]:
+    return [each.event_id for each in readable(found)]
 
 
 def test_an_entry_is_read_as_it_was_written(stores: Stores) -> None:
@@ -111,13 +113,13 @@ def test_a_month_is_read_oldest_first_and_goes_on_beyond_a_position(stores: Stor
 
 
 def test_beyond_an_id_comes_one_that_begins_with_it(stores: Stores) -> None:
-    for name in ("e-1", "e-10", "e-1.5", "e-1+"):
+    for name in ("e-1", "e-10", "e-1.5", "e-1-"):
         stores.log.add(entry(0, event_id=name))
     span = EVERYTHING.beyond(entry(0, event_id="e-1").position)
 
     found = ids(stores.entries.month("t-1", "2026-01", span, 9, oldest_first=True))
 
-    assert sorted(found) == ["e-1+", "e-1.5", "e-10"]
+    assert sorted(found) == ["e-1-", "e-1.5", "e-10"]
 
 
 def test_entries_of_the_same_instant_are_told_apart(stores: Stores) -> None:
@@ -163,3 +165,65 @@ def test_what_happens_to_a_user_alone_belongs_to_no_organisation(stores: Stores)
 
 def test_an_empty_span_finds_nothing() -> None:
     assert Span("2026-01-30T00:00:00.000000Z", "2026-01").is_empty
+
+
+HARMS: dict[str, dict[str, Any]] = {
+    "no data": {"data": "{}"},
+    "no time": {"occurred_at": None},
+    "a time out of range": {"occurred_at": "0001-01-01T00:00:00+14:00"},
+    "another time": {"occurred_at": "2026-02-01T00:00:00Z"},
+    "another event": {"event_id": "e-999"},
+    "another organisation": {"tenant_id": "t-2"},
+    "an actor of another kind": {"actor": {"id": "ada", "kind": "ghost"}},
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_what_is_damaged_keeps_its_place_and_is_told(
+    audit_table: Table, harm: dict[str, Any], oldest_first: bool
+) -> None:
+    told: list[tuple[str, str]] = []
+    log = DynamoDBAuditLog(audit_table)
+    entries = DynamoDBActivityRepository(
+        lambda _tenant: audit_table, lambda what, tenant_id: told.append((what, tenant_id))
+    )
+    for number in (2, 3, 4):
+        log.add(entry(number))
+    position = entry(3).position
+    item = audit_table.get(key("ORG#t-1#AUDIT#2026-02", position))
+    assert item
+    audit_table.put({**item, **harm})
+
+    for found in (
+        entries.month("t-1", "2026-02", EVERYTHING, 10, oldest_first=oldest_first),
+        entries.narrowed("t-1", "actor_id", "ada", EVERYTHING, 10, oldest_first=oldest_first),
+    ):
+        expected = [entry(4), Damaged(position), entry(2)]
+        assert found == (expected[::-1] if oldest_first else expected)
+    what = f"an entry of the audit cannot be read, and is not shown: {position}"
+    assert told == [(what, "t-1")] * 2
+
+
+@pytest.mark.parametrize(
+    ("month", "position"),
+    [
+        ("2026-02", "2026-02-02 whatever"),
+        ("2026-02", "2026-02-02T00:00:00.000000Z#a/b"),
+        ("2026-02", "2026-03-02T00:00:00.000000Z#e-001"),
+    ],
+)
+def test_what_lies_at_no_entrys_place_is_passed_over_and_told(
+    audit_table: Table, month: str, position: str
+) -> None:
+    told: list[str] = []
+    entries = DynamoDBActivityRepository(
+        lambda _tenant: audit_table, lambda what, _tenant_id: told.append(what)
+    )
+    log = DynamoDBAuditLog(audit_table)
+    for number in (2, 5):
+        log.add(entry(number))
+    audit_table.put(key(f"ORG#t-1#AUDIT#{month}", position))
+
+    assert ids(entries.month("t-1", "2026-02", EVERYTHING, 2)) == ["e-005", "e-002"]
+    assert [position in what for what in told] == [True]

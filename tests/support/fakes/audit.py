@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tenantry.audit.jobs import MOST_OPEN, PROVED_EVERY, WORK, Job
-from tenantry.audit.model import Entry, Span
+from tenantry.audit.model import Damaged, Entry, Found, Span
 from tenantry.audit.repository import Asked, GoneError, Staff
 from tenantry.errors import ConflictError, IdempotencyMismatchError, LimitExceededError
 from tenantry.messaging.event import Event
@@ -17,6 +17,8 @@ from tenantry.messaging.event import Event
 class InMemoryAudit:
     entries: dict[tuple[str | None, str], Entry] = field(default_factory=dict)
     queries: int = 0
+    damaged: set[str] = field(default_factory=set)
+    """Where entries lie that cannot be read any more."""
 
     def add(self, entry: Entry) -> bool:
         where = entry.tenant_id, entry.position
@@ -26,9 +28,9 @@ class InMemoryAudit:
 
     def month(
         self, tenant_id: str, month: str, span: Span, limit: int, *, oldest_first: bool = False
-    ) -> list[Entry]:
+    ) -> list[Found]:
         within = self._within(tenant_id, span, oldest_first=oldest_first)
-        return [entry for entry in within if entry.month == month][:limit]
+        return self._found([entry for entry in within if entry.month == month][:limit])
 
     def narrowed(
         self,
@@ -39,13 +41,16 @@ class InMemoryAudit:
         limit: int,
         *,
         oldest_first: bool = False,
-    ) -> list[Entry]:
+    ) -> list[Found]:
         found = []
         for entry in self._within(tenant_id, span, oldest_first=oldest_first):
             named = {"actor_id": entry.actor.id, "type": entry.type, "entity_id": entry.entity_id}
             if named[by] == value:
                 found.append(entry)
-        return found[:limit]
+        return self._found(found[:limit])
+
+    def _found(self, entries: list[Entry]) -> list[Found]:
+        return [Damaged(e.position) if e.position in self.damaged else e for e in entries]
 
     def _within(self, tenant_id: str, span: Span, *, oldest_first: bool) -> list[Entry]:
         self.queries += 1

@@ -121,6 +121,17 @@ def test_pages_follow_each_other_without_a_gap() -> None:
     ]
 
 
+@pytest.mark.parametrize("damaged", [(1,), (3,), (4, 5), (7,), (1, 2, 3, 4, 5, 6, 7)])
+def test_pages_go_on_without_what_is_damaged(damaged: tuple[int, ...]) -> None:
+    events = [envelope(n, NOW - timedelta(days=11 * n)) for n in range(1, 8)]
+    audit = recorded(*events)
+    audit.damaged = {f"{instant(events[n - 1].occurred_at)}#e-{n:04}" for n in damaged}
+
+    for first in (1, 2, 3):
+        shown = [each for page in all_pages(service(audit), first) for each in page]
+        assert shown == [f"e-{n:04}" for n in range(1, 8) if n not in damaged]
+
+
 def test_a_full_last_page_ends_the_list() -> None:
     audit = recorded(*(envelope(n, NOW - timedelta(days=n)) for n in range(1, 5)))
 

@@ -92,6 +92,15 @@ def test_filters_in_any_combination_find_what_has_all_of_it(
     assert found == expected
 
 
+@pytest.mark.parametrize("chosen", [None, {"actorId": "ada"}, {"entityType": "Organization"}])
+def test_the_log_goes_on_without_what_is_damaged(chosen: dict[str, Any] | None) -> None:
+    audit = recorded(*(envelope(n, NOW - timedelta(days=n)) for n in range(1, 40)))
+    audit.damaged = {entry.position for entry in audit.entries.values() if "1" in entry.event_id}
+
+    left = [f"e-{n:04}" for n in range(1, 40) if "1" not in str(n)]
+    assert [all_ids(service(audit), first, chosen) for first in (1, 7, 50)] == [left] * 3
+
+
 def test_a_page_looks_at_so_many_entries_and_then_goes_on() -> None:
     many = LOOKED_AT_A_PAGE + 50
     rare = {many - 1: {"correlation_id": "c-rare"}}

@@ -14,6 +14,7 @@ from tenantry.audit.exporting import ExportService, ExportWriter
 from tenantry.audit.formats import csv_head, entries_as_csv, entries_as_json_lines
 from tenantry.audit.jobs import (
     JOB_KEPT,
+    MOST_NAMED,
     MOST_OPEN,
     MOST_TRIES,
     PROVED_EVERY,
@@ -564,6 +565,56 @@ def test_tries_that_came_to_something_in_between_are_forgotten(small: Callable[.
             break
 
     assert world.run(job).state is JobState.DONE
+
+
+@pytest.mark.parametrize(("looked", "part"), [(1, 10**9), (3, 1), (1000, 10**9)])
+@pytest.mark.parametrize("damaged", [{0}, {6}, {2, 3}, set(range(7))])
+def test_an_export_goes_on_without_what_is_damaged_and_says_so(
+    small: Callable[..., None], looked: int, part: int, damaged: set[int]
+) -> None:
+    small(looked, part)
+    world = World(happened(7))
+    entries = whole(world.audit)
+    world.audit.damaged = {entries[n].position for n in damaged}
+
+    job = world.run(world.request())
+
+    left = [entry for n, entry in enumerate(entries) if n not in damaged]
+    assert (job.state, job.entries, job.damaged) == (JobState.DONE, len(left), len(damaged))
+    assert world.content(job) == entries_as_json_lines(left)
+    assert job.damaged_entries == tuple(entries[n].position for n in sorted(damaged))
+    assert world.jobs.told[-1].data["damaged"] == len(damaged)
+
+
+def test_of_many_that_are_damaged_the_first_are_named() -> None:
+    world = World(happened(MOST_NAMED + 5))
+    places = [entry.position for entry in whole(world.audit)]
+    world.audit.damaged = set(places)
+
+    job = world.run(world.request())
+
+    assert (job.damaged, job.damaged_entries) == (len(places), tuple(places[:MOST_NAMED]))
+
+
+@pytest.mark.parametrize("format_", ["CSV", "PDF"])
+def test_a_report_goes_on_without_what_is_damaged_and_names_it(format_: str) -> None:
+    world = World()
+    acts = [
+        envelope(n, NOW - timedelta(days=n), type="MemberRoleChanged", data={"user_id": f"u-{n}"})
+        for n in (1, 2, 3)
+    ]
+    world.audit = recorded(*acts)
+    [place] = [entry.position for entry in whole(world.audit) if entry.event_id == "e-0002"]
+    world.audit.damaged = {place}
+
+    job = world.run(world.service().request_report(ADA, {**ALL, "format": format_}))
+
+    assert (job.state, job.damaged, job.damaged_entries) == (JobState.DONE, 1, (place,))
+    if format_ == "CSV":
+        text = world.content(job).decode("utf-8-sig")
+        assert "u-1" in text
+        assert "u-2" not in text
+        assert place in text[text.index("Entries that cannot be read") :]
 
 
 def test_a_log_that_cannot_be_read_fails_the_export_with_its_code() -> None:

@@ -9,7 +9,7 @@ GSI1 ORG#<id>#ACTOR#<id>, GSI2 ORG#<id>#TYPE#<type>, GSI3 ORG#<id>#ENTITY#<id>, 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
-from tenantry.audit.model import Entry, Span, read_entry
+from tenantry.audit.model import Damaged, Entry, Found, Span, entry_at, is_place
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import key, organization_pk, part, profile_key, user_pk
 from tenantry.persistence.table import Table
@@ -40,14 +40,22 @@ class DynamoDBAuditLog:
 
 
 class DynamoDBActivityRepository:
-    """`table_of` answers the audit table under the tenant's own credentials."""
+    """`table_of` answers the audit table under the tenant's own credentials.
 
-    def __init__(self, table_of: Callable[[str], Table]) -> None:
+    `report` is told, with the organisation, of what is damaged.
+    """
+
+    def __init__(
+        self,
+        table_of: Callable[[str], Table],
+        report: Callable[[str, str], None] = lambda _what, _tenant_id: None,
+    ) -> None:
         self._table_of = table_of
+        self._report = report
 
     def month(
         self, tenant_id: str, month: str, span: Span, limit: int, *, oldest_first: bool = False
-    ) -> list[Entry]:
+    ) -> list[Found]:
         pk = organization_pk(tenant_id, "AUDIT", month)
         return self._read(tenant_id, pk, span, limit, None, oldest_first=oldest_first)
 
@@ -60,7 +68,7 @@ class DynamoDBActivityRepository:
         limit: int,
         *,
         oldest_first: bool = False,
-    ) -> list[Entry]:
+    ) -> list[Found]:
         index, kind = _INDEXES[by]
         pk = organization_pk(tenant_id, kind, value)
         return self._read(tenant_id, pk, span, limit, index, oldest_first=oldest_first)
@@ -74,7 +82,7 @@ class DynamoDBActivityRepository:
         index: str | None,
         *,
         oldest_first: bool,
-    ) -> list[Entry]:
+    ) -> list[Found]:
         table, items, start = self._table_of(tenant_id), list[Item](), None
         while len(items) < limit:
             page = table.query(
@@ -85,11 +93,28 @@ class DynamoDBActivityRepository:
                 start=start,
                 newest_first=not oldest_first,
             )
-            items += page.items
+            # What lies at no entry's place has no position to go on from.
+            items += [item for item in page.items if self._has_place(item, tenant_id)]
             start = page.next_key
             if start is None:
                 break
-        return [read_entry(item) for item in items]
+        return [self._entry(item, tenant_id) for item in items]
+
+    def _has_place(self, item: Item, tenant_id: str) -> bool:
+        if is_place(item, tenant_id):
+            return True
+        self._tell(item, tenant_id)
+        return False
+
+    def _entry(self, item: Item, tenant_id: str) -> Found:
+        found = entry_at(item, tenant_id)
+        if isinstance(found, Damaged):
+            self._tell(item, tenant_id)
+        return found
+
+    def _tell(self, item: Item, tenant_id: str) -> None:
+        what = f"an entry of the audit cannot be read, and is not shown: {item['SK']}"
+        self._report(what, tenant_id)
 
 
 class DynamoDBPeopleNames:

@@ -27,13 +27,17 @@ class AuditExportRequested(_ExportEvent):
 
 
 class AuditExported(_ExportEvent):
-    """The result lies ready: `entries` of the log in `size` bytes."""
+    """The result lies ready: `entries` of the log in `size` bytes.
+
+    `damaged` further ones could not be read, and are not in it.
+    """
 
     type: ClassVar[str] = "AuditExported"
 
     selection: dict[str, str]
     entries: int
     size: int
+    damaged: int = 0
 
 
 class AuditExportFailed(_ExportEvent):

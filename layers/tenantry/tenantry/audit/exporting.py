@@ -1,5 +1,6 @@
 """Use cases on exports and reports: ask for one, follow it, give it up; and the worker's slices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from tenantry.audit.formats import csv_head, entries_as_csv, entries_as_json_lin
 from tenantry.audit.jobs import (
     LOOKED_AT_A_SLICE,
     MOST_CLAIMS,
+    MOST_NAMED,
     MOST_PARTS,
     MOST_TRIES,
     PART,
@@ -24,7 +26,7 @@ from tenantry.audit.jobs import (
     Part,
     ReportInput,
 )
-from tenantry.audit.model import AUDIT_EXPORT, Entry
+from tenantry.audit.model import AUDIT_EXPORT, Damaged, Entry, Found, readable
 from tenantry.audit.reporting import Reporting
 from tenantry.audit.repository import (
     ActivityRepository,
@@ -214,11 +216,12 @@ class ExportWriter:
             return self._put_together(job)
         before = self.results.get(job, job.tail) if job.tail else self._head(job)
         looked, goes_on = self._read(job)
-        found = [entry for entry in looked if job.chosen.takes(entry)]
+        found = [entry for entry in readable(looked) if job.chosen.takes(entry)]
         written = before + self._lines(job, found)
         fields: dict[str, Any] = {
             "position": looked[-1].position if looked else job.position,
             "entries": job.entries + len(found),
+            **_damaged(job, [each.position for each in looked if isinstance(each, Damaged)]),
         }
         if not goes_on and not job.parts:
             key = job.object_name(f".{job.format.lower()}")
@@ -255,12 +258,14 @@ class ExportWriter:
         report = self.reporting.report(job, self.stamp.now())
         key = job.object_name(f".{job.format.lower()}")
         self.results.put(job, key, report.content)
-        self._finish(job, {"key": key, "size": len(report.content), "entries": report.rows})
+        size = len(report.content)
+        fields = {"key": key, "size": size, "entries": report.rows}
+        self._finish(job, fields | _damaged(job, report.damaged))
         return False
 
-    def _read(self, job: Job) -> tuple[list[Entry], bool]:
+    def _read(self, job: Job) -> tuple[list[Found], bool]:
         """The next entries, oldest first, and whether there may be more."""
-        found: list[Entry] = []
+        found: list[Found] = []
         span, index = job.span, job.chosen.index
         months = [None] if index else list(span.months())[::-1]
         for month in months if not span.is_empty else []:
@@ -291,7 +296,11 @@ class ExportWriter:
     def _finish(self, job: Job, fields: dict[str, Any]) -> None:
         done = job.done(self.stamp.now(), **fields)
         told = AuditExported(
-            **_told(done), selection=done.selection, entries=done.entries, size=done.size
+            **_told(done),
+            selection=done.selection,
+            entries=done.entries,
+            size=done.size,
+            damaged=done.damaged,
         )
         self._end(job, done, self.stamp.event(told, done.cause))
 
@@ -320,6 +329,15 @@ def _asked(caller: Caller, job: Job, given: ExportInput | ReportInput) -> Asked 
         return None
     name = derived_id("audit-export", job.tenant_id, caller.user_id, key)
     return Asked(name, f"{job.kind.value}#{given.fingerprint}")
+
+
+def _damaged(job: Job, places: Sequence[str]) -> dict[str, Any]:
+    """What the job then knows of entries that are not in its result; the result is all the rest.
+
+    With a filter they may be others than it asks for: what they were cannot be told.
+    """
+    named = (*job.damaged_entries, *places)[:MOST_NAMED]
+    return {"damaged": job.damaged + len(places), "damaged_entries": named}
 
 
 def _told(job: Job) -> dict[str, Any]:

@@ -27,6 +27,8 @@ MOST_OPEN: Final = 5
 """Jobs of an organisation that may be open at once."""
 PROVED_EVERY: Final = timedelta(hours=1)
 """Between two proofs of how many are open, which read all jobs that are kept."""
+MOST_NAMED: Final = 20
+"""Of entries that cannot be read so many are named; the log names all."""
 LONGEST: Final = timedelta(days=3660)
 RESULT_KEPT: Final = timedelta(days=7)
 JOB_KEPT: Final = timedelta(days=90)
@@ -103,6 +105,10 @@ class Job(BaseModel):
     entries: int = 0
     size: int = 0
     error: str | None = None
+    damaged: int = 0
+    """Entries that could not be read, and are not in the result."""
+    damaged_entries: tuple[str, ...] = ()
+    """Where the first MOST_NAMED of them lie."""
     # the worker's own, with percent, entries and size while it is open
     step: int = 0
     claim: int = 0
@@ -174,6 +180,8 @@ class Job(BaseModel):
             percent=0,
             entries=0,
             size=0,
+            damaged=0,
+            damaged_entries=(),
             position=None,
             is_read=False,
             tail=None,
@@ -220,7 +228,9 @@ class Job(BaseModel):
         return self.model_copy(update={**fields, **ended})
 
 
-RESULT: Final = frozenset({"updated_at", "percent", "entries", "size", "key"})
+RESULT: Final = frozenset(
+    {"updated_at", "percent", "entries", "size", "damaged", "damaged_entries", "key"}
+)
 WORK: Final = RESULT | {
     "step",
     "claim",

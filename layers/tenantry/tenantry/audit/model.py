@@ -1,7 +1,7 @@
 """What happened, as the audit log keeps it, and where in it a page begins and ends."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Self
@@ -107,6 +107,35 @@ def read_entry(stored: Stored) -> Entry:
         return Entry.model_validate(stored)
     except ValidationError as error:
         raise CorruptDataError("a stored audit entry breaks its schema") from error
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """What lies in an entry's place and is not that entry, or cannot be read."""
+
+    position: str
+
+
+Found = Entry | Damaged
+
+
+def entry_at(stored: Stored, tenant_id: str) -> Found:
+    """The entry of a stored item, as long as it says of itself that it belongs where it lies.
+
+    One that says otherwise is no entry of that place, and a list that went on from the place that
+    it names might never end.
+    """
+    position = str(stored["SK"])
+    try:
+        entry = read_entry(stored)
+        fits = entry.tenant_id == tenant_id and entry.position == position
+    except (CorruptDataError, OverflowError):
+        return Damaged(position)
+    return entry if fits else Damaged(position)
+
+
+def readable(found: Iterable[Found]) -> list[Entry]:
+    return [each for each in found if isinstance(each, Entry)]
 
 
 def is_readable(stored: Stored, tenant_id: str) -> bool:

@@ -47,6 +47,7 @@ _PADDING: Final = 6
 """Of ReportLab's frames, in points."""
 _WIDTH: Final = landscape(A4)[0] - 2 * (_MARGIN + _PADDING)
 _SHARES: Final[Mapping[int, tuple[float, ...]]] = {
+    1: (1.0,),
     6: (0.22, 0.28, 0.10, 0.10, 0.15, 0.15),
     7: (0.12, 0.165, 0.14, 0.105, 0.14, 0.10, 0.23),
 }

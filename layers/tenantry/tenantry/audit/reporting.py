@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tenantry.audit.formats import BYTE_ORDER_MARK, csv_lines
 from tenantry.audit.jobs import Format, Job
-from tenantry.audit.model import Entry, Span, instant
+from tenantry.audit.model import Damaged, Entry, Span, instant, readable
 from tenantry.audit.repository import ActivityRepository, People, PeopleNames, Person, Staff
 
 MOST_ROWS: Final = 2000
@@ -52,6 +52,8 @@ VENDOR_TYPES: Final = (
 
 EVENT_COLUMNS: Final = ("When (UTC)", "What", "By", "As", "Subject", "From", "Details")
 _PEOPLE_COLUMNS: Final = ("Name", "E-mail", "Role", "Status", "Further permissions", "Since (UTC)")
+_PLACES: Final = ("When, and which",)
+_LEFT_OUT: Final = "They are in none of the tables above; the vendor has been told."
 _VENDORS: Final = "What the vendor did"
 _OUTSIDE: Final = "By operators of the platform outside of support sessions, each with its reason."
 _ELSEWHERE: Final = (
@@ -83,12 +85,16 @@ class Document:
     sections: tuple[Section, ...]
     by_month: Mapping[str, Mapping[str, int]]
     by_role: Mapping[str, int]
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Report:
+    """`damaged` is where entries lie that could not be read: it is made without them."""
+
     content: bytes
     rows: int
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,13 +110,15 @@ class Reporting:
         """The report that `job` asks for, of what the log holds now."""
         document = self.document(job, now)
         content = self.pdf(document) if job.format is Format.PDF else as_csv(document)
-        return Report(content, sum(len(section.rows) for section in document.sections))
+        rows = sum(len(section.rows) for section in document.sections)
+        return Report(content, rows, document.damaged)
 
     def document(self, job: Job, now: datetime) -> Document:
         staff = self.people.staff(job.tenant_id, MOST_ROWS)
         span = Span(instant(job.from_), instant(job.to))
+        damaged: set[str] = set()
         found = {
-            title: self._of_types(job.tenant_id, types, span)
+            title: self._of_types(job.tenant_id, types, span, damaged)
             for title, types in (
                 ("Changes of access", ACCESS_TYPES),
                 ("Exports and reports", EXPORT_TYPES),
@@ -141,23 +149,27 @@ class Reporting:
                     )
                     for title, (entries, is_cut) in found.items()
                 ),
+                *_unread(sorted(damaged)),
             ),
             by_month={
                 title: Counter(entry.month for entry in entries)
                 for title, (entries, _) in found.items()
             },
             by_role=Counter(person.role for person in staff.people),
+            damaged=tuple(sorted(damaged)),
         )
 
     def _of_types(
-        self, tenant_id: str, types: Iterable[str], span: Span
+        self, tenant_id: str, types: Iterable[str], span: Span, damaged: set[str]
     ) -> tuple[list[Entry], bool]:
-        """Entries of these types, newest first, and whether there are more."""
-        found = [
-            entry
+        """Entries of these types, newest first, and whether there are more; notes the damaged."""
+        looked = [
+            each
             for kind in types
-            for entry in self.entries.narrowed(tenant_id, "type", kind, span, MOST_ROWS + 1)
+            for each in self.entries.narrowed(tenant_id, "type", kind, span, MOST_ROWS + 1)
         ]
+        damaged.update(each.position for each in looked if isinstance(each, Damaged))
+        found = readable(looked)
         found.sort(key=lambda entry: entry.position, reverse=True)
         return found[:MOST_ROWS], len(found) > MOST_ROWS
 
@@ -187,6 +199,15 @@ def as_csv(document: Document) -> bytes:
         if section.is_cut:
             lines.append((f"Cut after {len(section.rows)} rows: export the log for all of them.",))
     return BYTE_ORDER_MARK.encode() + csv_lines(lines)
+
+
+def _unread(places: list[str]) -> tuple[Section, ...]:
+    """Nobody should take what a report leaves out for what did not happen."""
+    if not places:
+        return ()
+    rows = tuple((place,) for place in places[:MOST_ROWS])
+    is_cut = len(places) > MOST_ROWS
+    return (Section("Entries that cannot be read", _PLACES, rows, _LEFT_OUT, is_cut),)
 
 
 def _access(staff: Staff, names: Mapping[str, str]) -> Section:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tenantry.audit.jobs import Job
-from tenantry.audit.model import Entry, Span
+from tenantry.audit.model import Entry, Found, Span
 from tenantry.messaging.event import Event
 from tenantry.tenancy.access import Standing
 
@@ -19,11 +19,14 @@ class AuditLog(Protocol):
 
 
 class ActivityRepository(Protocol):
-    """Reads the entries of one organisation."""
+    """Reads the entries of one organisation; what is damaged keeps its place among them.
+
+    Whoever reads goes on without it, and it has been reported.
+    """
 
     def month(
         self, tenant_id: str, month: str, span: Span, limit: int, *, oldest_first: bool = False
-    ) -> list[Entry]:
+    ) -> list[Found]:
         """Up to `limit` entries of a month within `span`, newest first; fewer: there are none."""
 
     def narrowed(
@@ -35,7 +38,7 @@ class ActivityRepository(Protocol):
         limit: int,
         *,
         oldest_first: bool = False,
-    ) -> list[Entry]:
+    ) -> list[Found]:
         """The same across months, of one `actor_id`, `type` or `entity_id`; as of a moment ago."""
 
 

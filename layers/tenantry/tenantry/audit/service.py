@@ -14,9 +14,11 @@ from tenantry.audit.model import (
     AuditFilter,
     AuditPage,
     Entry,
+    Found,
     Span,
     checked_position,
     month_after,
+    readable,
     span_of,
 )
 from tenantry.audit.repository import ActivityRepository, AuditLog, PeopleNames
@@ -94,19 +96,20 @@ class ActivityService:
             span = span.after(position)
         entries, goes_on = self._entries(standing.tenant_id, given, span, limit)
         return ActivityPage(
-            _named(entries, self.names), cursors.encode({"at": goes_on}) if goes_on else None
+            _named(readable(entries), self.names),
+            cursors.encode({"at": goes_on}) if goes_on else None,
         )
 
     def _entries(
         self, tenant_id: str, given: ActivityFilter, span: Span, limit: int
-    ) -> tuple[list[Entry], str | None]:
+    ) -> tuple[list[Found], str | None]:
         """A page, and the position to go on below; None at the end."""
         if span.is_empty:
             return [], None
         if given.chosen:
             [(by, value)] = given.chosen.items()
             return _page(self.entries.narrowed(tenant_id, by, value, span, limit + 1), limit)
-        found: list[Entry] = []
+        found: list[Found] = []
         for looked, month in enumerate(span.months()):
             if looked == MONTHS_A_PAGE:
                 return found, month_after(month)
@@ -160,7 +163,7 @@ class AuditLogService:
                 asked = min(at_once, left)
                 entries = self._read(tenant_id, given, month, span, asked)
                 left -= len(entries)
-                found += (entry for entry in entries if given.takes(entry))
+                found += (entry for entry in readable(entries) if given.takes(entry))
                 if len(found) > limit:
                     return _page(found, limit)
                 if len(entries) < asked:
@@ -172,7 +175,7 @@ class AuditLogService:
 
     def _read(
         self, tenant_id: str, given: AuditFilter, month: str | None, span: Span, limit: int
-    ) -> list[Entry]:
+    ) -> list[Found]:
         if given.index:
             return self.entries.narrowed(tenant_id, *given.index, span, limit)
         return self.entries.month(tenant_id, str(month), span, limit)
@@ -187,7 +190,7 @@ def _named(entries: list[Entry], names: PeopleNames) -> tuple[Activity, ...]:
     )
 
 
-def _page(found: list[Entry], limit: int) -> tuple[list[Entry], str | None]:
+def _page[T: (Entry, Found)](found: list[T], limit: int) -> tuple[list[T], str | None]:
     """`found` was asked for with one more than fits, which tells whether the list goes on."""
     page = found[:limit]
     return page, page[-1].position if len(found) > limit else None

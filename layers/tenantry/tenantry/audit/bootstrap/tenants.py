@@ -17,7 +17,7 @@ from tenantry.audit.s3 import S3Results
 from tenantry.bootstrap import CONFIG, settings
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
-from tenantry.runtime.observability import MetricUnit, logger, metrics
+from tenantry.runtime.observability import MetricUnit, left_aside, logger, metrics
 from tenantry.tenancy.bootstrap import doorway
 from tenantry.tenancy.router import PUBLIC, Routed, TenantRouter, Whereabouts, table_arn
 from tenantry.tenancy.sessions import DataScope, TenantSessions
@@ -52,7 +52,9 @@ class TenantStores:
     @property
     def entries(self) -> DynamoDBActivityRepository:
         name = settings().required("AUDIT_TABLE")
-        return DynamoDBActivityRepository(lambda tenant: Table(self._of(tenant).dynamodb, name))
+        return DynamoDBActivityRepository(
+            lambda tenant: Table(self._of(tenant).dynamodb, name), left_aside
+        )
 
     def jobs(self, placed: Routed, *, writes: bool) -> DynamoDBJobRepository:
         """Those where the organisation's data is now; OrganizationMovingError as the router's."""
