@@ -73,6 +73,19 @@ def stored_route(product: Product, aws: Callable[[str], Any], owner: Person) -> 
     return {name: value["S"] for name, value in item.get("route", {"M": {}})["M"].items()}
 
 
+ASK = "mutation($input: AuditExportInput!) { requestAuditExport(input: $input) { id } }"
+ALWAYS = {"from": "2026-01-01T00:00:00Z", "to": "2035-01-01T00:00:00Z", "format": "JSONL"}
+
+
+def export_asked_for(product: Product, tokens: Tokens) -> str:
+    return str(product.graphql(ASK, tokens, input=ALWAYS)["requestAuditExport"]["id"])
+
+
+def exports(product: Product, tokens: Tokens) -> list[str]:
+    found = product.graphql("query { auditExports { items { id } } }", tokens)
+    return [each["id"] for each in found["auditExports"]["items"]]
+
+
 def test_a_public_account_becomes_active(
     product: Product, people: People, aws: Callable[[str], Any]
 ) -> None:
@@ -92,8 +105,10 @@ def test_a_public_account_becomes_active(
 def test_a_private_account_fails_is_undone_and_becomes_active_by_a_retry(
     product: Product, people: People, aws: Callable[[str], Any]
 ) -> None:
-    """A parameter that the stack is to make is there already, so the stack fails."""
+    """A parameter that the stack is to make is there already, so the stack fails. What the owner
+    asked for before comes along."""
     owner = people.owner()
+    export = export_asked_for(product, owner.tokens)
     plan = product.rest(
         "POST",
         "/accounts?dryRun=true",
@@ -133,6 +148,8 @@ def test_a_private_account_fails_is_undone_and_becomes_active_by_a_retry(
     assert (told["dynamodb/table-name"], told["s3/raw-bucket"]) == (own, f"{own}-raw")
     route = stored_route(product, aws, owner)
     assert (route["table"], route["state"]) == (own, "active")
+    assert exports(product, owner.tokens) == [export]
+    assert (done["comparison"]["isEqual"], done["comparison"]["new"]["items"]) == (True, 1)
 
 
 def test_a_public_account_has_buckets_of_its_own_until_its_end(

@@ -21,6 +21,8 @@ from tests.e2e.test_accounts import (
     account,
     certificate_of,
     ended,
+    export_asked_for,
+    exports,
     operation,
     parameters,
     request,
@@ -68,9 +70,11 @@ def dedicated(
 ) -> tuple[Person, Any, Elsewhere]:
     """An owner with a dedicated account, what they asked for, and where it lies."""
     owner = people.owner()
+    export = export_asked_for(product, owner.tokens)
     asked = request(product, owner.tokens, "dedicated")
     found = ended(product, owner.tokens, asked)
     assert (found["status"], found["percent"]) == ("SUCCEEDED", 100), found
+    assert exports(product, owner.tokens) == [export]
     told = parameters(aws, asked["account"]["id"])
     return owner, asked, Elsewhere(cloud[0], told["aws/account-id"])
 

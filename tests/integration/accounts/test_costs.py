@@ -214,12 +214,12 @@ COSTS: Final[dict[str, dict[str, float]]] = {
         **{"dynamodb": 43, "sts": 3, "s3": 6, "cloudformation": 3, "ssm": 12},
     },
     "private": {
-        **{"transitions": 14, "read": 41.5, "write": 53, "index": 33},
-        **{"dynamodb": 44, "sts": 3, "s3": 6, "cloudformation": 3, "ssm": 6},
+        **{"transitions": 14, "read": 43.5, "write": 56, "index": 33},
+        **{"dynamodb": 49, "sts": 5, "s3": 8, "cloudformation": 3, "ssm": 6},
     },
     "dedicated": {
-        **{"transitions": 21, "read": 55.5, "write": 76, "index": 48},
-        **{"dynamodb": 58, "sts": 19, "s3": 6, "cloudformation": 3, "ssm": 21},
+        **{"transitions": 21, "read": 57.5, "write": 79, "index": 48},
+        **{"dynamodb": 63, "sts": 22, "s3": 8, "cloudformation": 3, "ssm": 22},
         **{"organizations": 14, "events": 2},
     },
 }

@@ -54,14 +54,14 @@ class Stacks(FakeStacks):
 
     def create(self, account: Account, token: str) -> None:
         if account.account_id not in self.made:
-            names = Names("tenantry", account.account_id)
+            names = Names.of("tenantry", account)
             create_table(self.dynamodb, "tenant", names.table)
             for bucket in (names.raw, names.processed):
                 self.s3.create_bucket(Bucket=bucket, **BUCKETS)
         super().create(account, token)
 
     def removed(self, account: Account) -> None:
-        names = Names("tenantry", account.account_id)
+        names = Names.of("tenantry", account)
         self.dynamodb.delete_table(TableName=names.table)
         for bucket in (names.raw, names.processed):
             for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
@@ -80,12 +80,10 @@ class MovingWorld(MoveWorld):
         super().__post_init__()
         self.stacks = Stacks(dynamodb=self.dynamodb, s3=self.s3)
         self.stacks.gone = self.stacks.removed
-        self.provisioning = type(self.provisioning)(
-            **{**vars(self.provisioning), "stacks": self.stacks}
-        )
         self.copies = DynamoDBTenantCopies(
             lambda _place: Clients(self), partial(partitions, Store.TENANT), SHARED.table
         )
+        self.provisioning = replace(self.provisioning, stacks=self.stacks, copies=self.copies)
         self.moving = Moving(
             self.provisioning, self.copies, SETTLE, CONFIRMED_WITHIN, KEPT, pages=1
         )
@@ -132,6 +130,10 @@ class Clients:
     @property
     def s3(self) -> Any:
         return self.world.s3
+
+    @property
+    def sts(self) -> Any:
+        return boto3.client("sts")
 
     def table(self, name: str) -> Table:
         return self.world.at(name)

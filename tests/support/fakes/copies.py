@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 from tenantry.accounts.model import Sums
-from tenantry.accounts.moving import Copied
-from tenantry.accounts.repository import Place
+from tenantry.accounts.repository import Copied, Place
 from tenantry.errors import OrganizationMovingError
 
 

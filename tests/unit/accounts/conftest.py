@@ -42,6 +42,7 @@ from tests.support.accounts import (
     FakeTree,
 )
 from tests.support.clock import START, FakeClock, FakeIds
+from tests.support.fakes.copies import FakeCopies
 from tests.support.fakes.organizations import FakeOperators
 from tests.support.fakes.table import InMemoryTable
 from tests.support.fakes.vending import FakeVendor
@@ -81,6 +82,7 @@ TEARDOWN_FUNCTIONS = (
     "Halt",
 )
 GRACE = timedelta(hours=1)
+KEPT = timedelta(days=7)
 SHARED = Shared("shared", "shared-raw", "shared-processed")
 OWNER = Caller(user_id="ada", tenant_id="acme")
 OPERATOR = Caller(user_id="root", groups=frozenset({OPERATOR_GROUP}))
@@ -103,6 +105,7 @@ class World:
     entrance: FakeEntrance = field(default_factory=FakeEntrance)
     tree: FakeTree = field(default_factory=FakeTree)
     data: FakeTenantData = field(default_factory=FakeTenantData)
+    copies: Any = field(default_factory=FakeCopies)
     estate: FakeEstate = field(default_factory=FakeEstate)
     people: FakePeople = field(default_factory=FakePeople)
     seal_keys: FakeSealKeys = field(default_factory=FakeSealKeys)
@@ -139,6 +142,9 @@ class World:
             own=self.own,
             guards=Guard(self.entrance, lambda: "a guess"),
             offers_dedicated=True,
+            copies=self.copies,
+            kept=KEPT,
+            pages=2,
         )
         self.estate.stacks = self.stacks
         self.estate.tree = self.tree

@@ -7,6 +7,7 @@ is committed: from then on the organisation may write into what was made, and it
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -377,6 +378,15 @@ class Step(_Stored):
     error: str | None = None
 
 
+NOTHING_COPIED: Final[Mapping[str, Any]] = {
+    "position": None,
+    "passes": 0,
+    "differed": 0,
+    "old": None,
+    "new": None,
+}
+
+
 class Operation(_Stored):
     """A run of steps on an account, and where it stands.
 
@@ -419,10 +429,10 @@ class Operation(_Stored):
     """How many passes its step has made, and how many things differed in this one."""
     differed: int = 0
     old: Sums | None = None
-    """What a move found where the data was, and in the copy, when it compared them."""
+    """What was found where the data was, and in the copy, when they were compared."""
     new: Sums | None = None
     retire_at: datetime | None = None
-    """When the old copy of a move may be removed; None once nothing of it is left."""
+    """When the old copy may be removed; None once nothing of it is left."""
     correlation_id: str | None = None
     requested_by: str
     created_at: datetime
@@ -624,7 +634,12 @@ class Operation(_Stored):
             for step in self.steps
         )
         return self._next(
-            now, status=OperationStatus.PENDING, steps=steps, resumes=0, ended_at=None
+            now,
+            status=OperationStatus.PENDING,
+            steps=steps,
+            resumes=0,
+            ended_at=None,
+            **NOTHING_COPIED,
         )
 
     def cancelled(self, now: datetime) -> Self:

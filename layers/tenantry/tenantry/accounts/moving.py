@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from tenantry.accounts.events import (
     AccountCopyRemoved,
@@ -48,7 +48,7 @@ from tenantry.accounts.provisioning import (
     Task,
     told,
 )
-from tenantry.accounts.repository import Advance, Place
+from tenantry.accounts.repository import Advance, Place, TenantCopies
 from tenantry.errors import (
     ConflictError,
     CopyDiffersError,
@@ -83,34 +83,6 @@ class MoveTask(Task):
     """What a task of a move is given: which of its steps it does."""
 
     step: StepName
-
-
-@dataclass(frozen=True)
-class Copied:
-    """A page of a pass: where the next one begins, None at the end, and what had differed."""
-
-    next: str | None
-    differed: int = 0
-
-
-class TenantCopies(Protocol):
-    """A tenant's items and objects, from one place to another; nobody is told of a copy."""
-
-    def fence(self, place: Place, epoch: int) -> None:
-        """Keep out of the place, from now on, who knows an older route than `epoch`."""
-
-    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> Copied:
-        """One page of making the target equal to the source.
-
-        A page may come again. OrganizationMovingError when the target's fence has passed `epoch`.
-        """
-
-    def clear(self, place: Place, epoch: int, position: str | None) -> str | None:
-        """Remove a page of what the tenant has in a place, and where to go on; None when but its
-        fence is left."""
-
-    def sums(self, place: Place, found: Sums) -> Sums:
-        """What was found so far, and one page more."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ already. A task of an older run finds another run's number and leaves everything
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from tenantry.accounts.events import (
     AccountVended,
 )
 from tenantry.accounts.model import (
+    NOTHING_COPIED,
     Account,
     CloudType,
     Kind,
@@ -31,6 +33,7 @@ from tenantry.accounts.model import (
     ProvisioningStatus,
     StepName,
     StepState,
+    Sums,
 )
 from tenantry.accounts.own_accounts import Guard, OwnAccounts
 from tenantry.accounts.repository import (
@@ -40,10 +43,12 @@ from tenantry.accounts.repository import (
     ParameterTree,
     Place,
     Stacks,
+    TenantCopies,
     TenantData,
 )
 from tenantry.errors import (
     ConflictError,
+    CopyDiffersError,
     HostingNotOfferedError,
     NotFoundError,
     OperationCancelledError,
@@ -67,6 +72,8 @@ _TRIES: Final = 5
 FIRST_WAIT: Final = 2
 LONGEST_WAIT: Final = 30
 _LONGEST_CAUSE: Final = 300
+_PAGES: Final = 20
+"""Pages of what comes along to a place of one's own, in one call."""
 NO_ERROR: Final = "none"
 
 
@@ -277,6 +284,11 @@ class Provisioning:
     """For the step that tries their doors."""
     offers_dedicated: bool = False
     """Whether the deployment knows anybody who makes them."""
+    copies: TenantCopies | None = None
+    """For the step that brings along what an organisation had before."""
+    kept: timedelta = timedelta()
+    """How long what it had stays where it was, too."""
+    pages: int = _PAGES
 
     # forward
 
@@ -420,11 +432,17 @@ class Provisioning:
         return self.ledger.run(given, StepName.CONFIGURE, work)
 
     def seed(self, given: Task) -> Progress:
-        """Write what every tenant begins with, under the tenant's own session."""
+        """Bring along what the organisation had before, and write what every tenant begins with,
+        under the tenant's own session.
 
-        def work(account: Account, _operation: Operation) -> None:
+        UnavailableError while there is more to bring: the task is tried again, and goes on.
+        """
+
+        def work(account: Account, operation: Operation) -> Done:
             epoch = self._hosted(account).route_epoch
+            brought = self._brought(given, account, operation, epoch)
             self.data.seed(self._place(account), account, self.stamp.now(), epoch)
+            return Done(fields=brought)
 
         return self.ledger.run(given, StepName.SEED, work)
 
@@ -466,7 +484,10 @@ class Provisioning:
                     return ()
                 return (self.hosting.opened(hosted, opened),)
 
-            return Done(account=lambda found: self._active(found, operation), also=routed)
+            left = {"retire_at": self.stamp.now() + self.kept} if operation.old else {}
+            return Done(
+                fields=left, account=lambda found: self._active(found, operation), also=routed
+            )
 
         return self.ledger.run(given, StepName.ACTIVATE, work)
 
@@ -500,6 +521,48 @@ class Provisioning:
         if account.has_stack:
             values |= {"s3/raw-bucket": place.raw, "s3/processed-bucket": place.processed}
         self.tree.write(account, values)
+
+    def _brought(
+        self, given: Task, account: Account, operation: Operation, epoch: int
+    ) -> Mapping[str, Any]:
+        """What the organisation has in the place that all share, such as exports, as it is told of
+        in the ledger. Nobody writes it meanwhile: the route is closed, and the fence keeps out who
+        read an older one."""
+        if account.cloud_type is CloudType.PUBLIC:
+            return {}
+        if self.copies is None:
+            raise LookupError("this function brings nothing along")
+        shared, target = self.shared, self._place(account)
+        source = Place(account.tenant_id, shared.table, shared.raw, shared.processed)
+        for place in (source, target):
+            self.copies.fence(place, epoch)
+        if operation.step(StepName.SEED).attempts > 1:
+            self.data.unseed(target)  # which an earlier attempt wrote, and is not to be compared
+        old, new = operation.old or Sums(), operation.new or Sums()
+        position, passes = operation.position, operation.passes
+        for _ in range(self.pages):
+            if not old.is_whole:
+                old = self.copies.sums(source, old)
+            elif not old.items and not old.objects:
+                return NOTHING_COPIED
+            elif old.objects and target.abroad:
+                raise ConflictError("The organisation has files, which reach no other AWS account.")
+            elif not passes:
+                page = self.copies.copy(source, target, epoch, position)
+                position, passes = page.next, int(page.next is None)
+            elif not new.is_whole:
+                new = self.copies.sums(target, new)
+        far = {"old": old, "new": new, "position": position, "passes": passes}
+        if not new.is_whole:
+            now = self.stamp.now()
+            self.ledger.moved(given, lambda its: its.beaten(now).model_copy(update=far))
+            raise UnavailableError("There is more to bring along.")
+        if old != new:
+            raise CopyDiffersError(
+                f"{new.items} items and {new.objects} objects came along,"
+                f" of {old.items} and {old.objects}, or others."
+            )
+        return {**far, "passes": 0}
 
     # backward
 

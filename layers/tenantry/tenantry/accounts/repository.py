@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry.accounts.model import Account, Inventory, Operation, StackEvent
+from tenantry.accounts.model import Account, Inventory, Operation, StackEvent, Sums
 from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
 from tenantry.organizations.model import Organization
@@ -228,6 +228,34 @@ class TenantData(Protocol):
         """Whether the event came through the table's stream to the audit log."""
 
     def unprobe(self, place: Place, account: Account) -> None: ...
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A page of a pass: where the next one begins, None at the end, and what had differed."""
+
+    next: str | None
+    differed: int = 0
+
+
+class TenantCopies(Protocol):
+    """A tenant's items and objects, from one place to another; nobody is told of a copy."""
+
+    def fence(self, place: Place, epoch: int) -> None:
+        """Keep out of the place, from now on, who knows an older route than `epoch`."""
+
+    def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> Copied:
+        """One page of making the target equal to the source.
+
+        A page may come again. OrganizationMovingError when the target's fence has passed `epoch`.
+        """
+
+    def clear(self, place: Place, epoch: int, position: str | None) -> str | None:
+        """Remove a page of what the tenant has in a place, and where to go on; None when but its
+        fence is left."""
+
+    def sums(self, place: Place, found: Sums) -> Sums:
+        """What was found so far, and one page more."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from typing import Any, Final, Protocol
 from botocore.exceptions import ClientError
 
 from tenantry.accounts.model import Sums
-from tenantry.accounts.moving import Copied
-from tenantry.accounts.repository import Place
+from tenantry.accounts.repository import Copied, Place
 from tenantry.errors import LeftoversError
 from tenantry.persistence.items import from_wire, to_wire, without_events
 from tenantry.persistence.keys import Key
@@ -197,12 +196,12 @@ class DynamoDBTenantCopies:
         Of an object that the source lost meanwhile the copy goes at the end of the area.
         """
         old, new = (getattr(place, area) for place in (source, target))
-        s3 = self._session(replace(target, raw=old, processed=new)).s3
-        found, after = self._object_page(source, area, rest, s3)
+        there_s3 = self._session(target).s3
+        found, after = self._object_page(source, area, rest)
         there = {
             each["Key"]: each
             for each in self._listed(
-                s3, new, source.tenant_id, rest, found[-1]["Key"] if found else ""
+                there_s3, new, source.tenant_id, rest, found[-1]["Key"] if found else ""
             )
         }
         differed = 0
@@ -211,7 +210,7 @@ class DynamoDBTenantCopies:
             if copied is None or _is_stale(copied, each):
                 differed += 1
                 _called(
-                    s3.copy_object,
+                    self._session(replace(target, raw=old, processed=new)).s3.copy_object,
                     Bucket=new,
                     Key=each["Key"],
                     CopySource={"Bucket": old, "Key": each["Key"]},
@@ -220,18 +219,19 @@ class DynamoDBTenantCopies:
                 )
         if after:
             return Copied(f"{area}|{after}", differed)
-        kept = {each["Key"] for each in self._listed(s3, old, source.tenant_id)}
-        for each in self._listed(s3, new, source.tenant_id):
+        here = self._listed(self._session(source).s3, old, source.tenant_id)
+        kept = {each["Key"] for each in here}
+        for each in self._listed(there_s3, new, source.tenant_id):
             if each["Key"] not in kept:
                 differed += 1
-                _called(s3.delete_object, Bucket=new, Key=each["Key"])
+                _called(there_s3.delete_object, Bucket=new, Key=each["Key"])
         return Copied("processed|" if area == "raw" else None, differed)
 
     def _object_page(
-        self, place: Place, area: str, rest: str, s3: Any = None
+        self, place: Place, area: str, rest: str
     ) -> tuple[list[Mapping[str, Any]], str]:
         page = _called(
-            (s3 or self._session(place).s3).list_objects_v2,
+            self._session(place).s3.list_objects_v2,
             Bucket=getattr(place, area),
             Prefix=f"{place.tenant_id}/",
             StartAfter=rest,

@@ -1,7 +1,7 @@
 """Steps that work on a tenant's data, with credentials that reach that tenant's place only."""
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 import boto3
@@ -9,6 +9,7 @@ import boto3
 from tenantry.accounts.bootstrap.steps import provisioning_with
 from tenantry.accounts.provisioning import Provisioning
 from tenantry.accounts.repository import Place
+from tenantry.accounts.tenant_copies import DynamoDBTenantCopies
 from tenantry.accounts.tenant_data import TenantDataInPlace
 from tenantry.audit.dynamodb import DynamoDBActivityRepository
 from tenantry.audit.model import Span
@@ -17,6 +18,7 @@ from tenantry.messaging.event import Event
 from tenantry.persistence.table import Table
 from tenantry.runtime.identifiers import now
 from tenantry.tenancy.bootstrap import doorway
+from tenantry.tenancy.holdings import Store, partitions
 from tenantry.tenancy.router import table_arn
 from tenantry.tenancy.sessions import DataScope, TenantSessions
 
@@ -39,12 +41,21 @@ class _Clients:
 
 @cache
 def working() -> Provisioning:
-    return provisioning_with(data=data())
+    return provisioning_with(data=data(), copies=copies())
 
 
 @cache
 def data() -> TenantDataInPlace:
     return TenantDataInPlace(clients, _arrived)
+
+
+@cache
+def copies() -> DynamoDBTenantCopies:
+    return DynamoDBTenantCopies(
+        copiers,
+        partial(partitions, Store.TENANT),
+        shared=settings().required("TENANT_TABLE"),
+    )
 
 
 @cache
@@ -82,7 +93,7 @@ def copiers(place: Place) -> _Clients:
     Both in one would be longer than AWS takes a session's policy.
     """
     scope = replace(scope_of(place), lists_objects=True, lists_versions=True)
-    found: _Clients = sessions().client(place.tenant_id, scope)
+    found: _Clients = sessions().client(place.tenant_id, scope, place.abroad)
     return found
 
 

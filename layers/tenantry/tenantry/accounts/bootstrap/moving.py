@@ -1,17 +1,17 @@
 """Steps of moves, each with the ports that it uses, and the sweep for the copies they leave."""
 
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any, cast
 
 from tenantry.accounts.bootstrap import private_stacks
-from tenantry.accounts.bootstrap.data import copiers, data
+from tenantry.accounts.bootstrap.data import copies as tenant_copies
+from tenantry.accounts.bootstrap.data import data
 from tenantry.accounts.bootstrap.steps import provisioning_with
 from tenantry.accounts.bootstrap.tree import tree
 from tenantry.accounts.moving import Moving
-from tenantry.accounts.tenant_copies import DynamoDBTenantCopies
+from tenantry.accounts.repository import TenantCopies
 from tenantry.bootstrap import settings
-from tenantry.tenancy.holdings import Store, partitions
 
 
 @cache
@@ -22,34 +22,26 @@ def routing() -> Moving:
 
 @cache
 def copying() -> Moving:
-    return _moving(copies=_copies(), data=data())
+    return _moving(copies=tenant_copies(), data=data())
 
 
 @cache
 def undoing_moves() -> Moving:
-    return _moving(copies=_copies(), stacks=private_stacks.removable())
+    return _moving(copies=tenant_copies(), stacks=private_stacks.removable())
 
 
 @cache
 def retiring() -> Moving:
-    return _moving(copies=_copies(), stacks=private_stacks.removable(), tree=tree())
+    return _moving(copies=tenant_copies(), stacks=private_stacks.removable(), tree=tree())
 
 
 def _moving(copies: Any = None, **ports: Any) -> Moving:
     return Moving(
         provisioning=provisioning_with(**ports),
-        copies=cast("DynamoDBTenantCopies", copies),
+        copies=cast("TenantCopies", copies),
         settle=_seconds("MOVE_SETTLE_SECONDS"),
         confirmed_within=_seconds("MOVE_CONFIRM_SECONDS"),
         kept=_seconds("MOVE_KEPT_SECONDS"),
-    )
-
-
-def _copies() -> DynamoDBTenantCopies:
-    return DynamoDBTenantCopies(
-        copiers,
-        partial(partitions, Store.TENANT),
-        shared=settings().required("TENANT_TABLE"),
     )
 
 

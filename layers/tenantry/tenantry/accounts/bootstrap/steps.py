@@ -1,5 +1,6 @@
 """The steps of provisioning, each with the ports that it uses."""
 
+from datetime import timedelta
 from functools import cache
 from typing import Any, cast
 
@@ -36,5 +37,6 @@ def provisioning_with(**ports: Any) -> Provisioning:
         ),
         hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
         offers_dedicated=offers_dedicated(),
+        kept=timedelta(seconds=settings().number("MOVE_KEPT_SECONDS", 0)),
         **cast("dict[str, Any]", nothing | ports),
     )
