@@ -21,6 +21,7 @@ MENDS = (
     "secure_transport",
     "queue_batches",
     "kms_conditions",
+    "role_boundaries",
     "event_bus_resources",
     "event_buses_across_accounts",
     "event_archives",

@@ -149,7 +149,8 @@ def test_a_private_account_fails_is_undone_and_becomes_active_by_a_retry(
     route = stored_route(product, aws, owner)
     assert (route["table"], route["state"]) == (own, "active")
     assert exports(product, owner.tokens) == [export]
-    assert (done["comparison"]["isEqual"], done["comparison"]["new"]["items"]) == (True, 1)
+    assert done["comparison"]["isEqual"]
+    assert done["comparison"]["new"]["items"] > 0
 
 
 def test_a_public_account_has_buckets_of_its_own_until_its_end(

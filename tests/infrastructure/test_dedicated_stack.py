@@ -1,6 +1,7 @@
 """What an AWS account of an organisation's own begins with: the baseline of dedicated accounts."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,6 +79,56 @@ def test_the_platform_role_reads_and_writes_data_and_nothing_else() -> None:
     assert "dynamodb:Scan" not in actions
     assert not [action for action in actions if "*" in action]
     assert not [each for each in statements("Platform") if each["Resource"] == "*"]
+
+
+# the boundary of roles
+
+
+def test_every_role_has_a_boundary() -> None:
+    behind = {
+        name: role["PermissionsBoundary"]["Ref"]
+        for name, role in STACK.properties("AWS::IAM::Role")
+    }
+    assert behind == {
+        "Platform": "Boundary",
+        "ForwarderRole": "Boundary",
+        "AlarmsRole": "Boundary",
+        "RecorderRole": "RecorderBoundary",
+    }
+    assert not list(STACK.properties("AWS::IAM::User", "AWS::IAM::Group"))
+    for name in ("Boundary", "RecorderBoundary"):
+        called = RESOURCES[name]["Properties"]["ManagedPolicyName"]
+        assert re.fullmatch(r"\$\{Deployment\}-.*boundary", called["Fn::Sub"]), (
+            "the session that deploys it makes roles behind policies of such names alone"
+        )
+
+
+@pytest.mark.parametrize("role", ["Platform", "ForwarderRole", "AlarmsRole"])
+def test_what_a_role_may_do_is_within_its_boundary(role: str) -> None:
+    most = RESOURCES["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {each["Effect"] for each in most} == {"Allow"}
+    within = {action for each in most for action in as_list(each["Action"])}
+    assert not [action for action in within if "*" in action]
+    assert {a for each in statements(role) for a in as_list(each["Action"])} <= within
+
+
+def test_the_boundary_lets_nobody_give_rights_or_look_into_other_tables() -> None:
+    most = RESOURCES["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {a.split(":")[0] for each in most for a in as_list(each["Action"])} == {
+        *("dynamodb", "s3", "kms", "events", "logs"),
+    }
+    wide = [each["Sid"] for each in most if each["Resource"] == "*"]
+    assert wide == ["ListStreams"]
+
+
+def test_a_private_account_makes_no_roles_and_its_provisioner_may_not() -> None:
+    assert not [r["Type"] for _, r in PRIVATE.resources() if r["Type"].startswith("AWS::IAM::")]
+    accounts = parse("accounts", (ROOT / "functions/accounts/template.yaml").read_text())
+    (policy,) = accounts.body["Resources"]["ProvisionerRole"]["Properties"]["Policies"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        for action in as_list(statement["Action"]):
+            assert not action.startswith("iam:"), "roles are made behind a boundary alone"
+            assert action != "*"
 
 
 # what is kept

@@ -16,6 +16,7 @@ from time import monotonic, sleep
 from typing import Any, Protocol
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tenantry.accounts.vending import (
     AccountVendor,
@@ -37,6 +38,9 @@ from tests.support.ministack import MiniStack
 
 STACK = Path(__file__).parents[3] / "stacks/management-account-role.yaml"
 EXTERNAL_ID = "a-word-that-both-know"
+NOTHING = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
+)
 _numbers = count(1)
 
 
@@ -426,6 +430,30 @@ def test_the_management_account_administers_it(world: World) -> None:
     credentials = world.vendor.access(account)
 
     assert world.who(credentials) == account
+
+
+@pytest.mark.parametrize("kind", VendorKind)
+def test_it_makes_roles_behind_the_deployments_boundary_alone(
+    ministack: MiniStack, kind: VendorKind
+) -> None:
+    world = LocalWorld(ministack, kind)
+    _, account = made(world)
+    keys = world.vendor.access(account)
+    iam = ministack.client(
+        "iam",
+        {
+            "aws_access_key_id": keys.access_key_id,
+            "aws_secret_access_key": keys.secret_access_key,
+            "aws_session_token": keys.session_token,
+        },
+    )
+    boundary = iam.create_policy(
+        PolicyName=f"{world.settings.deployment}-boundary", PolicyDocument=NOTHING
+    )["Policy"]["Arn"]
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.create_role(RoleName="loose", AssumeRolePolicyDocument=NOTHING)
+    iam.create_role(RoleName="held", AssumeRolePolicyDocument=NOTHING, PermissionsBoundary=boundary)
 
 
 def test_an_account_that_nobody_made_lets_nobody_in(world: World) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tenantry.accounts.vendors.management import bounded
+
 STACK = Path(__file__).parents[3] / "stacks/dedicated-account-baseline.yaml"
 PLATFORM = "000000000000"
 MANAGEMENT = {"aws_access_key_id": "333333333333", "aws_secret_access_key": "test"}
@@ -35,6 +37,7 @@ class Worlds:
             client("sts", **MANAGEMENT).assume_role(
                 RoleArn=f"arn:aws:iam::{self.account}:role/OrganizationAccountAccessRole",
                 RoleSessionName="setting-up",
+                Policy=bounded("aws", self.account, name),
             )
         )
         self._deploy()
@@ -167,3 +170,59 @@ def test_the_external_id_is_told_to_nobody(worlds: Worlds) -> None:
         default=str,
     )
     assert RIGHT not in described
+
+
+# the boundary
+
+
+def assumable_by(account: str) -> str:
+    return _allow("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{account}:root"})
+
+
+def test_who_sets_it_up_makes_roles_behind_the_boundary_alone(worlds: Worlds) -> None:
+    iam = worlds.client("iam", **worlds.admin)
+    trust = assumable_by(worlds.account)
+    other = iam.create_policy(PolicyName="other", PolicyDocument=_allow("*", Resource="*"))
+
+    for given in ({}, {"PermissionsBoundary": other["Policy"]["Arn"]}):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            iam.create_role(RoleName="loose", AssumeRolePolicyDocument=trust, **given)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.create_user(UserName="loose")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.delete_role_permissions_boundary(RoleName=f"{worlds.deployment}-platform")
+    for role in iam.list_roles()["Roles"]:
+        if role["RoleName"] != "OrganizationAccountAccessRole":
+            found = iam.get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"]
+            assert found["PermissionsBoundaryArn"].endswith(f"/{worlds.deployment}-boundary")
+
+
+def test_behind_it_nobody_does_more_whatever_their_policy_says(worlds: Worlds) -> None:
+    """A role that may do all there is reaches the tenant's data, and nothing else."""
+    iam = worlds.client("iam", **worlds.admin)
+    boundary = f"arn:aws:iam::{worlds.account}:policy/{worlds.deployment}-boundary"
+    iam.create_role(
+        RoleName="all",
+        AssumeRolePolicyDocument=assumable_by(worlds.account),
+        PermissionsBoundary=boundary,
+    )
+    everything = _allow("*", Resource="*")
+    iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=everything)
+    arn = f"arn:aws:iam::{worlds.account}:role/all"
+    keys = worlds._keys(
+        worlds.client("sts", **worlds.admin).assume_role(RoleArn=arn, RoleSessionName="all")
+    )
+
+    worlds.client("dynamodb", **keys).get_item(
+        TableName=worlds.name, Key={"PK": {"S": "ORG#t1"}, "SK": {"S": "x"}}
+    )
+    worlds.client("s3", **keys).list_objects_v2(Bucket=f"{worlds.name}-raw")
+    for refused in (
+        lambda: worlds.client("dynamodb", **keys).scan(TableName=worlds.name),
+        lambda: worlds.client("dynamodb", **keys).delete_table(TableName=worlds.name),
+        lambda: worlds.client("s3", **keys).list_buckets(),
+        lambda: worlds.client("iam", **keys).list_users(),
+        lambda: worlds.client("sts", **keys).assume_role(RoleArn=arn, RoleSessionName="again"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()
