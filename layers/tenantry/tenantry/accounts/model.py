@@ -583,6 +583,10 @@ class Operation(_Stored):
             error_code=code,
             error=words,
             resumes=0,
+            # Where a pass was: what undoes it goes its own way.
+            position=None,
+            passes=0,
+            differed=0,
         )
 
     def undoing(self, name: StepName, now: datetime) -> Self:

@@ -33,7 +33,6 @@ from tenantry.accounts.model import (
     Account,
     CloudType,
     Operation,
-    OperationStatus,
     ProvisioningStatus,
     StepName,
     StepState,
@@ -46,7 +45,6 @@ from tenantry.accounts.provisioning import (
     Progress,
     Provisioning,
     Task,
-    told,
 )
 from tenantry.accounts.repository import Advance, Place, TenantCopies
 from tenantry.errors import (
@@ -54,11 +52,9 @@ from tenantry.errors import (
     CopyDiffersError,
     MoveUnconfirmedError,
     NotFoundError,
-    OperationCommittedError,
     OrganizationSuspendedError,
     StreamSilentError,
     TenantryError,
-    UnavailableError,
 )
 from tenantry.messaging.event import SYSTEM, Event, EventData
 from tenantry.messaging.stamp import Cause, Stamp
@@ -373,27 +369,9 @@ class Moving:
 
         OperationCommittedError once it may write into the copy.
         """
-        account, operation = self.ledger.moved(given, lambda found: self._turned(found, given))
-        while (name := operation.next_undo) is not None:
-            self.ledger.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
-            if not self._undo(name, account, operation, given):
-                return Progress(done=False, wait=_WAIT)
-            account, operation = self.ledger.moved(
-                given, partial(Operation.undone, name=name, now=self.stamp.now())
-            )
-        self._end(given)
-        return Progress()
+        return self.ledger.undo(given, partial(self._undo, given), self._back)
 
-    def _turned(self, operation: Operation, given: Failure) -> Operation:
-        if operation.status is OperationStatus.COMPENSATING:
-            return operation
-        if operation.is_committed:
-            raise OperationCommittedError("The data is moved; the operation goes forward.")
-        code, words = told(given)
-        turned = operation.compensating(code, words, self.stamp.now())
-        return turned.model_copy(update={"position": None, "differed": 0, "passes": 0})
-
-    def _undo(self, name: StepName, account: Account, operation: Operation, given: Task) -> bool:
+    def _undo(self, given: Task, name: StepName, account: Account, operation: Operation) -> int:
         match name:
             case StepName.FLIP | StepName.FENCE | StepName.BACKFILL:
                 # The next epoch passes the fences, and the copiers know older ones.
@@ -401,10 +379,10 @@ class Moving:
                 back = self._route(account, account.cloud_type)
                 self.ledger.accounts.reroute(self.provisioning.hosting.routed(hosted, back))
             case StepName.CREATE:
-                return self._remove(account, operation, given)
+                return 0 if self._remove(account, operation, given) else _WAIT
             case _:
                 pass  # what was copied goes with the place, or from it
-        return True
+        return 0
 
     def _remove(self, account: Account, operation: Operation, given: Task) -> bool:
         hosted, target = self._hosted(account), self._target(account, operation)
@@ -416,26 +394,16 @@ class Moving:
         self._goes_on(given, position=position)
         return position is None and self._made_gone(account, CloudType.PUBLIC)
 
-    def _end(self, given: Task) -> None:
-        for _ in range(_TRIES):
-            account, operation = self.ledger.open(given)
-            after = operation.compensated(self.stamp.now())
-            data = AccountMoveFailed(
-                account_id=account.account_id,
-                organization_id=account.tenant_id,
-                operation_id=after.operation_id,
-                code=after.error_code or "PROVISIONING_FAILED",
-            )
-            event = self._event(data, after, "back", str(after.run))
-            kept = account.amended(self.stamp.now(), error=f"{after.error_code}: {after.error}")
-            try:
-                self.ledger.accounts.advance(
-                    Advance((operation, after), (account, kept), event, slots=-1)
-                )
-            except ConflictError:
-                continue
-            return
-        raise UnavailableError("The operation changes all the time; try again.")
+    def _back(self, account: Account, after: Operation) -> tuple[Account, Event]:
+        """The account as it was."""
+        data = AccountMoveFailed(
+            account_id=account.account_id,
+            organization_id=account.tenant_id,
+            operation_id=after.operation_id,
+            code=after.error_code or "PROVISIONING_FAILED",
+        )
+        kept = account.amended(self.stamp.now(), error=f"{after.error_code}: {after.error}")
+        return kept, self._event(data, after, "back", str(after.run))
 
     # inside
 

@@ -226,6 +226,57 @@ class Ledger:
             return
         raise UnavailableError("The operation changes all the time; try again.")
 
+    def undo(
+        self,
+        given: "Failure",
+        work: Callable[[StepName, Account, Operation], int],
+        ended: Callable[[Account, Operation], tuple[Account, Event]],
+    ) -> Progress:
+        """Undo what was done, newest first; `done` when nothing is left and it has ended.
+
+        `work` undoes a step, and answers how many seconds to wait while it takes longer; `ended`
+        is the account's next version when its operation has ended so. OperationCommittedError when
+        it may not be undone any more.
+        """
+        account, operation = self.moved(given, lambda found: self._turned(found, given))
+        while (name := operation.next_undo) is not None:
+            self.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
+            if wait := work(name, account, operation):
+                return Progress(done=False, wait=wait)
+            account, operation = self.moved(
+                given, partial(Operation.undone, name=name, now=self.stamp.now())
+            )
+        self._end(given, ended)
+        return Progress()
+
+    def _turned(self, operation: Operation, given: "Failure") -> Operation:
+        if operation.status is OperationStatus.COMPENSATING:
+            return operation
+        if operation.is_committed:
+            raise OperationCommittedError("It is in use by now; its operation goes forward.")
+        code, words = told(given)
+        return operation.compensating(code, words, self.stamp.now())
+
+    def _end(
+        self, given: Task, ended: Callable[[Account, Operation], tuple[Account, Event]]
+    ) -> None:
+        for _ in range(_TRIES):
+            account, operation = self.open(given)
+            after = operation.compensated(self.stamp.now())
+            moved, event = ended(account, after)
+            # Only what never was an account leaves its organisation free for another one.
+            released = moved.status is ProvisioningStatus.DELETED
+            try:
+                self.accounts.advance(
+                    Advance(
+                        (operation, after), (account, moved), event, slots=-1, releases=released
+                    )
+                )
+            except ConflictError:
+                continue
+            return
+        raise UnavailableError("The operation changes all the time; try again.")
+
     def beat(self, given: Task) -> tuple[Account, Operation]:
         """Say that the operation is alive."""
         return self.moved(given, lambda operation: operation.beaten(self.stamp.now()))
@@ -571,28 +622,10 @@ class Provisioning:
 
         OperationCommittedError when it may not be undone any more.
         """
-        account, operation = self.ledger.moved(given, lambda found: self._turned(found, given))
-        while (name := operation.next_undo) is not None:
-            self.ledger.moved(given, partial(Operation.undoing, name=name, now=self.stamp.now()))
-            if not self._undo(name, account):
-                wait = LONGEST_WAIT if name is StepName.VEND else FIRST_WAIT
-                return Progress(done=False, wait=wait)
-            account, operation = self.ledger.moved(
-                given, partial(Operation.undone, name=name, now=self.stamp.now())
-            )
-        self._end(given)
-        return Progress()
+        return self.ledger.undo(given, self._undo, self._ended)
 
-    def _turned(self, operation: Operation, given: Failure) -> Operation:
-        if operation.status is OperationStatus.COMPENSATING:
-            return operation
-        if operation.is_committed:
-            raise OperationCommittedError("The account is active; its operation goes forward.")
-        code, words = told(given)
-        return operation.compensating(code, words, self.stamp.now())
-
-    def _undo(self, name: StepName, account: Account) -> bool:
-        """Undo one step; False while it takes longer. What is gone already is fine."""
+    def _undo(self, name: StepName, account: Account, _operation: Operation) -> int:
+        """Undo one step; seconds to wait while it takes longer. What is gone already is fine."""
         place = self._place(account)
         match name:
             case StepName.VERIFY:
@@ -606,13 +639,14 @@ class Provisioning:
                     self.tree.remove(account)
                 self._unroute(account)
             case StepName.CREATE:
-                if account.has_stack:
-                    return self.stacks.remove(account)
+                if account.has_stack and not self.stacks.remove(account):
+                    return FIRST_WAIT
             case StepName.VEND:
-                return self._own().given_up(account)
+                if not self._own().given_up(account):
+                    return LONGEST_WAIT
             case _:
                 pass  # of the reservation, the account's status is all there is: it ends with this
-        return True
+        return 0
 
     def _is_there(self, account: Account) -> bool:
         """Whether its data needs to be taken out: what lies in a stack goes with it."""
@@ -626,25 +660,6 @@ class Provisioning:
         hosted = self._hosted(account)
         if hosted.route.get("account") == account.account_id:
             self.ledger.accounts.reroute(self.hosting.routed(hosted, {}))
-
-    def _end(self, given: Task) -> None:
-        for _ in range(_TRIES):
-            account, operation = self.ledger.open(given)
-            after = operation.compensated(self.stamp.now())
-            cancelled = after.status is OperationStatus.CANCELLED
-            moved, event = self._ended(account, after)
-            if account.has_own_tree and not cancelled:
-                self.tree.write(account, self._values(moved, "failed"))
-            try:
-                self.ledger.accounts.advance(
-                    Advance(
-                        (operation, after), (account, moved), event, slots=-1, releases=cancelled
-                    )
-                )
-            except ConflictError:
-                continue
-            return
-        raise UnavailableError("The operation changes all the time; try again.")
 
     def _ended(self, account: Account, after: Operation) -> tuple[Account, Event]:
         now = self.stamp.now()
@@ -669,7 +684,9 @@ class Provisioning:
         )
         event = self._event(failed, after, "failed", str(after.run))
         words = f"{after.error_code}: {after.error}"
-        return account.moved(ProvisioningStatus.FAILED, now, error=words, **gone), event
+        moved = account.moved(ProvisioningStatus.FAILED, now, error=words, **gone)
+        self.tell(moved, "failed")
+        return moved, event
 
     # inside
 
