@@ -175,7 +175,9 @@ def provisioned(
         STAGE="local",
     )
     monkeypatch.setattr(data_wiring, "_arrived", _arrived)
-    # The management account trusts roles of the platform alone.
+    # The management account trusts roles of the platform alone. An earlier test may have left a
+    # session with its own credentials.
+    boto3.DEFAULT_SESSION = None
     session = boto3.client("sts").assume_role(RoleArn=steps, RoleSessionName="steps")["Credentials"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
