@@ -150,7 +150,10 @@ def teardown(
     if dry_run:
         planned = outcome["plan"]
         counted = planned["inventory"]
-        given.show([{**planned, **counted}], ["action", *counted, "resources", "hash"])
+        cost = planned["cost"]
+        monthly = f"about {cost['monthly']} {cost['currency']}"
+        row = {**planned, **counted, "monthly": monthly}
+        given.show([row], ["action", *counted, "monthly", "resources", "hash"])
     else:
         given.show([outcome["operation"]], ["id", "status", "approvalId", "approvalUntil"])
 

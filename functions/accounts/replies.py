@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from tenantry.accounts.model import Account, Inventory, Operation, Outcome, Plan, StackEvent, Sums
+from tenantry.accounts.model import (
+    Account,
+    Cost,
+    Inventory,
+    Operation,
+    Outcome,
+    Plan,
+    StackEvent,
+    Sums,
+)
 
 
 def account_reply(account: Account) -> dict[str, Any]:
@@ -105,6 +114,7 @@ def plan_reply(plan: Plan) -> dict[str, Any]:
         "steps": list(plan.steps),
         "resources": list(plan.resources),
         "inventory": _inventory_reply(plan.inventory) if plan.inventory else None,
+        "cost": _cost_reply(plan.cost) if plan.cost else None,
     }
 
 
@@ -116,6 +126,30 @@ def _inventory_reply(found: Inventory) -> dict[str, Any]:
         "objectBytes": found.object_bytes,
         "parameters": found.parameters,
         "isWhole": found.is_whole,
+    }
+
+
+def _cost_reply(cost: Cost) -> dict[str, Any]:
+    """Amounts as decimals in words, as a float has none."""
+    return {
+        "isEstimate": True,
+        "monthly": str(cost.monthly),
+        "currency": cost.currency,
+        "region": cost.region,
+        "pricesAsOf": cost.as_of.isoformat(),
+        "source": cost.source,
+        "lines": [
+            {
+                "what": line.what,
+                "quantity": line.quantity,
+                "unit": line.unit,
+                "price": str(line.price),
+                "monthly": str(line.monthly),
+            }
+            for line in cost.lines
+        ],
+        "unpriced": list(cost.unpriced),
+        "isWhole": cost.is_whole,
     }
 
 

@@ -98,6 +98,8 @@ def _asked_to_end(story: Story, bob: Tokens, path: str) -> dict[str, Any]:
     with story.step("Bob asks for its end: he sees what goes, and may not approve it") as note:
         plan = product.rest("GET", f"{path}/teardown-plan", bob).json()
         note(f"{plan['inventory']['items']} items and {len(plan['resources'])} resources would go")
+        cost = plan["cost"]
+        note(f"they cost about {cost['monthly']} {cost['currency']} a month")
         ending: dict[str, Any] = product.rest("DELETE", f"{path}?plan={plan['hash']}", bob).json()
         approval = {"approvalId": ending["operation"]["approvalId"]}
         told = product.rest("POST", f"{path}/approve", bob, body=approval).json()

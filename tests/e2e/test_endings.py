@@ -173,6 +173,7 @@ def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
 
     assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
     assert plan["inventory"]["items"] > 0
+    assert (plan["cost"]["isEstimate"], plan["cost"]["currency"]) == (True, "USD")
     assert account(product, operator.tokens, asked)["provisioningStatus"] == "deleted"
     assert stored_route(product, aws, owner)["state"] == "deleted"
     assert everybody.left(owner.organization_id) <= KEPT

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tenantry.accounts.costs import prices
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.line import Line
@@ -182,7 +183,7 @@ class World:
             prefix="tenantry",
             offers_dedicated=True,
         )
-        self.teardowns = TeardownService(self.service, self.estate, GRACE)
+        self.teardowns = TeardownService(self.service, self.estate, GRACE, prices())
         self._taken = 0
 
     # what is there

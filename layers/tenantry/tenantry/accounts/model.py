@@ -9,7 +9,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
@@ -772,6 +773,33 @@ class Names:
 
 
 @dataclass(frozen=True)
+class CostLine:
+    """What one kind of things costs a month, at a price of the table."""
+
+    what: str
+    quantity: float
+    unit: str
+    price: Decimal
+    monthly: Decimal
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate by what was counted and a dated table of prices: never a bill."""
+
+    monthly: Decimal
+    currency: str
+    region: str
+    as_of: date
+    source: str
+    lines: tuple[CostLine, ...]
+    unpriced: tuple[str, ...]
+    """Kinds of what is there whose price nobody has written down."""
+    is_whole: bool
+    """False where there was more than was counted, so that it costs more than this."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a command would do; `hash` names it, and another world has another hash."""
 
@@ -783,6 +811,8 @@ class Plan:
     """What it was decided on, such as versions."""
     inventory: Inventory | None = None
     """What would be taken away, of a teardown."""
+    cost: Cost | None = None
+    """What that costs a month. It is no part of the hash: prices change without the world."""
 
     @property
     def hash(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from tenantry.accounts.costs import Prices, estimated
 from tenantry.accounts.events import AccountTeardownApproved, AccountTeardownRequested
 from tenantry.accounts.model import (
     ACCOUNT_READ,
@@ -46,9 +47,10 @@ class TeardownService:
     accounts: AccountService
     estate: Estate
     grace: timedelta
+    prices: Prices
 
     def plan(self, caller: Caller, account_id: str, *, as_operator: bool = False) -> Plan:
-        """What a teardown would take away; executing it takes its hash."""
+        """What a teardown would take away, and what that costs; executing it takes its hash."""
         who = self.accounts.who(caller, ACCOUNT_READ, as_operator)
         account, _ = self.accounts.current(who, account_id)
         return self._plan(account)
@@ -173,6 +175,7 @@ class TeardownService:
             resources=inventory.resources,
             basis=(str(account.entity_version), str(hosted.route_epoch)),
             inventory=inventory,
+            cost=estimated(inventory, self.prices),
         )
 
     def _hosted(self, account: Account) -> Hosted:

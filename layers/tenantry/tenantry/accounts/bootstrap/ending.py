@@ -14,6 +14,7 @@ from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
 from tenantry.accounts.bootstrap.people import addressee
 from tenantry.accounts.bootstrap.steps import offers_dedicated
+from tenantry.accounts.costs import prices
 from tenantry.accounts.estate import AwsEstate, Seeing
 from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.model import GRACE, Account, Operation
@@ -42,7 +43,7 @@ def teardown_service() -> TeardownService:
     grace = timedelta(
         seconds=settings().number("TEARDOWN_GRACE_SECONDS", int(GRACE.total_seconds()))
     )
-    return TeardownService(account_service(), _looking(), grace)
+    return TeardownService(account_service(), _looking(), grace, prices())
 
 
 @cache
