@@ -22,6 +22,8 @@ def localized(where: Place, outputs: Mapping[str, str]) -> dict[str, str]:
     local = {name: _local_url(where, value) for name, value in outputs.items()}
     if api := outputs.get("GraphqlApiId"):
         local["GraphqlUrl"] = f"{where.endpoint}/v1/apis/{api}/graphql"
+    if "TokenUrl" in outputs:
+        local["TokenUrl"] = f"{where.endpoint}/oauth2/token"
     return {
         "Region": REGION,
         "Endpoint": where.endpoint,

@@ -128,7 +128,7 @@ def post_account() -> Response[dict[str, Any]]:
 
 @routes.get("/accounts")
 def get_accounts() -> dict[str, Any]:
-    caller = caller_of(routes)
+    caller = caller_of(routes, machines=True)
     page = account_service().page(
         caller, _first(), _query("after"), as_operator=_is_operator(caller)
     )
@@ -140,14 +140,14 @@ def get_accounts() -> dict[str, Any]:
 
 @routes.get("/accounts/<accountId>")
 def get_account(accountId: str) -> dict[str, Any]:  # noqa: N803 - the path's
-    caller = caller_of(routes)
+    caller = caller_of(routes, machines=True)
     found = account_service().read(caller, accountId, as_operator=_is_operator(caller))
     return account_reply(found)
 
 
 @routes.get("/accounts/<accountId>/operations/<operationId>")
 def get_operation(accountId: str, operationId: str) -> dict[str, Any]:  # noqa: N803 - the path's
-    caller = caller_of(routes)
+    caller = caller_of(routes, machines=True)
     found, events = account_service().operation(
         caller, accountId, operationId, as_operator=_is_operator(caller)
     )

@@ -14,6 +14,9 @@ from tenantry.accounts.model import (
     StackEvent,
     Sums,
 )
+from tenantry.accounts.technical_user_service import GRANTED
+from tenantry.accounts.technical_users import Credentials
+from tenantry.organizations.machines import Machine
 
 
 def account_reply(account: Account) -> dict[str, Any]:
@@ -150,6 +153,39 @@ def _cost_reply(cost: Cost) -> dict[str, Any]:
         ],
         "unpriced": list(cost.unpriced),
         "isWhole": cost.is_whole,
+    }
+
+
+def technical_user_reply(
+    account: Account, machines: Sequence[Machine], token_url: str
+) -> dict[str, Any]:
+    return {
+        "accountId": account.account_id,
+        "organizationId": account.tenant_id,
+        "name": account.technical_user,
+        "tokenUrl": token_url,
+        "scopes": list(GRANTED),
+        "clients": [_machine_reply(each) for each in machines],
+    }
+
+
+def credentials_reply(issued: Credentials, token_url: str) -> dict[str, Any]:
+    return {
+        "accountId": issued.machine.account_id,
+        "organizationId": issued.machine.tenant_id,
+        "tokenUrl": token_url,
+        "scopes": list(GRANTED),
+        **_machine_reply(issued.machine),
+        "clientSecret": issued.secret,
+    }
+
+
+def _machine_reply(machine: Machine) -> dict[str, Any]:
+    return {
+        "clientId": machine.client_id,
+        "createdAt": machine.created_at.isoformat(),
+        "issuedAt": _time(machine.issued_at),
+        "endsAt": _time(machine.ends_at),
     }
 
 

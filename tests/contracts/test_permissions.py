@@ -1,5 +1,6 @@
 """Permissions are those of the table, and the page in docs says the same."""
 
+from tenantry.accounts.model import SCOPES
 from tenantry.tenancy.catalogue import permissions as catalogue
 from tenantry.tenancy.roles import Role
 from tests.contracts.permission_table import EXPECTED, ROLES
@@ -23,14 +24,26 @@ def test_every_role_has_the_permissions_of_the_table_and_no_other() -> None:
 def test_what_is_the_owners_alone_is_given_to_nobody_else() -> None:
     held = {p.name for p in catalogue().values() if not p.grantable}
 
-    assert held == {"ownership:transfer"}
+    assert held == {"account:credentials", "ownership:transfer"}
 
 
 def test_a_support_session_changes_neither_billing_nor_ownership() -> None:
     closed = {p.name for p in catalogue().values() if not p.support}
     billing = {name for name in catalogue() if name.startswith("billing:")}
 
-    assert closed == {"ownership:transfer", "members:leave"} | billing - {"billing:read"}
+    others = {"account:credentials", "ownership:transfer", "members:leave"}
+    assert closed == others | billing - {"billing:read"}
+
+
+def test_a_program_may_what_is_listed_here_and_nothing_else() -> None:
+    may = {(p.name, p.scope) for p in catalogue().values() if p.scope}
+
+    assert may == {("account:read", "accounts.read")}
+    assert not [name for name, _ in may if catalogue()[name].writes]
+
+
+def test_a_technical_user_is_given_every_scope_there_is() -> None:
+    assert set(SCOPES) == {p.scope for p in catalogue().values() if p.scope}
 
 
 def test_the_page_is_current() -> None:

@@ -207,6 +207,8 @@ ASKED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", f"{ACCOUNT}/retry"): ("", WHY),
     ("POST", f"{ACCOUNT}/cancel"): ("", WHY),
     ("POST", f"{ACCOUNT}/move"): ("", {"to": "private", **WHY}),
+    ("GET", f"{ACCOUNT}/technical-user"): ("", None),
+    ("POST", f"{ACCOUNT}/technical-user/credentials"): ("", None),
     ("GET", f"{ACCOUNT}/teardown-plan"): ("", None),
     ("DELETE", ACCOUNT): ("?plan=none&reason=doors", None),
     ("POST", f"{ACCOUNT}/approve"): ("", {"approvalId": MISSING, **WHY}),

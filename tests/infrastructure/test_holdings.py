@@ -14,6 +14,7 @@ PRODUCT = ROOT / "layers" / "tenantry" / "tenantry"
 
 # What is declared, typed here: a context that joins adds its lines.
 GOES = {
+    "platform MACHINE#",
     "platform MEMBER#",
     "platform SUPPORT#",
     "platform OPERATOR#",

@@ -205,7 +205,7 @@ def test_every_function_that_counts_api_calls_may_add_them_up() -> None:
     counting = {
         name
         for name, (properties, _) in FUNCTIONS.items()
-        if name[1] == "ApiFunction"
+        if name[1] in ("ApiFunction", "CredentialsFunction")
         and "tenantry.organizations.bootstrap.access" in code.imported(module_of(properties))
     }
     assert {("audit", "ApiFunction"), ("licenses", "ApiFunction")} <= counting

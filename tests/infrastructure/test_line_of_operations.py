@@ -12,6 +12,9 @@ MOVE_NOTHING = {
     "AccountCopyRetired",
     "AccountCopyRemoved",
     "AccountTeardownRequested",
+    "TechnicalUserCreated",
+    "TechnicalUserEnded",
+    "TechnicalUserIssued",
 }
 """Told within an operation, beside the line, or before somebody else has approved."""
 

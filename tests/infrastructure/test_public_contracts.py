@@ -24,7 +24,9 @@ SCALARS = "".join(
 SCHEMA = build_schema(SCALARS + (ROOT / "schema.graphql").read_text())
 OPENAPI: Json = yaml.safe_load((ROOT / "openapi.yaml").read_text())
 TEMPLATES = templates()
-CONTEXT_OF_URI = re.compile(r"functions/\$\{(\w+)\.Outputs\.ApiFunctionArn\}/invocations$")
+CONTEXT_OF_URI = re.compile(
+    r"functions/\$\{(\w+)\.Outputs\.(Api|Credentials)FunctionArn\}/invocations$"
+)
 
 # Routes that anybody may call.
 OPEN = {
@@ -33,6 +35,14 @@ OPEN = {
     # Who is invited may have no account yet: the token is what they have.
     ("post", "/api/invitations/lookup"),
     ("post", "/api/invitations/decline"),
+}
+
+# Routes that programs may call, with which scope; everywhere else they are turned away at the gate.
+FOR_PROGRAMS = {
+    ("get", "/accounts"): "tenantry/accounts.read",
+    ("get", "/accounts/{accountId}"): "tenantry/accounts.read",
+    ("get", "/accounts/{accountId}/operations/{operationId}"): "tenantry/accounts.read",
+    ("get", "/accounts/{accountId}/technical-user"): "tenantry/accounts.read",
 }
 
 
@@ -48,8 +58,8 @@ def resolvers(template: Template) -> list[tuple[str, str]]:
     ]
 
 
-def api_source(context: str) -> str:
-    return (ROOT / "functions" / context / "api.py").read_text()
+def api_source(context: str, door: str = "api") -> str:
+    return (ROOT / "functions" / context / f"{door}.py").read_text()
 
 
 def operations() -> Iterator[tuple[str, str, Json]]:
@@ -207,12 +217,13 @@ def test_every_route_is_in_the_contract_and_answered_by_its_context() -> None:
         assert found, path
         assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
         if method != "options":
-            contract.add((found[1].lower(), method, path))
+            contract.add((found[1].lower(), found[2].lower(), method, path))
     answered = {
-        (template.name, *route)
+        (template.name, door.lower(), *route)
         for template in TEMPLATES[1:]
-        if "ApiFunction" in dict(template.functions())
-        for route in code.routes(api_source(template.name))
+        for door in ("Api", "Credentials")
+        if f"{door}Function" in dict(template.functions())
+        for route in code.routes(api_source(template.name, door.lower()))
     }
     assert contract == answered
 
@@ -226,13 +237,19 @@ def test_every_other_route_wants_an_access_token() -> None:
     (scheme,) = OPENAPI["components"]["securitySchemes"]
     for method, path, operation in operations():
         if method != "options":
-            wanted: list[Json] = [{scheme: ["aws.cognito.signin.user.admin"]}]
+            program = FOR_PROGRAMS.get((method, path))
+            scopes = ["aws.cognito.signin.user.admin", *([program] if program else [])]
+            wanted: list[Json] = [{scheme: scopes}]
             assert operation["security"] == ([] if (method, path) in OPEN else wanted), path
 
 
 def test_the_api_may_call_the_functions_of_its_routes_on_these_paths_only() -> None:
     allowed = {
-        (target(properties["FunctionName"]), properties["SourceArn"]["Fn::Sub"].partition("/")[2])
+        (
+            target(properties["FunctionName"]),
+            properties["FunctionName"]["Fn::GetAtt"][1],
+            properties["SourceArn"]["Fn::Sub"].partition("/")[2],
+        )
         for _, properties in TEMPLATES[0].properties("AWS::Lambda::Permission")
         if properties["Principal"] == "apigateway.amazonaws.com"
     }
@@ -242,7 +259,8 @@ def test_the_api_may_call_the_functions_of_its_routes_on_these_paths_only() -> N
         found = CONTEXT_OF_URI.search(uri)
         assert found
         # A parameter of a path stands in an ARN as whatever there is.
-        wanted.add((found[1], "*/*" + re.sub(r"{\w+}", "*", path)))
+        output = f"Outputs.{found[2]}FunctionArn"
+        wanted.add((found[1], output, "*/*" + re.sub(r"{\w+}", "*", path)))
     assert allowed == wanted
 
 

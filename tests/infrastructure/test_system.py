@@ -10,6 +10,8 @@ import pytest
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 
+from tenantry.accounts.model import SCOPES
+from tenantry.tenancy.roles import RESOURCE_SERVER
 from tests.infrastructure.rules import COGNITO_TRIGGERS
 from tests.infrastructure.templates import ROOT, Json, Template, target, templates, walk
 
@@ -105,6 +107,12 @@ def test_passwords_are_sent_by_the_migration_client_only_and_only_where_people_m
     }
     assert clients["MigrationClient"]["Condition"] == "HasLegacyDirectory"
     assert POOL["LambdaConfig"]["UserMigration"]["Fn::If"][0] == "HasLegacyDirectory"
+
+
+def test_programs_are_given_the_scopes_that_permissions_know_and_no_others() -> None:
+    [(_, server)] = SYSTEM.properties("AWS::Cognito::UserPoolResourceServer")
+    assert server["Identifier"] == RESOURCE_SERVER
+    assert {each["ScopeName"] for each in server["Scopes"]} == set(SCOPES)
 
 
 def test_exports_are_private_encrypted_and_soon_gone() -> None:
@@ -307,6 +315,7 @@ def test_the_stack_tells_what_clients_and_operators_need() -> None:
         "UserPoolId",
         "UserPoolClientId",
         "MigrationClientId",
+        "TokenUrl",
         "GraphqlUrl",
         "RestUrl",
         "PlatformTable",

@@ -13,8 +13,8 @@ from tenantry.accounts.model import (
     StackEvent,
     planned,
 )
-from tenantry.accounts.repository import Addressee, Leaver, Listing, Place, Stack
-from tenantry.errors import StackFailedError
+from tenantry.accounts.repository import Addressee, Client, Leaver, Listing, Place, Stack
+from tenantry.errors import LimitExceededError, NotFoundError, StackFailedError
 from tenantry.messaging.event import Event
 from tests.support.clock import START
 
@@ -184,6 +184,39 @@ class FakeTree:
 
 
 @dataclass
+class FakeMachineClients:
+    """The pool's clients by their ids: whose, and which one. It has room for `room`."""
+
+    room: int = 1000
+    made: dict[str, tuple[str, int]] = field(default_factory=dict)
+    ever: int = 0
+
+    def of(self, account: Account) -> list[Client]:
+        mine = [
+            Client(client_id, number)
+            for client_id, (account_id, number) in self.made.items()
+            if account_id == account.account_id
+        ]
+        return sorted(mine, key=lambda its: (its.number, its.client_id))
+
+    def make(self, account: Account, number: int) -> str:
+        if len(self.made) >= self.room:
+            raise LimitExceededError("The user pool has no room for another client.")
+        self.ever += 1
+        client_id = f"client{self.ever}"
+        self.made[client_id] = account.account_id, number
+        return client_id
+
+    def secret(self, client_id: str) -> str:
+        if client_id not in self.made:
+            raise NotFoundError("These credentials are gone; ask for new ones.")
+        return f"secret-of-{client_id}"
+
+    def remove(self, client_id: str) -> None:
+        self.made.pop(client_id, None)
+
+
+@dataclass
 class FakeTenantData:
     """Places by their tables; events arrive after `silent` looks."""
 
@@ -245,6 +278,7 @@ class FakeEstate:
     orphans: list[str] = field(default_factory=list)
     stacks: FakeStacks = field(default_factory=FakeStacks)
     tree: FakeTree = field(default_factory=FakeTree)
+    clients: FakeMachineClients = field(default_factory=FakeMachineClients)
 
     planted: list[str] = field(default_factory=list)
     """In the table that all share, where no declaration looks; a page of it has one of them."""
@@ -260,7 +294,7 @@ class FakeEstate:
             items=len(self.items.get(account.tenant_id, [])),
             objects=len(self.objects.get(account.tenant_id, [])),
             parameters=len(self._parameters(account)),
-            resources=(*stack, *self.orphans),
+            resources=(*stack, *self.orphans, *(c.client_id for c in self.clients.of(account))),
         )
 
     def export(self, account: Account, after: str | None) -> Listing:
@@ -283,6 +317,8 @@ class FakeEstate:
             kind[account.tenant_id] = mine[self.at_once :]
             done = done and not kind[account.tenant_id]
         self.tree.remove(account)
+        for each in self.clients.of(account):
+            self.clients.remove(each.client_id)
         return done
 
     def _parameters(self, account: Account) -> list[str]:

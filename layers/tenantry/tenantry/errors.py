@@ -5,6 +5,7 @@ TenantryError
 ├── UnauthenticatedError       nobody, or not with an access token
 ├── ForbiddenError             the caller may not do this
 │   ├── NotAMemberError        not (or no longer) an active member of the organisation
+│   ├── MachineNotAllowedError  a program signed in where people do, or for more than its scopes
 │   ├── OwnApprovalError       nobody approves what they asked for themselves
 │   ├── InvitationForOtherError  the invitation is for another e-mail address
 │   └── OrganizationSuspendedError
@@ -113,6 +114,12 @@ class NotAMemberError(ForbiddenError):
     """Not, or no longer, an active member of the organisation; or there is no such organisation."""
 
     code = "NOT_A_MEMBER"
+
+
+class MachineNotAllowedError(ForbiddenError):
+    """A program's token where only people are let in, or without the scope that this takes."""
+
+    code = "MACHINE_NOT_ALLOWED"
 
 
 class InvitationForOtherError(ForbiddenError):

@@ -15,6 +15,7 @@ STACK = {
     "GraphqlApiId": "graph",
     "GraphqlUrl": "https://graph.appsync-api.eu-central-1.amazonaws.com/graphql",
     "RestUrl": "https://rest1234.execute-api.eu-central-1.amazonaws.com/v1",
+    "TokenUrl": "https://acme.auth.eu-central-1.amazoncognito.com/oauth2/token",
     "WebSocketUrl": "wss://sock1234.execute-api.eu-central-1.amazonaws.com/live",
 }
 
@@ -26,6 +27,7 @@ def test_every_url_is_one_that_needs_no_host_header() -> None:
     assert found["GraphqlUrl"] == "http://127.0.0.1:4999/v1/apis/graph/graphql"
     assert found["RestUrl"] == "http://127.0.0.1:4999/_aws/execute-api/rest1234/v1"
     assert found["WebSocketUrl"] == "ws://127.0.0.1:4999/_aws/execute-api/sock1234/live"
+    assert found["TokenUrl"] == "http://127.0.0.1:4999/oauth2/token"
     assert found["MailboxUrl"] == "http://127.0.0.1:4999/mailbox"
     assert found["UserPoolId"] == "eu-central-1_abc"
 

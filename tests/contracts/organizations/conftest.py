@@ -7,10 +7,12 @@ import pytest
 
 from tenantry.organizations.dynamodb import (
     DynamoDBDomainRepository,
+    DynamoDBMachineRepository,
     DynamoDBMemberRepository,
     DynamoDBOrganizationRepository,
     DynamoDBSupportRepository,
 )
+from tenantry.organizations.machines import MachineRepository
 from tenantry.organizations.repository import (
     DomainRepository,
     MemberRepository,
@@ -21,6 +23,7 @@ from tenantry.persistence.keys import profile_key
 from tenantry.persistence.table import Table
 from tests.support.fakes.organizations import (
     InMemoryDomains,
+    InMemoryMachines,
     InMemoryMembers,
     InMemoryOrganizations,
     InMemorySupport,
@@ -33,6 +36,7 @@ class Stores:
     domains: DomainRepository
     members: MemberRepository
     support: SupportRepository
+    machines: MachineRepository
     operator: Callable[[str, bool], None]
     """Gives somebody, an operator perhaps, an account that is active, or suspended."""
 
@@ -49,6 +53,7 @@ def _in_memory() -> Stores:
         InMemoryDomains(),
         InMemoryMembers(organizations),
         InMemorySupport(organizations),
+        InMemoryMachines(organizations),
         operator,
     )
 
@@ -62,6 +67,7 @@ def _dynamodb(table: Table) -> Stores:
         DynamoDBDomainRepository(table),
         DynamoDBMemberRepository(table),
         DynamoDBSupportRepository(table),
+        DynamoDBMachineRepository(table),
         operator,
     )
 

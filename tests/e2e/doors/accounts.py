@@ -52,6 +52,9 @@ ROUTES = {
     ("POST", "/accounts/{accountId}/retry"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/cancel"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/move"): OWNERS_AND_OPERATORS,
+    ("GET", "/accounts/{accountId}/technical-user"): OWNERS_AND_OPERATORS,
+    # Operators are given none: NOT_A_MEMBER, like anybody who does not belong.
+    ("POST", "/accounts/{accountId}/technical-user/credentials"): "OWNER",
     ("GET", "/accounts/{accountId}/teardown-plan"): OWNERS_AND_OPERATORS,
     ("DELETE", "/accounts/{accountId}"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/approve"): OWNERS_AND_OPERATORS,

@@ -49,6 +49,7 @@ SURVEY = {
         "tag:GetResources",
     ),
     *of("key/*", "kms:DescribeKey"),
+    *of("UserPoolArn", "cognito-idp:ListUserPoolClients"),
 }
 DELETES_STACKS = {
     *of(STACKS, "cloudformation:DeleteStack", "cloudformation:DescribeStacks"),
@@ -65,6 +66,18 @@ ROLES = {
         *SURVEY,
         *of(TREE, "ssm:DeleteParameter"),
     },
+    # The one door at which anybody is given a program's secret.
+    "CredentialsFunction": {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(MEMBERSHIPS, "Query"),
+        *of(
+            "UserPoolArn",
+            "cognito-idp:CreateUserPoolClient",
+            "cognito-idp:DeleteUserPoolClient",
+            "cognito-idp:DescribeUserPoolClient",
+            "cognito-idp:ListUserPoolClients",
+        ),
+    },
     "AwaitGraceFunction": LEDGER,
     "ExportFunction": LEDGER | SURVEY | of("${Archive.Arn}/*", "s3:PutObject"),
     "StopInflowsFunction": LEDGER | items(PLATFORM, "GetItem"),
@@ -76,6 +89,8 @@ ROLES = {
             "UserPoolArn",
             "cognito-idp:AdminDeleteUser",
             "cognito-idp:AdminListGroupsForUser",
+            "cognito-idp:DeleteUserPoolClient",
+            "cognito-idp:ListUserPoolClients",
         ),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
         *of(TREE, "ssm:DeleteParameter"),
@@ -133,7 +148,12 @@ ROLES = {
     },
     "ConfigureFunction": {
         *LEDGER,
-        *items(PLATFORM, "GetItem"),
+        *items(PLATFORM, "GetItem", "PutItem", "Query"),
+        *of(
+            "UserPoolArn",
+            "cognito-idp:CreateUserPoolClient",
+            "cognito-idp:ListUserPoolClients",
+        ),
         *of(TREE, "ssm:PutParameter"),
     },
     "SeedFunction": {
@@ -147,7 +167,12 @@ ROLES = {
     "CompensateFunction": {
         *SHUTS_OUT,
         *LEDGER,
-        *items(PLATFORM, "GetItem", "PutItem"),
+        *items(PLATFORM, "GetItem", "PutItem", "Query"),
+        *of(
+            "UserPoolArn",
+            "cognito-idp:DeleteUserPoolClient",
+            "cognito-idp:ListUserPoolClients",
+        ),
         *DELETES_STACKS,
         *of(TREE, "ssm:DeleteParameter", "ssm:PutParameter"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
@@ -226,6 +251,19 @@ ROLES = {
 }
 
 KEYS = {
+    "CredentialsFunction": {
+        *keys("ACCOUNT#*", "BatchGetItem", "GetItem"),
+        *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys("USER#*", "BatchGetItem", "GetItem"),
+    },
+    "ConfigureFunction": {
+        *keys("*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *keys("ORG#*", "Query"),
+    },
+    "CompensateFunction": {
+        *keys("*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
+        *keys("ORG#*", "Query"),
+    },
     "CloseAccountsFunction": {
         *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("ORG#*", "BatchGetItem", "GetItem"),

@@ -77,12 +77,13 @@ class Provisioned:
         self.cost = Cost()
         self.operation: Any = None
 
-    def run(self, kind: str) -> None:
+    def run(self, kind: str, **more: str) -> None:
         beside = kind == "own-buckets"
         kind = "public" if beside else kind
         body: dict[str, Any] = {"name": "Own", "masterAccountName": "Acme", "cloudType": kind}
         if beside:
             body["options"] = {"ownBuckets": True}
+        body |= more
         asked = json.loads(Api(self.table).post(body=body, idempotency_key="k")["body"])
         executions = FakeExecutions()
         Line(DynamoDBAccountRepository(self.table, 5), executions, Stamp(now, new_id)).move_up()
@@ -152,8 +153,11 @@ def provisioned(
     bus = events.create_event_bus(Name=f"{prefix}-entrance")["EventBusArn"]
     settings = vendor.settings.model_dump(mode="json", exclude={"deployment"})
     found(ministack_platform_table)
+    cognito = ministack.client("cognito-idp")
+    pool_id = cognito.create_user_pool(PoolName=prefix)["UserPool"]["Id"]
     wire(
         monkeypatch,
+        USER_POOL_ID=pool_id,
         PLATFORM_TABLE=ministack_platform_table.name,
         PREFIX=prefix,
         TENANT_TABLE=ministack_tenant_table.name,
@@ -232,3 +236,15 @@ def test_provisioning_costs_what_is_written_down(provisioned: Provisioned, kind:
     provisioned.run(kind)
 
     assert provisioned.costs() == COSTS[kind]
+
+
+def test_a_technical_user_costs_what_is_written_down(provisioned: Provisioned) -> None:
+    """Looked for and made in the pool, looked for and bound in the table."""
+    provisioned.run("public", technicalUser="erp")
+
+    beyond = {
+        name: number - COSTS["public"].get(name, 0)
+        for name, number in provisioned.costs().items()
+        if number != COSTS["public"].get(name, 0)
+    }
+    assert beyond == {"read": 1.5, "write": 2, "index": 1, "dynamodb": 3, "cognito-idp": 2}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tenantry.accounts.cognito import CognitoMachineClients
 from tenantry.accounts.estate import AwsEstate
 from tenantry.accounts.model import Account, Names
 from tenantry.accounts.provisioning import Shared
@@ -19,6 +20,7 @@ KINDS = ("raw", "processed", "exports")
 # Of the administration, typed here: what goes with the account, and what outlives it.
 GOES = (
     "MEMBER#ada",
+    "MACHINE#client",
     "SUPPORT#s-1",
     "OPERATOR#root",
     "INVITATION#i-1",
@@ -49,6 +51,8 @@ class Place:
                 Bucket=name, VersioningConfiguration={"Status": "Enabled"}
             )
         dynamodb = cloud.client("dynamodb")
+        self.cognito = cloud.client("cognito-idp")
+        self.pool_id = self.cognito.create_user_pool(PoolName=table.name)["UserPool"]["Id"]
         own = SimpleNamespace(dynamodb=dynamodb, s3=self.s3)
         self.estate = AwsEstate(
             "tenantry",
@@ -60,9 +64,19 @@ class Place:
             s3=self.s3,
             tags=cloud.client("resourcegroupstaggingapi"),
             kms=cloud.client("kms"),
+            clients=CognitoMachineClients(self.cognito, self.pool_id, "tenantry"),
             platform=platform.name,
             exports=self.buckets[2],
         )
+
+    def program(self, name: str) -> str:
+        """A client of the pool's with this name."""
+        made = self.cognito.create_user_pool_client(UserPoolId=self.pool_id, ClientName=name)
+        return str(made["UserPoolClient"]["ClientId"])
+
+    def programs(self) -> set[str]:
+        found = self.cognito.list_user_pool_clients(UserPoolId=self.pool_id, MaxResults=60)
+        return {each["ClientId"] for each in found["UserPoolClients"]}
 
     def fill(self, tenant_id: str, count: int) -> None:
         for n in range(count):
@@ -151,6 +165,20 @@ def test_a_purge_takes_all_of_one_tenant_and_nothing_of_another(place: Place) ->
     assert objects == []
     assert place.of("acme-2") == before
     assert purged(place, its) == 1  # what is gone is fine
+
+
+def test_programs_are_found_by_their_names_and_no_others_are_taken(place: Place) -> None:
+    its = account("public")
+    mine = {place.program(f"tenantry-technical-user-a-1-{number}") for number in (1, 2, 99)}
+    names = ("tenantry-app", "tenantry-technical-user-a-1-1-1", "tenantry-technical-user-a-10-1")
+    others = {place.program(name) for name in (*names, "other-technical-user-a-1-1")}
+    found = place.estate.survey(its)
+    assert set(found.resources) == {f"user pool client {each}" for each in mine}
+
+    purged(place, its)
+
+    assert place.estate.survey(its).is_empty
+    assert place.programs() == others
 
 
 def test_an_export_names_every_item_and_every_version(place: Place) -> None:

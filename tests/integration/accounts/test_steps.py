@@ -15,6 +15,7 @@ import pytest
 from tenantry.accounts.bootstrap import data as data_wiring
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.steps import provisioning
+from tenantry.accounts.bootstrap.technical_users import technical_users
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.line import Line
 from tenantry.accounts.repository import Place
@@ -44,16 +45,27 @@ BODY = {
     "name": "Own",
     "masterAccountName": "Acme",
     "cloudType": "public",
+    "technicalUser": "erp",
     "options": {"parameters": True},
 }
-TIMES = {"created_at", "updated_at", "heartbeat_at", "ended_at", "events", "event_ids", "purge_at"}
+TIMES = {
+    "ends_at",
+    "created_at",
+    "updated_at",
+    "heartbeat_at",
+    "ended_at",
+    "events",
+    "event_ids",
+    "purge_at",
+}
 
 
 class World:
-    """A platform table, a tenant table and two buckets on moto, and an account that was begun."""
+    """A platform table, a tenant table, two buckets and a pool on moto, and an account that was
+    begun."""
 
-    def __init__(self, platform: Table, tenant: Table) -> None:
-        self.platform, self.tenant = platform, tenant
+    def __init__(self, platform: Table, tenant: Table, pool_id: str) -> None:
+        self.platform, self.tenant, self.pool_id = platform, tenant, pool_id
         self.given: dict[str, Any] = {}
 
     def begin(self) -> None:
@@ -64,6 +76,8 @@ class World:
                 table._client.delete_item(TableName=table.name, Key=key)
         for name in self.parameters():
             boto3.client("ssm").delete_parameter(Name=name)
+        for client_id in self.clients():
+            self.remove(client_id)
         forget()
         found(self.platform)
         asked = json.loads(Api(self.platform).post(body=BODY, idempotency_key="k")["body"])
@@ -82,7 +96,7 @@ class World:
         tables = [
             (table, items(table._client, table.name)) for table in (self.platform, self.tenant)
         ]
-        parameters = set(self.parameters())
+        parameters, clients = set(self.parameters()), self.clients()
 
         def restore() -> None:
             for table, rows in tables:
@@ -93,9 +107,27 @@ class World:
                     table._client.put_item(TableName=table.name, Item=item)
             for name in set(self.parameters()) - parameters:
                 boto3.client("ssm").delete_parameter(Name=name)
+            for client_id in self.clients().keys() - clients.keys():
+                self.remove(client_id)
+            for name in sorted(set(clients.values()) - set(self.clients().values())):
+                boto3.client("cognito-idp").create_user_pool_client(
+                    UserPoolId=self.pool_id, ClientName=name
+                )
             forget()
 
         return restore
+
+    def clients(self) -> dict[str, str]:
+        """Clients of the pool, by their ids: their names."""
+        found_ = boto3.client("cognito-idp").list_user_pool_clients(
+            UserPoolId=self.pool_id, MaxResults=60
+        )["UserPoolClients"]
+        return {each["ClientId"]: each["ClientName"] for each in found_}
+
+    def remove(self, client_id: str) -> None:
+        boto3.client("cognito-idp").delete_user_pool_client(
+            UserPoolId=self.pool_id, ClientId=client_id
+        )
 
     def again(self, name: str) -> str:
         """Deliver a step again; answers the error, when all that was lost was the last answer."""
@@ -116,13 +148,17 @@ class World:
         return sorted(each["Name"] for each in found_["Parameters"])
 
     def state(self) -> Any:
-        """What is stored, without times and how often a step was tried."""
+        """What is stored, without times and how often a step was tried; a client is its number."""
         rows = [
             _comparable(item)
             for table in (self.platform, self.tenant)
             for item in items(table._client, table.name)
         ]
-        return rows, self.parameters()
+        told = str(rows)
+        for row in rows:
+            if row["entity_type"]["S"] == "Machine":
+                told = told.replace(row["client_id"]["S"], f"client {row['number']['N']}")
+        return told, self.parameters(), sorted(self.clients().values())
 
 
 def _stop(at: int) -> Any:
@@ -146,8 +182,10 @@ def world(platform_table: Table, tenant_table: Table, monkeypatch: pytest.Monkey
             Bucket=f"shared-{name}",
             CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
         )
+    pool = boto3.client("cognito-idp").create_user_pool(PoolName="people")["UserPool"]["Id"]
     wire(
         monkeypatch,
+        USER_POOL_ID=pool,
         PLATFORM_TABLE=platform_table.name,
         PREFIX="tenantry",
         TENANT_TABLE=tenant_table.name,
@@ -157,7 +195,7 @@ def world(platform_table: Table, tenant_table: Table, monkeypatch: pytest.Monkey
         PROVISIONER_ROLE_ARN="arn:aws:iam::123456789012:role/Provisioner",
     )
     monkeypatch.setattr(data_wiring, "_arrived", lambda _place, _event: True)
-    made = World(platform_table, tenant_table)
+    made = World(platform_table, tenant_table, pool)
     made.begin()
     return made
 
@@ -178,6 +216,10 @@ def test_the_steps_make_a_public_account_active(world: World) -> None:
         "provisioning-error",
         "provisioning-status",
     ]
+    [(client_id, name)] = world.clients().items()
+    assert name == f"tenantry-technical-user-{account.account_id}-1"
+    [machine] = technical_users().lasting(account)
+    assert (machine.client_id, machine.tenant_id) == (client_id, "acme")
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -206,6 +248,7 @@ def test_undoing_stopped_anywhere_leaves_nothing(world: World) -> None:
         assert world.step("compensate")["done"]
     expected = world.state()
     assert items(world.tenant._client, world.tenant.name) == []
+    assert world.clients() == {}
 
     for at in range(0, len(calls) + 1, 2):
         restore()

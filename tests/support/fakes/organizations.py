@@ -15,6 +15,7 @@ from tenantry.errors import (
     UnavailableError,
 )
 from tenantry.messaging.event import Event
+from tenantry.organizations.machines import Appearing, Machine, MachineWrites, machine_item
 from tenantry.organizations.model import (
     FOUNDED_AT_MOST,
     DomainClaim,
@@ -25,6 +26,7 @@ from tenantry.organizations.model import (
 )
 from tenantry.organizations.repository import Acting, Card, MemberChange, Unreadable
 from tenantry.organizations.seats import COUNTERS
+from tenantry.persistence.writes import Change, Create, Write
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Batch, StoredCalls, Unmetered
@@ -280,6 +282,44 @@ class InMemoryDomains:
             raise ConflictError(after.domain)
         self.claims[where] = after
         self.events.append(event)
+
+
+@dataclass
+class InMemoryMachines(MachineWrites):
+    organizations: InMemoryOrganizations
+    machines: dict[tuple[str, str], Machine] = field(default_factory=dict)
+
+    def appearing(self, tenant_id: str, client_id: str) -> Appearing:
+        return Appearing(
+            self.organizations.get(tenant_id), self.machines.get((tenant_id, client_id))
+        )
+
+    def organization_of(self, client_id: str) -> str | None:
+        return next((at for at, client in self.machines if client == client_id), None)
+
+    def of(self, tenant_id: str) -> list[Machine]:
+        mine = [each for each in self.machines.values() if each.tenant_id == tenant_id]
+        return sorted(mine, key=lambda each: each.number)
+
+    def save(self, *writes: Write) -> None:
+        after = [self._after(write) for write in writes]
+        for write, machine in zip(writes, after, strict=True):
+            assert isinstance(write, Create | Change)
+            self.machines[machine.tenant_id, machine.client_id] = machine
+            self.organizations.events += write.events
+
+    def _after(self, write: Write) -> Machine:
+        assert isinstance(write, Create | Change)
+        where = write.key["PK"].removeprefix("ORG#"), write.key["SK"].removeprefix("MACHINE#")
+        stored = self.machines.get(where)
+        if isinstance(write, Create):
+            if stored:
+                raise ConflictError("The credentials have changed since; try again.")
+            return Machine.model_validate(write.attributes)
+        if stored is None or stored.entity_version != write.expected_version:
+            raise ConflictError("The credentials have changed since; try again.")
+        version = {"entity_version": stored.entity_version + 1}
+        return Machine.model_validate({**machine_item(stored), **write.set, **version})
 
 
 @dataclass

@@ -20,10 +20,16 @@ from tenantry.accounts.service import AccountService
 from tenantry.accounts.step_functions import execution_input
 from tenantry.accounts.teardown import Paged, Teardown
 from tenantry.accounts.teardown_service import TeardownService
+from tenantry.accounts.technical_user_service import TechnicalUserService
+from tenantry.accounts.technical_users import TechnicalUsers
 from tenantry.errors import NotAMemberError, TenantryError
 from tenantry.messaging.stamp import Stamp
-from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.organizations.dynamodb import (
+    DynamoDBMachineRepository,
+    DynamoDBOrganizationRepository,
+)
 from tenantry.organizations.hosting import Hosted, OrganizationHosting
+from tenantry.organizations.machines import MachineWrites
 from tenantry.organizations.model import Member, Organization
 from tenantry.persistence.keys import member_key, organization_key
 from tenantry.persistence.writes import Create
@@ -35,6 +41,7 @@ from tests.support.accounts import (
     FakeEntrance,
     FakeEstate,
     FakeExecutions,
+    FakeMachineClients,
     FakePeople,
     FakeSealKeys,
     FakeSigner,
@@ -93,6 +100,10 @@ type Fault = Callable[[str, Callable[[], Any]], Any]
 """Stands in the way of a function: its name, and what calls it."""
 
 
+class Machines(MachineWrites, DynamoDBMachineRepository):
+    """As the function has them."""
+
+
 class Stopped(BaseException):
     """The execution was stopped from outside, in the middle of a task or before it."""
 
@@ -108,6 +119,7 @@ class World:
     data: FakeTenantData = field(default_factory=FakeTenantData)
     copies: Any = field(default_factory=FakeCopies)
     estate: FakeEstate = field(default_factory=FakeEstate)
+    clients: FakeMachineClients = field(default_factory=FakeMachineClients)
     people: FakePeople = field(default_factory=FakePeople)
     seal_keys: FakeSealKeys = field(default_factory=FakeSealKeys)
     archive: FakeArchive = field(default_factory=FakeArchive)
@@ -131,6 +143,8 @@ class World:
         self.accounts = DynamoDBAccountRepository(self.table, self.places)
         self.organizations = DynamoDBOrganizationRepository(self.table)
         self.hosting = OrganizationHosting(self.organizations)
+        self.machines = Machines(self.table)
+        self.users = TechnicalUsers(self.clients, self.machines, self.clock)
         self.provisioning = Provisioning(
             ledger=Ledger(self.accounts, stamp),
             stamp=stamp,
@@ -146,7 +160,9 @@ class World:
             copies=self.copies,
             kept=KEPT,
             pages=2,
+            users=self.users,
         )
+        self.estate.clients = self.clients
         self.estate.stacks = self.stacks
         self.estate.tree = self.tree
         self.farewells = DynamoDBFarewells(self.table)
@@ -183,6 +199,7 @@ class World:
             prefix="tenantry",
             offers_dedicated=True,
         )
+        self.technical_users = TechnicalUserService(self.service, self.users, "https://token")
         self.teardowns = TeardownService(self.service, self.estate, GRACE, prices())
         self._taken = 0
 
@@ -229,7 +246,8 @@ class World:
         """Of a kind; `own-buckets` is public, with buckets of its own."""
         if cloud_type == "own-buckets":
             cloud_type, more = "public", {"options": {"ownBuckets": True}, **more}
-        values = {"name": "Own", "masterAccountName": "Acme", "cloudType": cloud_type, **more}
+        asked = {"name": "Own", "masterAccountName": "Acme", "technicalUser": "erp"}
+        values = {**asked, "cloudType": cloud_type, **more}
         account = self.service.request(caller, values).account
         assert account
         return account

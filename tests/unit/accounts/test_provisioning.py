@@ -106,6 +106,9 @@ def is_active(world: World, account_id: str) -> None:
         assert lodging.aws_account_id == account.aws_account_id == hosted.route["aws_account"]
         assert hosted.route["role"].startswith(f"arn:aws:iam::{account.aws_account_id}:role/")
         assert lodging.unit == world.vendor.settings.unit
+    [client] = world.clients.of(account)
+    [machine] = world.users.lasting(account)
+    assert (machine.client_id, machine.tenant_id) == (client.client_id, account.tenant_id)
 
 
 def nothing_is_left(world: World, account_id: str) -> None:
@@ -117,6 +120,8 @@ def nothing_is_left(world: World, account_id: str) -> None:
     assert not world.stacks.made
     assert not world.data.items
     assert world.hosted().route == {}
+    assert world.clients.made == {}
+    assert world.users.lasting(account) == []
     told = {n: v for n, v in world.tree.values.items() if v != account.error}
     assert set(told.values()) <= {"failed", account.cloud_type.value}
     assert account.aws_account_id is None

@@ -31,6 +31,7 @@ CODES: dict[str, tuple[str, int]] = {
     "UnauthenticatedError": ("UNAUTHENTICATED", 401),
     "ForbiddenError": ("FORBIDDEN", 403),
     "NotAMemberError": ("NOT_A_MEMBER", 403),
+    "MachineNotAllowedError": ("MACHINE_NOT_ALLOWED", 403),
     "OwnApprovalError": ("OWN_APPROVAL", 403),
     "OrganizationSuspendedError": ("ORGANIZATION_SUSPENDED", 403),
     "NoOrganizationError": ("NO_ORGANIZATION", 409),

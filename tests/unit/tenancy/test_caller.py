@@ -7,6 +7,7 @@ import pytest
 from tenantry.errors import (
     ForbiddenError,
     InvalidInputError,
+    MachineNotAllowedError,
     NoOrganizationError,
     UnauthenticatedError,
 )
@@ -43,7 +44,6 @@ SPELLINGS = [
     "SuperAdmin",
     "operator",
     "permissions",
-    "scope",
     "custom:permissions",
     "extra_permissions",
     "plan",
@@ -101,6 +101,51 @@ def test_a_caller_is_the_subject_of_the_token_and_its_organisation(form: Any) ->
     assert (caller.request.source_ip, caller.request.user_agent) == ("198.51.100.7", "browser")
     assert (caller.cause.actor.id, caller.cause.actor.kind) == (SUB, "user")
     assert caller.operator_cause.actor.kind == "operator"
+
+
+CLIENT = "1h57kf5cpq17m0eml12example"
+# https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+PROGRAM = {
+    "sub": CLIENT,
+    "client_id": CLIENT,
+    "token_use": "access",
+    "scope": "tenantry/accounts.read elsewhere/things.read",
+}
+PERSON = {**CLAIMS, "client_id": CLIENT, "scope": "aws.cognito.signin.user.admin openid"}
+
+
+def test_a_programs_caller_is_its_client_with_the_products_scopes_and_no_organisation() -> None:
+    claims = {**PROGRAM, "org_id": ORG, "cognito:groups": "SuperAdmin"}
+    caller = Caller.from_rest(rest(claims), machines=True)
+
+    assert caller.user_id == CLIENT
+    assert caller.machine == frozenset({"accounts.read"})
+    assert (caller.tenant_id, caller.groups) == (None, frozenset())
+    assert caller.cause.actor.kind == "machine"
+    named = rest(PROGRAM, **{"x-organization-id": "other"})
+    assert Caller.from_rest(named, machines=True).tenant_id == "other"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        PROGRAM,
+        {**PROGRAM, "scope": ""},
+        {**PROGRAM, "scope": "aws.cognito.signin.user.admin"},
+        {**PERSON, "scope": "tenantry/accounts.read"},
+        {**PERSON, "scope": "openid profile"},
+    ],
+)
+def test_where_programs_are_not_let_in_a_token_that_is_no_users_is_refused(
+    form: Any, claims: dict[str, Any]
+) -> None:
+    with pytest.raises(MachineNotAllowedError):
+        form(claims)
+
+
+def test_whoever_signed_in_as_a_user_is_a_person_everywhere(form: Any) -> None:
+    assert form(PERSON).machine is None
+    assert Caller.from_rest(rest(PERSON), machines=True).machine is None
 
 
 @pytest.mark.parametrize("token_use", ["id", "Access", "", None, "refresh", ["access"]])

@@ -8,6 +8,7 @@ import pytest
 from tenantry.errors import (
     ApiLimitExceededError,
     ForbiddenError,
+    MachineNotAllowedError,
     NotAMemberError,
     OrganizationSuspendedError,
     TenantryError,
@@ -132,3 +133,54 @@ def test_when_the_calls_are_used_up_an_owner_still_may_what_it_takes_to_pay(
     if refused is ApiLimitExceededError:
         assert (error.value.code, error.value.status) == ("API_LIMIT_EXCEEDED", 429)
         assert error.value.details == {"limit": 10_000, "resetsAt": resets_at.isoformat()}
+
+
+LOOK = Permission("things.look", ADMINS, writes=False, to_pay=True, scope="things.read")
+
+
+@pytest.mark.parametrize(
+    ("organization", "scopes", "permission", "refused"),
+    [
+        ("ACTIVE", {"things.read"}, LOOK, None),
+        ("ACTIVE", {"things.read"}, READ, MachineNotAllowedError),
+        ("ACTIVE", {"things.read"}, WRITE, MachineNotAllowedError),
+        ("ACTIVE", {"other.read", "things.look", "things"}, LOOK, MachineNotAllowedError),
+        ("ACTIVE", set(), LOOK, MachineNotAllowedError),
+        ("SUSPENDED", {"things.read"}, LOOK, OrganizationSuspendedError),
+        ("CANCELLED", {"things.read"}, LOOK, OrganizationSuspendedError),
+    ],
+)
+def test_a_program_may_what_its_scopes_say_and_nothing_that_its_role_or_permissions_would(
+    organization: str,
+    scopes: set[str],
+    permission: Permission,
+    refused: type[ForbiddenError] | None,
+) -> None:
+    everything = frozenset({"things.read", "things.write", "things.look"})
+    standing = replace(
+        _standing("OWNER", "ACTIVE", organization, everything), machine=frozenset(scopes)
+    )
+    if refused is None:
+        standing.require(permission)
+        return
+    with pytest.raises(refused) as error:
+        standing.require(permission)
+    assert type(error.value) is refused
+
+
+def test_a_programs_calls_are_used_up_like_everybodys() -> None:
+    standing = replace(
+        _standing("VIEWER", "ACTIVE", "ACTIVE", frozenset()),
+        machine=frozenset({"things.read"}),
+        calls_used_up=CallLimit(10_000, datetime(2026, 4, 1, tzinfo=UTC)),
+    )
+    with pytest.raises(ApiLimitExceededError):
+        standing.require(LOOK)
+
+
+def test_what_a_program_does_is_told_as_its_own() -> None:
+    caller = Caller(user_id="client", tenant_id="acme", machine=frozenset())
+    standing = replace(
+        _standing("VIEWER", "ACTIVE", "ACTIVE", frozenset()), machine=frozenset({"things.read"})
+    )
+    assert standing.cause(caller).actor == Actor(id="client", kind="machine")

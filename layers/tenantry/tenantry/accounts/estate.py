@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
-from tenantry.accounts.repository import Listing, Place
+from tenantry.accounts.repository import Listing, MachineClients, Place
 from tenantry.accounts.tenant_items import TenantItems
 from tenantry.errors import LeftoversError
 from tenantry.persistence.items import from_wire
@@ -72,6 +72,7 @@ class AwsEstate:
         s3: Any = None,
         tags: Any = None,
         kms: Any = None,
+        clients: MachineClients | None = None,
         inside: Callable[[Account], Seeing | None] | None = None,
         platform: str = "",
         exports: str = "",
@@ -81,6 +82,7 @@ class AwsEstate:
         self._session = session
         self._ssm = ssm
         self._here = Seeing(cloudformation, dynamodb, s3, tags, kms)
+        self._clients = clients
         self._inside = inside
         self._platform = platform
         self._exports = exports
@@ -117,7 +119,7 @@ class AwsEstate:
             object_bytes=object_bytes,
             records=records,
             parameters=len(self._parameters(account)),
-            resources=tuple(sorted({*named, *tagged, *nobodys})),
+            resources=tuple(sorted({*named, *tagged, *nobodys, *self._programs(account)})),
             going=going,
             is_whole=whole,
         )
@@ -181,6 +183,9 @@ class AwsEstate:
             if each.table in (self._shared.table, self._platform)
         ]
         done += [self._purge_objects(account, name) for name in self._buckets(account, named)]
+        if self._clients:
+            for each in self._clients.of(account):
+                self._clients.remove(each.client_id)
         entered_by = Names(self._prefix, account.account_id).external_id
         for name in self._parameters(account):
             if name == entered_by:
@@ -273,6 +278,11 @@ class AwsEstate:
             if not page.get("NextToken"):
                 return names
             more = {"NextToken": page["NextToken"]}
+
+    def _programs(self, account: Account) -> list[str]:
+        """Clients of the user pool's that have its names."""
+        found = self._clients.of(account) if self._clients else []
+        return [f"user pool client {each.client_id}" for each in found]
 
     def _seen(self, account: Account) -> tuple[set[str], tuple[list[str], tuple[str, ...]]]:
         """What has its names, what has its tags, and what AWS itself deletes later."""

@@ -207,3 +207,36 @@ class AccountTornDown(_AccountsEvent):
     operation_id: str
     certificate: str
     """SHA-256 of the certificate."""
+
+
+class TechnicalUserCreated(_AccountsEvent):
+    """A client acts for the organisation from now on; who has its secret, this does not say."""
+
+    type: ClassVar[str] = "TechnicalUserCreated"
+
+    account_id: str
+    organization_id: str
+    client_id: str
+    is_issued: bool
+    """Whether its credentials were handed out with it."""
+
+
+class TechnicalUserIssued(_AccountsEvent):
+    """The credentials of a client were handed out, which is done once."""
+
+    type: ClassVar[str] = "TechnicalUserIssued"
+
+    account_id: str
+    organization_id: str
+    client_id: str
+
+
+class TechnicalUserEnded(_AccountsEvent):
+    """A client acts for the organisation no more, from a time on."""
+
+    type: ClassVar[str] = "TechnicalUserEnded"
+
+    account_id: str
+    organization_id: str
+    client_id: str
+    ends_at: str

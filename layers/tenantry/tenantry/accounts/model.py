@@ -23,8 +23,15 @@ from tenantry.tenancy.roles import OWNERS, Permission
 
 # permissions
 
-ACCOUNT_READ: Final = Permission("account:read", OWNERS, writes=False)
+ACCOUNT_READ: Final = Permission("account:read", OWNERS, writes=False, scope="accounts.read")
 ACCOUNT_MANAGE: Final = Permission("account:manage", OWNERS)
+ACCOUNT_CREDENTIALS: Final = Permission(
+    "account:credentials", OWNERS, grantable=False, support=False
+)
+"""What opens the organisation to programs is its owners' alone: the vendor hands it to nobody."""
+
+SCOPES: Final = ("accounts.read",)
+"""What a technical user may, of the scopes of the product's resource server."""
 
 # times
 
@@ -40,6 +47,8 @@ APPROVED_WITHIN: Final = timedelta(days=7)
 """How long a teardown waits for its approval."""
 GRACE: Final = timedelta(days=7)
 """How long after its approval a teardown may be cancelled, where nothing else is configured."""
+OLD_CREDENTIALS_LAST: Final = timedelta(days=1)
+"""How long programs have to take up new credentials, where they are given no other time."""
 
 
 class CloudType(StrEnum):
@@ -763,6 +772,10 @@ class Names:
         """Where its parameters are."""
         return f"/{self.prefix}/accounts/{self.account_id}"
 
+    def technical_user(self, number: int | None = None) -> str:
+        """The name of a client of the user pool: its `number`th, or what all of them begin with."""
+        return f"{self.prefix}-technical-user-{self.account_id}-{'' if number is None else number}"
+
     @property
     def external_id(self) -> str:
         """The parameter that holds the external id of the organisation's own AWS account."""
@@ -896,6 +909,14 @@ class ReasonInput(_CamelInput):
 
 class ApprovalInput(AccountInput):
     approval_id: Identifier
+
+
+class CredentialsInput(AccountInput):
+    """`grace_seconds` is how long the credentials before still work; 0 ends them at once."""
+
+    grace_seconds: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = int(
+        OLD_CREDENTIALS_LAST.total_seconds()
+    )
 
 
 class MoveInput(AccountInput):

@@ -46,6 +46,7 @@ from tenantry.accounts.repository import (
     TenantCopies,
     TenantData,
 )
+from tenantry.accounts.technical_users import TechnicalUsers
 from tenantry.errors import (
     ConflictError,
     CopyDiffersError,
@@ -340,6 +341,8 @@ class Provisioning:
     kept: timedelta = timedelta()
     """How long what it had stays where it was, too."""
     pages: int = _PAGES
+    users: TechnicalUsers | None = None
+    """For the step that makes technical users, and for undoing it."""
 
     # forward
 
@@ -465,20 +468,29 @@ class Provisioning:
         return Progress()
 
     def configure(self, given: Task) -> Progress:
-        """Point the organisation to its place, where nobody writes yet, and tell others of it."""
+        """Point the organisation to its place, where nobody writes yet, and tell others of it.
 
-        def work(account: Account, _operation: Operation) -> Done:
+        The technical user it asked for is made, and what makes it the organisation's is one
+        transaction with that.
+        """
+
+        def work(account: Account, operation: Operation) -> Done:
             route = self._route(account)
+            wanted = account.technical_user is not None
+            machine = self._technical_users().made(account) if wanted else None
             if account.has_own_tree:
                 self.tree.write(account, self._values(account, "creating"))
 
-            def routed() -> tuple[Write, ...]:
-                hosted = self._hosted(account)
-                if hosted.route == route:
-                    return ()
-                return (self.hosting.routed(hosted, route),)
+            def tell(data: EventData, client_id: str) -> Event:
+                return self._event(data, operation, "technical-user", client_id)
 
-            return Done(also=routed)
+            def also() -> tuple[Write, ...]:
+                hosted = self._hosted(account)
+                routed = () if hosted.route == route else (self.hosting.routed(hosted, route),)
+                bound = self._technical_users().binding(machine, tell) if machine else ()
+                return (*routed, *bound)
+
+            return Done(also=also)
 
         return self.ledger.run(given, StepName.CONFIGURE, work)
 
@@ -624,7 +636,7 @@ class Provisioning:
         """
         return self.ledger.undo(given, self._undo, self._ended)
 
-    def _undo(self, name: StepName, account: Account, _operation: Operation) -> int:
+    def _undo(self, name: StepName, account: Account, operation: Operation) -> int:
         """Undo one step; seconds to wait while it takes longer. What is gone already is fine."""
         place = self._place(account)
         match name:
@@ -638,6 +650,11 @@ class Provisioning:
                 if account.has_own_tree:
                     self.tree.remove(account)
                 self._unroute(account)
+                if account.technical_user:
+                    self._technical_users().end(
+                        account,
+                        lambda data, client: self._event(data, operation, "ended", client),
+                    )
             case StepName.CREATE:
                 if account.has_stack and not self.stacks.remove(account):
                     return FIRST_WAIT
@@ -689,6 +706,11 @@ class Provisioning:
         return moved, event
 
     # inside
+
+    def _technical_users(self) -> TechnicalUsers:
+        if self.users is None:
+            raise LookupError("this function makes and ends no technical users")
+        return self.users
 
     def _own(self) -> OwnAccounts:
         if self.own is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tenantry.accounts.model import Account, Inventory, Operation, StackEvent, Sums
 from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
+from tenantry.organizations.machines import Machine
 from tenantry.organizations.model import Organization
 from tenantry.persistence.writes import Write
 from tenantry.tenancy.caller import Caller
@@ -182,6 +183,47 @@ class Entrance(Protocol):
 
     def shut(self, account: Account) -> None:
         """What is not let in is fine."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client of the user pool's, made for an account: its id, and which one of the account's."""
+
+    client_id: str
+    number: int
+
+
+class MachineClients(Protocol):
+    """Clients of the user pool with which programs sign in; the pool alone keeps their secrets."""
+
+    def of(self, account: Account) -> list[Client]:
+        """Those with the account's names, as the pool has them."""
+
+    def make(self, account: Account, number: int) -> str:
+        """Another one, which is nobody's yet: its id.
+
+        LimitExceededError when the pool has no room for it.
+        """
+
+    def secret(self, client_id: str) -> str:
+        """NotFoundError when it is gone."""
+
+    def remove(self, client_id: str) -> None:
+        """What is gone is fine."""
+
+
+class Machines(Protocol):
+    """Programs that act for organisations, as those's own context keeps them."""
+
+    def of(self, tenant_id: str) -> list[Machine]:
+        """An organisation's, ended ones too, by their numbers."""
+
+    def bound(self, machine: Machine, event: Event) -> Write: ...
+
+    def changed(self, before: Machine, after: Machine, event: Event) -> Write: ...
+
+    def save(self, *writes: Write) -> None:
+        """All or none; ConflictError when something has changed since."""
 
 
 class ParameterTree(Protocol):

@@ -363,6 +363,10 @@ class AccountService:
             raise NotFoundError("There is no such account.")
         return account
 
+    def visible(self, who: Who, account_id: str) -> Account:
+        """NotFoundError for none, and for another organisation's."""
+        return self._visible(who, self.accounts.get(account_id))
+
     def current(self, who: Who, account_id: str) -> tuple[Account, Operation]:
         given = parse(AccountInput, {"accountId": account_id})
         account = self._visible(who, self.accounts.get(given.account_id))

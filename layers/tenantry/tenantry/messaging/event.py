@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 class Actor(BaseModel):
-    """Who caused a change: a user, an operator of the platform, or the system itself."""
+    """Who caused a change: a user, an operator of the platform, a program that an organisation lets
+    act for it, or the system itself."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
-    kind: Literal["user", "operator", "system"] = "user"
+    kind: Literal["user", "operator", "machine", "system"] = "user"
     role: str | None = None
     """The role it was done in, where the change is one of an organisation's members."""
     on_behalf_of: str | None = None

@@ -2,6 +2,7 @@
 
 ORG#<id>       ORGANIZATION       the organisation, its counters and settings
 ORG#<id>       MEMBER#<user_id>   GSI1: USER#<user_id> / ORG#<id>
+ORG#<id>       MACHINE#<client>   GSI1: CLIENT#<client> / ORG#<id>
 ORG#<id>       SUPPORT#<session>  a support session, kept for good; GSI2 until it is closed:
                                   SUPPORT_DUE / <when it expires>#<session>
 ORG#<id>       OPERATOR#<user_id> that operator's latest session, to be read with the member
@@ -25,9 +26,11 @@ from tenantry.errors import (
     ForbiddenError,
     LastOwnerError,
     LimitExceededError,
+    NotAMemberError,
     SlugTakenError,
 )
 from tenantry.messaging.event import Event
+from tenantry.organizations.machines import Appearing, Machine, client_pk
 from tenantry.organizations.model import (
     FOUNDED_AT_MOST,
     DomainClaim,
@@ -42,6 +45,7 @@ from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
     Key,
     key,
+    machine_key,
     member_key,
     organization_key,
     organization_pk,
@@ -364,18 +368,61 @@ class DynamoDBSupportRepository:
             raise ConflictError("The session has changed since; try again.") from failure
 
 
+class DynamoDBMachineRepository:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def appearing(self, tenant_id: str, client_id: str) -> Appearing:
+        keys = [organization_key(tenant_id), machine_key(tenant_id, client_id)]
+        organization, machine = self._table.get_all(keys)
+        return Appearing(
+            _organization(organization) if organization else None,
+            _valid(Machine, machine) if machine else None,
+        )
+
+    def organization_of(self, client_id: str) -> str | None:
+        page = self._table.query(client_pk(client_id), index="GSI1", prefix="ORG#", limit=1)
+        return str(page.items[0]["tenant_id"]) if page.items else None
+
+    def of(self, tenant_id: str) -> list[Machine]:
+        found: list[Machine] = []
+        start: Key | None = None
+        while True:
+            page = self._table.query(
+                organization_pk(tenant_id), prefix="MACHINE#", limit=_AT_ONCE, start=start
+            )
+            found += [_valid(Machine, item) for item in page.items]
+            start = page.next_key
+            if start is None:
+                return sorted(found, key=lambda each: each.number)
+
+    def save(self, *writes: Write) -> None:
+        try:
+            self._table.transact(writes)
+        except ConditionFailedError as failure:
+            raise ConflictError("The credentials have changed since; try again.") from failure
+
+
 class DynamoDBAccess:
     """Standings, for every context: member and organisation in one consistent round trip.
 
-    An operator's support session is read in the same one, for operators only.
+    An operator's support session is read in the same one, for operators only. A program that does
+    not name its organisation is looked up first, which takes another one.
     """
 
     def __init__(self, table: Table, meter: Meter, now: Callable[[], datetime]) -> None:
         self._organizations = DynamoDBOrganizationRepository(table)
+        self._machines = DynamoDBMachineRepository(table)
         self._meter = meter
         self._now = now
 
     def standing(self, caller: Caller) -> Standing:
+        if caller.machine is not None:
+            tenant_id = caller.tenant_id or self._machines.organization_of(caller.user_id)
+            if tenant_id is None:
+                raise NotAMemberError("These credentials act for no organisation.")
+            appearing = self._machines.appearing(tenant_id, caller.user_id)
+            return appearing.found(caller.machine, self._now(), self._meter)
         acting = self._organizations.acting(
             caller.organization_id, caller.user_id, operator=caller.is_operator
         )
@@ -542,7 +589,9 @@ def _holder(item: Item | None) -> str | None:
     return str(item["tenant_id"]) if item and item.get("status") == "HELD" else None
 
 
-def _valid[T: (Organization, Member, DomainClaim, SupportSession)](model: type[T], item: Item) -> T:
+def _valid[T: (Organization, Member, Machine, DomainClaim, SupportSession)](
+    model: type[T], item: Item
+) -> T:
     try:
         return model.model_validate(item)
     except ValidationError as error:

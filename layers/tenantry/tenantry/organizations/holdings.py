@@ -20,6 +20,7 @@ HOLDINGS: Final = (
         kept="the organisation's record, cancelled, by which its audit log is read and kept",
     ),
     Holding(Store.PLATFORM, "members", "MEMBER#"),
+    Holding(Store.PLATFORM, "programs", "MACHINE#"),
     Holding(Store.PLATFORM, "support sessions", "SUPPORT#"),
     Holding(Store.PLATFORM, "operators' sessions", "OPERATOR#"),
     Holding(Store.PLATFORM, "claims on domains", "DOMAIN#", beside=_claim),

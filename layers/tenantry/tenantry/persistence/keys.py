@@ -39,6 +39,10 @@ def member_key(tenant_id: str, user_id: str) -> Key:
     return key(organization_pk(tenant_id), f"MEMBER#{part(user_id)}")
 
 
+def machine_key(tenant_id: str, client_id: str) -> Key:
+    return key(organization_pk(tenant_id), f"MACHINE#{part(client_id)}")
+
+
 def user_pk(user_id: str) -> str:
     return f"USER#{part(user_id)}"
 

@@ -73,12 +73,17 @@ def problem(error: TenantryError, now: datetime) -> Response[str]:
     return Response(error.status, PROBLEM_JSON, json.dumps(body), headers)
 
 
-def caller_of(app: APIGatewayRestResolver, organization_id: str | None = None) -> Caller:
-    """The verified caller of the current request, noted on every later log line."""
+def caller_of(
+    app: APIGatewayRestResolver, organization_id: str | None = None, *, machines: bool = False
+) -> Caller:
+    """The verified caller of the current request, noted on every later log line.
+
+    MachineNotAllowedError for a program, unless `machines` may come in here.
+    """
     event = app.current_event.raw_event
     request_id = event.get("requestContext", {}).get("requestId")
     annotate(correlation_id=request_id)
-    caller = Caller.from_rest(event, organization_id)
+    caller = Caller.from_rest(event, organization_id, machines=machines)
     if caller.correlation_id is None:
         caller = caller.model_copy(update={"correlation_id": request_id})
     annotate(

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from tenantry.errors import (
     ApiLimitExceededError,
     ForbiddenError,
+    MachineNotAllowedError,
     NotAMemberError,
     OrganizationSuspendedError,
 )
@@ -63,9 +64,13 @@ class Standing:
     """The session in which an operator of the platform stands in for a member."""
     calls_used_up: CallLimit | None = None
     """Set when the organisation has no API call left this month."""
+    machine: frozenset[str] | None = None
+    """Of a program that acts for the organisation: the scopes of its token. None for people."""
 
     def cause(self, caller: Caller) -> Cause:
         """The caller, in this standing, as the cause of what they change."""
+        if self.machine is not None:
+            return caller.cause
         actor = Actor(
             id=caller.user_id,
             kind="operator" if self.support_session else "user",
@@ -76,6 +81,8 @@ class Standing:
 
     def holds(self, permission: Permission) -> bool:
         """Whether role or extra permissions allow it; what they hold, they may give others."""
+        if self.machine is not None:
+            return permission.scope is not None and permission.scope in self.machine
         if self.support_session and not permission.support:
             return False
         given = permission.grantable and permission.name in self.extra_permissions
@@ -85,10 +92,13 @@ class Standing:
         """Return when the member may; otherwise the error that says why not.
 
         A suspended organisation is read only; a cancelled one only its owners read. One that has
-        used its API calls up takes no more, but what its owners need in order to pay.
+        used its API calls up takes no more, but what its owners need in order to pay. A program
+        does what its scopes say, while the organisation is active.
         """
         if self.member_status is not MemberStatus.ACTIVE:
             raise NotAMemberError("You are not a member of this organisation.")
+        if self.machine is not None:
+            self._require_of_machine(permission)
         if self.organization_status is OrganizationStatus.CANCELLED and self.role not in OWNERS:
             raise OrganizationSuspendedError("This organisation has been cancelled.")
         if self.organization_status is not OrganizationStatus.ACTIVE and permission.writes:
@@ -101,6 +111,13 @@ class Standing:
             raise ForbiddenError(f"Your role {self.role} does not allow {permission.name}.")
         if self.calls_used_up and not (permission.to_pay and self.role in OWNERS):
             raise ApiLimitExceededError(self.calls_used_up.limit, self.calls_used_up.resets_at)
+
+    def _require_of_machine(self, permission: Permission) -> None:
+        """People read why an organisation is suspended, and pay; a program has to wait for them."""
+        if self.organization_status is not OrganizationStatus.ACTIVE:
+            raise OrganizationSuspendedError("This organisation is suspended or cancelled.")
+        if not self.holds(permission):
+            raise MachineNotAllowedError(f"The token's scopes do not allow {permission.name}.")
 
 
 class Access(Protocol):

@@ -10,22 +10,28 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tenantry.errors import (
     ForbiddenError,
     InvalidInputError,
+    MachineNotAllowedError,
     NoOrganizationError,
     UnauthenticatedError,
 )
 from tenantry.messaging.event import Actor, RequestOrigin
 from tenantry.messaging.stamp import Cause
 from tenantry.persistence.keys import part
-from tenantry.tenancy.roles import OPERATOR_GROUP
+from tenantry.tenancy.roles import OPERATOR_GROUP, RESOURCE_SERVER
 
 ORGANIZATION_HEADER = "x-organization-id"
 _LONGEST_AGENT = 512
+_OF_PEOPLE = "aws.cognito.signin.user.admin"
+"""The scope that Cognito gives whoever signs in as a user, and no program."""
 _TRACE = re.compile(r"[A-Za-z0-9=;:.,_-]{1,128}")
 """What a correlation id may look like: a client can send the header, and it is kept and logged."""
 
 
 class Caller(BaseModel):
-    """A signed-in user and the organisation they name; membership of it is yet to be read."""
+    """A signed-in user and the organisation they name; membership of it is yet to be read.
+
+    Or a program with credentials of its own: `user_id` is then its client's id.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,22 +40,33 @@ class Caller(BaseModel):
     groups: frozenset[str] = frozenset()
     correlation_id: str | None = None
     request: RequestOrigin = RequestOrigin()
+    machine: frozenset[str] | None = None
+    """The product's scopes of a program's token; None for people."""
 
     @classmethod
     def from_appsync(cls, event: dict[str, Any]) -> Self:
-        """The caller of a resolver's event; UnauthenticatedError without an access token."""
+        """The caller of a resolver's event; UnauthenticatedError without an access token.
+
+        MachineNotAllowedError for a program: they use REST.
+        """
         identity = event.get("identity") or {}
         headers = _lowered((event.get("request") or {}).get("headers"))
         source = identity.get("sourceIp") or [None]
-        return cls._of(
+        caller = cls._of(
             identity.get("claims") or {},
             headers,
             source[0] if isinstance(source, list) else str(source),
         )
+        return caller.of_people()
 
     @classmethod
-    def from_rest(cls, event: dict[str, Any], organization_id: str | None = None) -> Self:
-        """The caller of an API Gateway proxy event; `organization_id` when the path names one."""
+    def from_rest(
+        cls, event: dict[str, Any], organization_id: str | None = None, *, machines: bool = False
+    ) -> Self:
+        """The caller of an API Gateway proxy event; `organization_id` when the path names one.
+
+        MachineNotAllowedError for a program, unless `machines` may come in here.
+        """
         context = event.get("requestContext") or {}
         headers = _lowered(event.get("headers"))
         caller = cls._of(
@@ -57,6 +74,8 @@ class Caller(BaseModel):
             headers,
             (context.get("identity") or {}).get("sourceIp"),
         )
+        if not machines:
+            caller.of_people()
         if organization_id is None:
             return caller
         return caller.model_copy(update={"tenant_id": part(organization_id)})
@@ -65,14 +84,18 @@ class Caller(BaseModel):
     def _of(cls, claims: dict[str, Any], headers: dict[str, Any], source_ip: str | None) -> Self:
         if claims.get("token_use") != "access":
             raise UnauthenticatedError("Sign in and send the access token.")
-        chosen = headers.get(ORGANIZATION_HEADER) or claims.get("org_id") or None
+        machine = _machine(claims)
+        # Which organisation a program is of we know ourselves, whatever its token says.
+        active = claims.get("org_id") if machine is None else None
+        chosen = headers.get(ORGANIZATION_HEADER) or active or None
         agent = headers.get("user-agent")
         trace = headers.get("x-amzn-trace-id") or ""
         try:
             return cls(
                 user_id=_subject(claims.get("sub")),
                 tenant_id=part(str(chosen)) if chosen else None,
-                groups=_groups(claims.get("cognito:groups")),
+                groups=_groups(claims.get("cognito:groups")) if machine is None else frozenset(),
+                machine=machine,
                 correlation_id=trace if _TRACE.fullmatch(trace) else None,
                 request=RequestOrigin(
                     source_ip=source_ip, user_agent=agent[:_LONGEST_AGENT] if agent else None
@@ -80,6 +103,12 @@ class Caller(BaseModel):
             )
         except ValidationError as error:
             raise UnauthenticatedError("The access token is not valid here.") from error
+
+    def of_people(self) -> Self:
+        """Itself; MachineNotAllowedError for a program."""
+        if self.machine is not None:
+            raise MachineNotAllowedError("This is for people: programs do not come in here.")
+        return self
 
     @property
     def organization_id(self) -> str:
@@ -94,7 +123,7 @@ class Caller(BaseModel):
     def cause(self) -> Cause:
         """The caller as the cause of what they change."""
         return Cause(
-            actor=Actor(id=self.user_id, kind="user"),
+            actor=Actor(id=self.user_id, kind="user" if self.machine is None else "machine"),
             correlation_id=self.correlation_id,
             request=self.request,
         )
@@ -121,6 +150,20 @@ class Caller(BaseModel):
 
 def _lowered(headers: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _machine(claims: dict[str, Any]) -> frozenset[str] | None:
+    """The product's scopes of a token that no user signed in for; None of a user's.
+
+    Cognito's `client_credentials` give the client as the subject, and no scope of users' own: a
+    token with either of these is no user's, whatever else it says.
+    """
+    scopes = str(claims.get("scope") or "").split()
+    is_client = "sub" in claims and claims.get("sub") == claims.get("client_id")
+    if not is_client and (not scopes or _OF_PEOPLE in scopes):
+        return None
+    ours = f"{RESOURCE_SERVER}/"
+    return frozenset(each.removeprefix(ours) for each in scopes if each.startswith(ours))
 
 
 def _subject(claim: Any) -> str:

@@ -22,6 +22,8 @@ MEMBERS: Final = MANAGERS | {Role.MEMBER}
 EVERYONE: Final = MEMBERS | {Role.VIEWER}
 
 OPERATOR_GROUP: Final = "SuperAdmin"
+RESOURCE_SERVER: Final = "tenantry"
+"""What the scopes of programs begin with in their tokens, as in `tenantry/accounts.read`."""
 GROUP_OF_ROLE: Final = {
     Role.OWNER: "OrgAdmin",
     Role.ADMIN: "OrgAdmin",
@@ -48,6 +50,8 @@ class Permission:
     """Whether a member may be given it beyond their role."""
     support: bool = True
     """Whether an operator of the platform may in a support session."""
+    scope: str | None = None
+    """With which scope a program of the organisation's may; without one, none may."""
 
 
 def givers_of(role: Role) -> frozenset[Role]:

@@ -14,6 +14,7 @@ from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
 from tenantry.accounts.bootstrap.people import addressee
 from tenantry.accounts.bootstrap.steps import offers_dedicated
+from tenantry.accounts.bootstrap.technical_users import machine_clients
 from tenantry.accounts.costs import prices
 from tenantry.accounts.estate import AwsEstate, Seeing
 from tenantry.accounts.farewells import DynamoDBFarewells
@@ -65,6 +66,7 @@ def purging() -> Teardown:
         _session,
         ssm=boto3.client("ssm", config=CONFIG),
         dynamodb=dynamodb(),
+        clients=machine_clients(),
         **_administration(),
     )
     return _teardown(estate=estate, people=_People(), farewells=DynamoDBFarewells(platform_table()))
@@ -132,6 +134,7 @@ def _looking(inside: Callable[[Account], Seeing | None] | None = None) -> AwsEst
         s3=boto3.client("s3", config=CONFIG),
         tags=boto3.client("resourcegroupstaggingapi", config=CONFIG),
         kms=boto3.client("kms", config=CONFIG),
+        clients=machine_clients(),
         inside=inside,
         **_administration(),
     )

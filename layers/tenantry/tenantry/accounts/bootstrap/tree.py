@@ -16,5 +16,13 @@ def telling() -> Provisioning:
 
 
 @cache
+def configuring() -> Provisioning:
+    """With the technical user that an account asked for."""
+    from tenantry.accounts.bootstrap.technical_users import technical_users
+
+    return provisioning_with(tree=tree(), users=technical_users())
+
+
+@cache
 def tree() -> SsmParameterTree:
     return SsmParameterTree(boto3.client("ssm", config=CONFIG), settings().required("PREFIX"))

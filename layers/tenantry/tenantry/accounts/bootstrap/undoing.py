@@ -6,6 +6,7 @@ from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.data import data
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts
 from tenantry.accounts.bootstrap.steps import provisioning_with
+from tenantry.accounts.bootstrap.technical_users import technical_users
 from tenantry.accounts.bootstrap.tree import tree
 from tenantry.accounts.provisioning import Provisioning
 from tenantry.accounts.stacks import StacksByKind
@@ -18,4 +19,5 @@ def undoing() -> Provisioning:
         tree=tree(),
         data=data(),
         own=own_accounts(),
+        users=technical_users(),
     )
