@@ -294,7 +294,11 @@ class FakeEstate:
             items=len(self.items.get(account.tenant_id, [])),
             objects=len(self.objects.get(account.tenant_id, [])),
             parameters=len(self._parameters(account)),
-            resources=(*stack, *self.orphans, *(c.client_id for c in self.clients.of(account))),
+            resources=(
+                *stack,
+                *self.orphans,
+                *(f"user pool client {c.client_id}" for c in self.clients.of(account)),
+            ),
         )
 
     def export(self, account: Account, after: str | None) -> Listing:

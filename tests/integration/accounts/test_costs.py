@@ -247,4 +247,4 @@ def test_a_technical_user_costs_what_is_written_down(provisioned: Provisioned) -
         for name, number in provisioned.costs().items()
         if number != COSTS["public"].get(name, 0)
     }
-    assert beyond == {"read": 1.5, "write": 2, "index": 1, "dynamodb": 3, "cognito-idp": 2}
+    assert beyond == {"read": 3, "write": 4, "index": 1, "dynamodb": 3, "cognito-idp": 2}
