@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from tenantry.accounts.bootstrap.api import account_service
+from tenantry.persistence.keys import member_key, organization_key
+from tenantry.tenancy.caller import Caller
 from tests.integration.accounts.conftest import BODY, Api
 from tests.support.capacity import measured
 from tests.support.faults import Stopped, injected, lose_answer, recorded, stop_after, stop_before
 from tests.support.invocations import forget
+from tests.support.repetition import KEYS, Kind, used_at_once
 
 KEY = {"idempotency_key": "k-1"}
 KINDS = ("Account", "AccountOperation", "AccountReservation")
@@ -153,3 +157,36 @@ def test_what_asking_costs(accounts_api: Api) -> None:
     assert cost.operations == ["BatchGetItem", "GetItem", "GetItem", "TransactWriteItems"]
     assert cost.read_units <= 5
     assert cost.write_units <= 8
+
+
+@pytest.mark.figures
+def test_many_keys_four_times_at_once_ask_for_one_account_each(concurrent_api: Api) -> None:
+    """Each for an organisation of its own, by the same key (row 14)."""
+    table = concurrent_api.table
+    acme = table.get(organization_key("acme"))
+    ada = table.get(member_key("acme", "ada"))
+    assert acme
+    assert ada
+    for number in range(KEYS):
+        its = {"tenant_id": f"o-{number}", "event_ids": None, "events": None}
+        for where, item in (
+            (organization_key(f"o-{number}"), {**acme, **its, "entity_id": f"o-{number}"}),
+            (member_key(f"o-{number}", "ada"), {**ada, **its, "GSI1SK": f"ORG#o-{number}"}),
+        ):
+            table.put({name: value for name, value in (item | where).items() if value is not None})
+
+    def ask(number: int, content: int) -> str:
+        values = {**BODY, "name": f"Own {content}", "clientMutationId": "k"}
+        caller = Caller(user_id="ada", tenant_id=f"o-{number}")
+        found = account_service().request(caller, values).account
+        assert found
+        return found.account_id
+
+    made = set()
+    for used in used_at_once(ask):
+        expected = {"OK": 1, "IDEMPOTENCY_MISMATCH": 3} if used.kind is Kind.OTHER else {"OK": 4}
+        assert used.codes == expected, used
+        made |= set(used.answers) - {None}
+    stored = concurrent_api.stored("Account", "AccountOperation")
+    assert len(made) == KEYS
+    assert len(stored) == 2 * KEYS

@@ -26,6 +26,7 @@ from tests.support.clock import FakeClock
 from tests.support.fakes.billing import payments_by
 from tests.support.invocations import wire
 from tests.support.ministack import MiniStack
+from tests.support.repetition import KEYS, Kind, used_at_once
 
 
 def at_once(works: list[Callable[[], Any]]) -> Counter[str]:
@@ -133,3 +134,31 @@ def test_notices_that_race_with_what_happens_end_as_stripe_says(
     expected = {"active": "ACTIVE", "past_due": "PAST_DUE"}[last]
     assert shared.account.subscription.status == expected
     assert shared.account.organization.plan == "STARTER"
+
+
+@pytest.mark.figures
+def test_many_subscriptions_changed_four_times_at_once_agree_with_their_organisations(
+    table: Table, clock: FakeClock
+) -> None:
+    """What is asked for is the key: a plan that is had already changes nothing (row 14)."""
+    shared = Shared(table, clock, pays=False)
+    founded = [
+        organization_service(table).create(Caller(user_id=f"u-{n}"), {"name": f"Acme {n}"})
+        for n in range(KEYS)
+    ]
+    plans = ("STARTER", "PROFESSIONAL", "ENTERPRISE", "PROFESSIONAL")
+
+    def update(number: int, content: int) -> None:
+        caller = Caller(user_id=f"u-{number}", tenant_id=founded[number].tenant_id)
+        shared.service.update(caller, {"plan": plans[content]})
+
+    for used in used_at_once(update):
+        account = shared.ledger.subscriptions.account(founded[used.key].tenant_id)
+        assert account.subscription.plan == account.organization.plan
+        if used.kind is Kind.OTHER:
+            assert used.codes["OK"] >= 1, used
+            assert account.subscription.entity_version <= used.codes["OK"], used
+        else:
+            assert account.organization.plan == "STARTER"
+            assert account.subscription.entity_version == 1, used
+        assert used.codes.keys() <= {"OK", "CONFLICT"}, used

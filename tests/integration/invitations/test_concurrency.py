@@ -15,6 +15,7 @@ from tenantry.persistence.table import Table
 from tenantry.tenancy.caller import Caller
 from tests.integration.invitations.conftest import Functions
 from tests.support.invitations import ACME, BOB
+from tests.support.repetition import AT_ONCE, KEYS, used_at_once
 
 
 def at_once(count: int, work: Any) -> Counter[str]:
@@ -151,3 +152,21 @@ def test_64_with_one_link_of_ten_uses_are_ten(concurrent: Functions) -> None:
     assert concurrent.acme.seats == concurrent.acme.seats_by_rows() == 11
     assert len(concurrent.acme.members()) == 11
     assert ACME in token
+
+
+@pytest.mark.figures
+def test_many_addresses_four_times_at_once_are_invited_once_each(
+    concurrent: Functions,
+) -> None:
+    """Whoever asks for another role is answered the invitation as it stands (row 14)."""
+    concurrent.acme.change_organization(plan="ENTERPRISE")
+    roles = ("VIEWER", "MEMBER", "MANAGER", "ADMIN")
+
+    def invite(number: int, content: int) -> str:
+        given = {"email": f"p-{number}@example.com", "role": roles[content]}
+        return invitation_service().invite(concurrent.acme.ada, given).invitation_id
+
+    for used in used_at_once(invite):
+        assert used.codes == {"OK": AT_ONCE}, used
+        assert len(set(used.answers)) == 1, used
+    assert concurrent.acme.seats == concurrent.acme.seats_by_rows() == KEYS + 1

@@ -20,6 +20,7 @@ from tests.support.clock import START, FakeClock
 from tests.support.fakes.organizations import FakeOperators, InMemoryOrganizations
 from tests.support.faults import Stopped, injected, lose_answer, stop_after, stop_before
 from tests.support.ministack import MiniStack
+from tests.support.repetition import KEYS, Kind, used_at_once
 from tests.unit.licenses.conftest import OPERATOR
 
 
@@ -297,3 +298,24 @@ def test_a_licence_that_cannot_be_read_holds_up_no_other(
 
     assert reminders.run(lambda: True) == 2
     assert reported == ["t-1"]
+
+
+@pytest.mark.figures
+def test_many_licences_four_times_at_once_are_given_once_each(
+    shared: Table, clock: FakeClock
+) -> None:
+    """The days of a service are the key: whatever else it says, another one overlaps (row 14)."""
+    service, _ = _services(shared, clock)
+
+    def create(number: int, content: int) -> str:
+        more = {"serviceId": f"s-{number}", "enterpriseId": f"e-{content}"}
+        return service.create(
+            OPERATOR, {**GIVEN, "startDate": "2026-03-01", "endDate": "2026-05-31", **more}
+        ).license_id
+
+    for used in used_at_once(create):
+        given = 0 if used.kind is Kind.AFTER else 1
+        assert (used.codes["OK"], used.codes["LICENSE_OVERLAP"]) == (given, 4 - given), used
+    stored = DynamoDBLicenseRepository(shared)
+    page, _ = stored.page("t-1", KEYS + 1, None)
+    assert sorted(each.service_id for each in page) == sorted(f"s-{n}" for n in range(KEYS))
