@@ -27,6 +27,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             metrics.add_metric("SealsMade", MetricUnit.Count, sealed.seals)
             metrics.add_metric("EntriesSealed", MetricUnit.Count, sealed.entries)
         if not sealed.is_done:
-            tasks().send([task])
+            tasks().send([task.model_copy(update={"after": sealed.after})])
 
     return work(event, context, seal)

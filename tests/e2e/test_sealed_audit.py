@@ -17,7 +17,12 @@ from localcloud.demo.story import Story
 from localcloud.deployed import deployed_cloud
 from tenantry.audit.completeness import CompletenessService
 from tenantry.audit.dynamodb import DynamoDBAuditLog
-from tenantry.audit.dynamodb_gaps import DynamoDBGaps, DynamoDBItems, DynamoDBLedgers
+from tenantry.audit.dynamodb_gaps import (
+    DynamoDBGaps,
+    DynamoDBItems,
+    DynamoDBLatest,
+    DynamoDBLedgers,
+)
 from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
 from tenantry.audit.eventbridge_archive import EventBridgeArchive
 from tenantry.audit.service import RecordingService
@@ -271,6 +276,9 @@ def completeness(aws: Callable[[str], Any], outputs: dict[str, str]) -> Complete
         ledgers=DynamoDBLedgers(audit),
         gaps=DynamoDBGaps(platform),
         items=DynamoDBItems(platform),
+        latest=DynamoDBLatest(
+            platform, audit, lambda what, tenant: pytest.fail(f"{tenant}: {what}")
+        ),
         archive=EventBridgeArchive(events, arn, source, rule),
         log=RecordingService(
             DynamoDBAuditLog(audit), DynamoDBSealedOrganizations(audit), lambda: datetime.now(UTC)

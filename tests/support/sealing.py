@@ -7,7 +7,12 @@ from typing import Any
 
 from tenantry.audit.completeness import CompletenessService
 from tenantry.audit.dynamodb import DynamoDBAuditLog
-from tenantry.audit.dynamodb_gaps import DynamoDBGaps, DynamoDBItems, DynamoDBLedgers
+from tenantry.audit.dynamodb_gaps import (
+    DynamoDBGaps,
+    DynamoDBItems,
+    DynamoDBLatest,
+    DynamoDBLedgers,
+)
 from tenantry.audit.dynamodb_seals import DynamoDBChains, DynamoDBSealedOrganizations
 from tenantry.audit.sealing import Sealed, SealingService, SealTask
 from tenantry.audit.service import RecordingService
@@ -95,6 +100,7 @@ class SealedLog:
             ledgers=DynamoDBLedgers(self.table),
             gaps=DynamoDBGaps(self.platform),
             items=DynamoDBItems(self.platform),
+            latest=DynamoDBLatest(self.platform, self.table, self._left_aside),
             archive=self.archive,
             log=self.recording,
             stamp=Stamp(now=self.clock, new_id=self.ids),

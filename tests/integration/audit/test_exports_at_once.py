@@ -104,8 +104,8 @@ def test_many_keys_four_times_at_once_make_one_export_each(exports: Exports) -> 
 
     def ask(number: int, content: int) -> str:
         caller = ADA.model_copy(update={"tenant_id": f"t-{number}"})
-        values = {**ALL, "format": "JSONL", "clientMutationId": "k"}
-        values |= {"filter": {"entityId": f"e-{content}"}}
+        chosen = {"entityId": f"e-{content}"}
+        values: dict[str, Any] = {**ALL, "clientMutationId": "k", "filter": chosen}
         return exports.service.request_export(caller, values).job_id
 
     for used in used_at_once(ask):

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -112,6 +112,11 @@ class RememberedChecks:
 
     def check(self, tenant_id: str, entries: Sequence[Stored]) -> None:
         self.checked += [str(entry["event_id"]) for entry in entries]
+
+    def look(
+        self, tenant_id: str, since: datetime, after: str | None, has_time: Callable[[], bool]
+    ) -> str | None:
+        return None
 
     def settle(self, tenant_id: str) -> None:
         self.settled.append(tenant_id)

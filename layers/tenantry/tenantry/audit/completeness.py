@@ -4,8 +4,9 @@ Each write of an organisation's entity raises its `entity_version` by one and te
 event (a test holds that), so the versions in the log count without a gap. Per entity a ledger
 knows how far they do. An item that is purged and made anew begins again at 1: another life.
 
-A lost event of an entity's latest version shows with its next one: nothing in the log tells that
-there should be more.
+A lost event of an entity's latest version shows in no version that follows. But the entity itself
+holds it: before a day is sealed, what the organisation's entities tell of their latest change since
+then is looked for in the log.
 """
 
 from collections import defaultdict
@@ -33,6 +34,12 @@ organisation's log has only what of them concerns it. Whether it lacks some of t
 by counting; their own log, which has all of it, is no organisation's and is not sealed."""
 ONE_WRITE: Final = timedelta(minutes=1)
 """The events of an entity's first version are stamped within that; a later first is a new life."""
+NOT_LOOKED_AT: Final = NOT_COUNTED | {"AuditGap"}
+"""A gap is told of for as long as it is open; to tell of what it tells would have no end."""
+ON_ITS_WAY: Final = timedelta(hours=1)
+"""An event that is younger than this may still come by itself."""
+LOOKED_AT: Final = 100
+"""Entities of one look."""
 AROUND: Final = timedelta(minutes=10)
 """How far beyond its neighbours in the log an event that is missing is looked for."""
 
@@ -164,6 +171,20 @@ class Gap:
             not_after=last + AROUND,
         )
 
+    @classmethod
+    def of_latest(cls, told: Envelope) -> Self:
+        """Of an entity that itself tells what the log lacks."""
+        at = told.occurred_at
+        return cls(
+            str(told.tenant_id),
+            told.entity_type,
+            told.entity_id,
+            told.entity_version,
+            life=at,
+            not_before=at - AROUND,
+            not_after=at + AROUND,
+        )
+
     @property
     def id(self) -> str:
         parts = (self.tenant_id, self.entity_type, self.entity_id)
@@ -210,6 +231,16 @@ class Items(Protocol):
         """
 
 
+class Latest(Protocol):
+    """Port: what an organisation's entities tell of their latest versions."""
+
+    def told(self, tenant_id: str, after: str | None) -> tuple[list[list[Envelope]], str | None]:
+        """The events of some LOOKED_AT entities, each entity's by itself, and where to go on."""
+
+    def recorded(self, tenant_id: str, events: Sequence[Envelope]) -> set[str]:
+        """The ids of those that are in the organisation's log."""
+
+
 class Archive(Protocol):
     """Port: the bus's archive of all events."""
 
@@ -231,6 +262,7 @@ class CompletenessService:
     ledgers: Ledgers
     gaps: Gaps
     items: Items
+    latest: Latest
     archive: Archive
     log: Log
     stamp: Stamp
@@ -262,6 +294,32 @@ class CompletenessService:
             missing = ledger.missing[:MOST_GAPS]
             found += [Gap.of(tenant_id, name, life, version) for life, version in missing]
         self._tell(found[:MOST_GAPS])
+
+    def look(
+        self, tenant_id: str, since: datetime, after: str | None, has_time: Callable[[], bool]
+    ) -> str | None:
+        """Record what entities tell of their latest change since then and the log lacks.
+
+        Answers where to go on when there was no time for all of them. The same done twice does no
+        harm: a gap is told once, and an event recorded once.
+        """
+        until = self.stamp.now() - ON_ITS_WAY
+        while True:
+            told, after = self.latest.told(tenant_id, after)
+            due = [
+                event
+                for events in told
+                for event in events
+                if since <= event.occurred_at < until and event.entity_type not in NOT_LOOKED_AT
+            ]
+            known = self.latest.recorded(tenant_id, due) if due else set[str]()
+            lost = [event for event in due if event.id not in known]
+            first = {(event.entity_type, event.entity_id): event for event in reversed(lost)}
+            self._tell([Gap.of_latest(event) for event in first.values()])
+            for event in lost:
+                self.log.record(event)
+            if after is None or not has_time():
+                return after
 
     def settle(self, tenant_id: str) -> None:
         """Close gaps that were filled since; have the others recorded again.

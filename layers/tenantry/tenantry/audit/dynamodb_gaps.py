@@ -5,13 +5,15 @@ ORG#<id>                         AUDIT_GAP#<gap id> a gap, which tells events (p
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from tenantry.audit.completeness import Gap, Ledger, Name
+from tenantry.audit.completeness import LOOKED_AT, Gap, Ledger, Name
+from tenantry.audit.model import Entry
 from tenantry.errors import CorruptDataError
+from tenantry.messaging.changes import stamped
 from tenantry.messaging.event import Envelope, Event
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_pk, part
@@ -95,6 +97,47 @@ class DynamoDBGaps:
             )
         except ConditionFailedError:
             return
+
+
+class DynamoDBLatest:
+    """`report` is told, with the organisation, of an entity whose events cannot be read."""
+
+    def __init__(self, platform: Table, audit: Table, report: Callable[[str, str], None]) -> None:
+        self._platform = platform
+        self._audit = audit
+        self._report = report
+
+    def told(self, tenant_id: str, after: str | None) -> tuple[list[list[Envelope]], str | None]:
+        """One Query of its partition; where its account is told of there, a BatchGetItem too."""
+        pk = organization_pk(tenant_id)
+        start = key(pk, after) if after else None
+        page = self._platform.query(pk, limit=LOOKED_AT, start=start)
+        elsewhere = [f"ACCOUNT#{part(str(i['account_id']))}" for i in page.items if _names(i)]
+        accounts = self._platform.get_all([key(a, "ACCOUNT") for a in elsewhere])
+        items = [*page.items, *(each for each in accounts if each)]
+        told = [self._events(tenant_id, item) for item in items if item.get("events")]
+        return told, page.next_key["SK"] if page.next_key else None
+
+    def recorded(self, tenant_id: str, events: Sequence[Envelope]) -> set[str]:
+        """One BatchGetItem for each 100."""
+        entries = [Entry.of(event) for event in events]
+        places = [key(organization_pk(tenant_id, "AUDIT", e.month), e.position) for e in entries]
+        found = self._audit.get_all(places)
+        return {e.event_id for e, item in zip(entries, found, strict=True) if item}
+
+    def _events(self, tenant_id: str, item: Item) -> list[Envelope]:
+        """Of an item that says of itself that it belongs to the organisation."""
+        try:
+            told = stamped(item)
+        except CorruptDataError:
+            self._report(f"an entity's events cannot be read: {item['SK']}", tenant_id)
+            return []
+        return [event for event in told if event.tenant_id == tenant_id]
+
+
+def _names(item: Item) -> bool:
+    """Whether an item of an organisation says which account is its own."""
+    return item.get("entity_type") == "AccountReservation" and bool(item.get("account_id"))
 
 
 class DynamoDBItems:

@@ -5,7 +5,7 @@ import gzip
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Final, Protocol, Self
 
@@ -43,12 +43,13 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class SealTask(BaseModel):
-    """Seal an organisation through a day."""
+    """Seal an organisation through a day; `after` is how far one before it has looked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     tenant_id: str
     day: date
+    after: str | None = None
 
     @classmethod
     def read(cls, body: str) -> Self:
@@ -79,6 +80,12 @@ class Completeness(Protocol):
     """Port: looks for entries that should be there, in those about to be sealed."""
 
     def check(self, tenant_id: str, entries: Sequence[Stored]) -> None: ...
+
+    def look(
+        self, tenant_id: str, since: datetime, after: str | None, has_time: Callable[[], bool]
+    ) -> str | None:
+        """Record what entities tell of their latest change since then and the log lacks; where to
+        go on when there was no time for all of them."""
 
     def settle(self, tenant_id: str) -> None:
         """Close the gaps that were filled, and try again to fill the others."""
@@ -125,6 +132,8 @@ class Sealed:
     seals: int = 0
     entries: int = 0
     is_done: bool = True
+    after: str | None = None
+    """Where looking for lost events goes on."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,12 @@ class SealingService:
             return Sealed()
         seals = entries = 0
         position = self.chains.position(task.tenant_id)
+        if (first := _next_day(position, since)) <= task.day:
+            # Before anything is sealed: a sealer that stops looks again.
+            begin = datetime.combine(first, time(), UTC)
+            after = self.completeness.look(task.tenant_id, begin, task.after, has_time)
+            if after:
+                return Sealed(is_done=False, after=after)
         for _ in range(MOST_STEPS):
             day = _next_day(position, since)
             if day > task.day:

@@ -23,7 +23,7 @@ class SqsSealTasks:
             answer = self._client.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(number), "MessageBody": task.model_dump_json()}
+                    {"Id": str(number), "MessageBody": task.model_dump_json(exclude_none=True)}
                     for number, task in enumerate(tasks[start : start + _BATCH])
                 ],
             )

@@ -1,6 +1,6 @@
 """From a stream record to the events it carries: pure, so that every border case is a unit test."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,17 +23,25 @@ def envelopes(record: Mapping[str, Any]) -> list[Envelope]:
     try:
         change = record["dynamodb"]
         new, old = _needed(change.get("NewImage")), _needed(change.get("OldImage"))
-        stamped: list[dict[str, Any]] = new.get("events") or []
         known = {event["id"] for event in old.get("events") or []}
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptDataError(f"a stamped event cannot be read: {type(error).__name__}") from error
+    return stamped(new, known)
+
+
+def stamped(item: Mapping[str, Any], known: Collection[str] = ()) -> list[Envelope]:
+    """The events of an item's latest version, without those that are known; CorruptDataError when
+    one cannot be read."""
+    try:
         return [
             Envelope(
                 **event,
-                tenant_id=new.get("tenant_id"),
-                entity_type=new["entity_type"],
-                entity_id=new["entity_id"],
-                entity_version=new["entity_version"],
+                tenant_id=item.get("tenant_id"),
+                entity_type=item["entity_type"],
+                entity_id=item["entity_id"],
+                entity_version=item["entity_version"],
             )
-            for event in stamped
+            for event in item.get("events") or []
             if event["id"] not in known
         ]
     except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:

@@ -7,7 +7,12 @@ import boto3
 from tenantry.audit.bootstrap.recording import recording_service
 from tenantry.audit.bootstrap.seals import trusted_keys
 from tenantry.audit.completeness import CompletenessService
-from tenantry.audit.dynamodb_gaps import DynamoDBGaps, DynamoDBItems, DynamoDBLedgers
+from tenantry.audit.dynamodb_gaps import (
+    DynamoDBGaps,
+    DynamoDBItems,
+    DynamoDBLatest,
+    DynamoDBLedgers,
+)
 from tenantry.audit.dynamodb_seals import DynamoDBChains, DynamoDBSealedOrganizations
 from tenantry.audit.eventbridge_archive import EventBridgeArchive
 from tenantry.audit.kms import KmsSealKeys, KmsSignatures
@@ -22,10 +27,12 @@ from tenantry.runtime.signing import KmsSigner
 
 @cache
 def completeness_service() -> CompletenessService:
+    audit = Table(dynamodb(), settings().required("AUDIT_TABLE"))
     return CompletenessService(
-        ledgers=DynamoDBLedgers(Table(dynamodb(), settings().required("AUDIT_TABLE"))),
+        ledgers=DynamoDBLedgers(audit),
         gaps=DynamoDBGaps(platform_table()),
         items=DynamoDBItems(platform_table()),
+        latest=DynamoDBLatest(platform_table(), audit, left_aside),
         archive=EventBridgeArchive(
             boto3.client("events", config=CONFIG),
             archive_arn=settings().required("EVENT_ARCHIVE_ARN"),
