@@ -139,9 +139,21 @@ def provisioned(
     ministack_audit_table: Table,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Provisioned]:
+    tables = ministack_platform_table, ministack_tenant_table, ministack_audit_table
+    vendor = LocalWorld(ministack, VendorKind.ORGANIZATIONS)
+    yield from on_the_local_cloud(ministack, tables, monkeypatch, vendor)
+
+
+def on_the_local_cloud(
+    ministack: MiniStack,
+    tables: tuple[Table, Table, Table],
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: LocalWorld,
+) -> Iterator[Provisioned]:
+    """The platform's, the tenants' and the audit's table, and whoever makes AWS accounts."""
+    platform, tenant, audit = tables
     for name, value in ministack.environment.items():
         monkeypatch.setenv(name, value)
-    vendor = LocalWorld(ministack, VendorKind.ORGANIZATIONS)
     prefix = vendor.settings.deployment
     iam, s3, events = (ministack.client(name) for name in ("iam", "s3", "events"))
     steps, role = (_role(iam, f"{prefix}-{name}") for name in ("steps", "tenant-data"))
@@ -152,15 +164,15 @@ def provisioned(
         )
     bus = events.create_event_bus(Name=f"{prefix}-entrance")["EventBusArn"]
     settings = vendor.settings.model_dump(mode="json", exclude={"deployment"})
-    found(ministack_platform_table)
+    found(platform)
     cognito = ministack.client("cognito-idp")
     pool_id = cognito.create_user_pool(PoolName=prefix)["UserPool"]["Id"]
     wire(
         monkeypatch,
         USER_POOL_ID=pool_id,
-        PLATFORM_TABLE=ministack_platform_table.name,
+        PLATFORM_TABLE=platform.name,
         PREFIX=prefix,
-        TENANT_TABLE=ministack_tenant_table.name,
+        TENANT_TABLE=tenant.name,
         TENANT_RAW_BUCKET=f"{prefix}-shared-raw",
         TENANT_PROCESSED_BUCKET=f"{prefix}-shared-processed",
         TENANT_DATA_ROLE_ARN=role,
@@ -173,7 +185,7 @@ def provisioned(
         SECRETS_KEY_ARN=ministack.client("kms").create_key()["KeyMetadata"]["Arn"],
         ENTRANCE_BUS=f"{prefix}-entrance",
         ENTRANCE_BUS_ARN=bus,
-        AUDIT_TABLE=ministack_audit_table.name,
+        AUDIT_TABLE=audit.name,
         DEDICATED_WATCHERS="none",
         LAMBDA_TASK_ROOT=str(ROOT),
         STAGE="local",
@@ -187,7 +199,7 @@ def provisioned(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
     monkeypatch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
     boto3.DEFAULT_SESSION = None
-    yield Provisioned(ministack, ministack_platform_table)
+    yield Provisioned(ministack, platform)
     forget()
     boto3.DEFAULT_SESSION = None
 

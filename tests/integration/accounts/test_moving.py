@@ -4,9 +4,11 @@ Row 27: whatever goes wrong in whatever state, the organisation ends moved, or w
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 import boto3
@@ -34,10 +36,13 @@ from tenantry.tenancy.router import TenantRouter
 from tenantry.tenancy.tenant_table import TenantTable
 from tests.support.accounts import FakeStacks
 from tests.support.clock import FakeClock, FakeIds, no_sleep
+from tests.support.faults import Fault, injected, stop_after, stop_before
+from tests.support.faults import Stopped as Crashed
+from tests.support.state_machine import TaskError
 from tests.support.tables import create_table, items
 from tests.support.things import made, retitled, thing_key
 from tests.unit.accounts.conftest import OWNER, SHARED
-from tests.unit.accounts.moves import FORWARD, MoveWorld, faulty
+from tests.unit.accounts.moves import FORWARD, MADE_BY, MoveWorld, faulty
 
 CONFIRMED_WITHIN = timedelta(minutes=10)
 KEPT = timedelta(days=7)
@@ -284,6 +289,8 @@ CASES = [
     *(("public", f, "error") for f in FORWARD),
 ]
 """Every fault in every state: tests/unit/accounts/test_moving.py; here are real tables."""
+COPYING = ("VERIFY", "BACKFILL", "CATCH_UP", "FENCE", "COPY_TAIL", "COMPARE", "CONFIRM")
+"""The steps that work on the tenant's places; the others write the ledger alone."""
 
 
 @pytest.mark.parametrize(("to", "function", "fault"), CASES)
@@ -541,6 +548,119 @@ def test_versions_of_objects_go_with_the_old_copy(world: MovingWorld) -> None:
     page = world.s3.list_object_versions(Bucket=SHARED.raw)
     left = [each["Key"] for each in [*page["Versions"], *page.get("DeleteMarkers", [])]]
     assert left == ["acme2/1.txt"]
+
+
+@pytest.mark.parametrize("to", ["private", "public"])
+def test_older_versions_are_there_where_they_were_until_the_old_copys_time(
+    world: MovingWorld, to: str
+) -> None:
+    """Whoever overwrote or removed something before the move gets it back from there."""
+    account = settled(world)
+    if to == "public":
+        world.move(account, "private")
+        world.goes_on()
+        account = world.account(account.account_id)
+    source, target = world.both(account) if to == "private" else world.both(account)[::-1]
+    versioned = {"Bucket": source.raw, "VersioningConfiguration": {"Status": "Enabled"}}
+    world.s3.put_bucket_versioning(**versioned)
+    for body in (b"older", b"latest"):
+        world.s3.put_object(Bucket=source.raw, Key="acme/1.txt", Body=body)
+    world.s3.put_object(Bucket=source.raw, Key="acme/gone.txt", Body=b"gone")
+    world.s3.delete_object(Bucket=source.raw, Key="acme/gone.txt")
+    world.move(account, to)
+    world.goes_on()
+    is_moved(world, account, to)
+
+    page = world.s3.list_object_versions(Bucket=source.raw, Prefix="acme/")
+    bodies = {
+        world.s3.get_object(Bucket=source.raw, Key=each["Key"], VersionId=each["VersionId"])[
+            "Body"
+        ].read()
+        for each in page["Versions"]
+    }
+    assert {b"older", b"latest", b"gone"} <= bodies
+    moved = world.s3.list_object_versions(Bucket=target.raw, Prefix="acme/")["Versions"]
+    assert sorted(each["Key"] for each in moved) == ["acme/1.txt", "acme/a/2.txt"]
+    latest = world.s3.get_object(Bucket=target.raw, Key="acme/1.txt")
+    assert latest["Body"].read() == b"latest"
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("how", [stop_before, stop_after])
+@pytest.mark.parametrize("to", ["private", "public"])
+def test_a_step_stopped_at_any_call_converges_when_it_comes_again(
+    world: MovingWorld, to: str, how: Callable[[int], Fault]
+) -> None:
+    """Row 12: each task of a move, and of its undoing, stopped at its k-th call, for every k."""
+    account = settled(world)
+    if to == "public":
+        world.move(account, "private")
+        world.goes_on()
+        account = world.account(account.account_id)
+    source, _ = world.both(account) if to == "private" else world.both(account)[::-1]
+    before, stops = world.sums(source), dict[str, int]()
+
+    def everywhere(name: str, call: Callable[[], Any]) -> Any:
+        if name in MADE_BY[to]:
+            return call()  # where all that is called is what stands in for CloudFormation
+        return again_and_again(call, how, lambda: stops.update({name: stops.get(name, 0) + 1}))
+
+    world.fault = everywhere
+    world.move(account, to)
+    world.goes_on()
+    world.fault = None
+
+    assert set(stops) == {*COPYING}
+    assert sum(stops.values()) > 40
+    assert world.sums(world.both(account)[0 if to == "public" else 1]) == before
+    is_moved(world, account, to)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("how", [stop_before, stop_after])
+def test_undoing_a_move_stopped_at_any_call_leaves_it_where_it_was(
+    world: MovingWorld, how: Callable[[int], Fault]
+) -> None:
+    """Back to a place of its own: the way to one is undone by removing its stack."""
+    account = settled(world)
+    world.move(account, "private")
+    world.goes_on()
+    account = world.account(account.account_id)
+    target, source = world.both(account)
+    before, stops = world.sums(source), list[str]()
+
+    def everywhere(name: str, call: Callable[[], Any]) -> Any:
+        if name == "CONFIRM":
+            raise TaskError("TaskFailedError")
+        if name != "CompensateMove":
+            return call()
+        return again_and_again(call, how, lambda: stops.append(name))
+
+    world.fault = everywhere
+    world.move(account, "public")
+    world.goes_on()
+    world.fault = None
+
+    assert stops
+    assert world.sums(source) == before
+    assert world.operation(world.account(account.account_id)).status is OperationStatus.FAILED
+    left = [i for i in items(world.dynamodb, target.table) if i["PK"]["S"] == "ORG#acme"]
+    assert [each["SK"]["S"] for each in left] == ["FENCE"]
+    route = world.hosted().route
+    assert (route["kind"], route["state"]) == ("private", "active")
+
+
+def again_and_again(
+    call: Callable[[], Any], how: Callable[[int], Fault], stopped: Callable[[], None]
+) -> Any:
+    """Stopped at its first call of AWS, and delivered again; then at its second, to the last."""
+    for number in count(1):
+        try:
+            with injected(how(number)):
+                return call()
+        except Crashed:
+            stopped()
+    raise AssertionError("it never ends")
 
 
 def test_nobody_moves_back_to_a_copy_that_goes(world: MovingWorld) -> None:

@@ -32,6 +32,8 @@ STEPS = {
 """Which function does a step."""
 SHARED_STEPS = ("AdoptShared", "CreateStack", "AwaitStack", "Announce")
 FORWARD = [*STEPS, "Announce"]
+MADE_BY = {"private": ("CreateStack", "AwaitStack"), "public": ("AdoptShared",)}
+"""What makes the place that is moved to."""
 FAULTS = {
     "error": "Runtime.ExitError",
     "timeout": "States.Timeout",

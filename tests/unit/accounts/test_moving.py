@@ -9,11 +9,13 @@ from tenantry.accounts.moving import Moving
 from tests.support.clock import FakeClock
 from tests.support.fakes.copies import FakeCopies
 from tests.unit.accounts.conftest import GRACE, OPERATOR, OWNER, SHARED
-from tests.unit.accounts.moves import FAULTS, FORWARD, MoveWorld, faulty
+from tests.unit.accounts.moves import FAULTS, FORWARD, MADE_BY, MoveWorld, faulty
 
 MINUTE = timedelta(minutes=1)
 OWN_FAULTS = (*FAULTS, "lost answer", "stopped")
 ENDLESS = tuple(f"{how} for good" for how in ("timeout", "throttle", "busy", "lost"))
+
+STATES = [(to, each) for to, made in MADE_BY.items() for each in (*made, *FORWARD)]
 
 
 @pytest.fixture
@@ -58,8 +60,7 @@ def where_it_lives(world: MoveWorld, account: Account) -> str:
 
 @pytest.mark.figures
 @pytest.mark.parametrize("fault", [*OWN_FAULTS, *ENDLESS])
-@pytest.mark.parametrize("function", FORWARD)
-@pytest.mark.parametrize("to", ["private", "public"])
+@pytest.mark.parametrize(("to", "function"), STATES)
 def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
     world: MoveWorld, copies: FakeCopies, to: str, function: str, fault: str
 ) -> None:
@@ -83,7 +84,7 @@ def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
         assert ended.error_code
         assert (account.account_id in world.stacks.made) is (to == "public")
         # A move back that fails before it made anything leaves what the first one has left.
-        if to == "public" and function != "VALIDATE":
+        if to == "public" and function not in ("VALIDATE", "AdoptShared"):
             assert copies.things(SHARED.table) == {}
     else:
         assert ended.status is OperationStatus.SUCCEEDED
@@ -92,11 +93,13 @@ def test_whatever_goes_wrong_it_ends_moved_or_where_it_was(
 
 @pytest.mark.figures
 @pytest.mark.parametrize("undoing", [*FAULTS, "lost answer", "stopped"])
-@pytest.mark.parametrize("function", FORWARD[:-2])
+@pytest.mark.parametrize(("to", "function"), [c for c in STATES if c[1] not in FORWARD[-2:]])
 def test_undoing_may_fail_too(
-    world: MoveWorld, copies: FakeCopies, function: str, undoing: str
+    world: MoveWorld, copies: FakeCopies, to: str, function: str, undoing: str
 ) -> None:
-    account = settled(world, copies)
+    account = settled(world, copies, at="public" if to == "private" else "private")
+    source = where_it_lives(world, account)
+    before = dict(copies.things(source))
     first = faulty(world, function, "error")
     fails = world.fault
     second = faulty(world, "CompensateMove", undoing)
@@ -105,16 +108,18 @@ def test_undoing_may_fail_too(
     assert undoes
     world.fault = lambda name, call: fails(name, lambda: undoes(name, call))
 
-    world.move(account, "private")
+    world.move(account, to)
     world.goes_on(20)
 
     assert first
     assert second
     # Whoever could not even begin to undo leaves an operation that goes forward once more.
-    if where_it_lives(world, account) == SHARED.table:
+    lives = where_it_lives(world, account)
+    assert copies.things(lives) == before
+    if lives == source == SHARED.table:
         assert account.account_id not in world.stacks.made
-    else:
-        assert copies.things(own(account)) == copies.things(SHARED.table)
+    elif lives == source and function not in ("VALIDATE", "AdoptShared"):
+        assert copies.things(SHARED.table) == {}
 
 
 def test_what_is_given_up_while_it_waits_to_be_confirmed_goes_back_at_once(

@@ -46,7 +46,7 @@ from tests.unit.accounts.conftest import (
     TEARDOWN_FUNCTIONS,
     World,
 )
-from tests.unit.accounts.test_provisioning import always, first, stopped
+from tests.unit.accounts.test_provisioning import PASSING, always, first, stopped
 
 KINDS = ("public", "private", "dedicated")
 _LEFT_OUT = {
@@ -526,9 +526,7 @@ def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(
 @pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
 @pytest.mark.parametrize("after", [False, True], ids=["nothing-done", "answer-lost"])
-@pytest.mark.parametrize(
-    "error", ["States.Timeout", "Lambda.TooManyRequestsException", "UnavailableError"]
-)
+@pytest.mark.parametrize("error", PASSING)
 def test_what_passes_is_tried_again(
     world: World, kind: str, function: str, error: str, after: bool
 ) -> None:
@@ -542,7 +540,7 @@ def test_what_passes_is_tried_again(
 
 @pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
-@pytest.mark.parametrize("error", ["States.Timeout", "Lambda.TooManyRequestsException"])
+@pytest.mark.parametrize("error", PASSING)
 def test_what_does_not_pass_stands_and_a_retry_goes_on(
     world: World, kind: str, function: str, error: str
 ) -> None:
@@ -555,6 +553,46 @@ def test_what_does_not_pass_stands_and_a_retry_goes_on(
     world.fault = None
     world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
     world.goes_on()
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize(("kind", "function"), STATES)
+def test_success_that_is_told_as_failure_stands_and_a_retry_goes_on(
+    world: World, kind: str, function: str
+) -> None:
+    account = active(world, kind)
+    due(world, account)
+    world.fault = first(function, 1, "TaskFailedError", after=True)
+    world.goes_on(sweeps=3)
+
+    if function != "Certify":  # which has ended it, whatever was told
+        stands_still(world, account.account_id)
+        world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
+        world.goes_on()
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("fault", ["error", "lost answer", "stopped", *PASSING])
+@pytest.mark.parametrize("function", [f for f in TEARDOWN_FUNCTIONS if f != "Halt"])
+def test_halting_may_fail_too(world: World, function: str, fault: str) -> None:
+    """What could not be written down as failed is found by the sweep, and goes on by itself."""
+    account = active(world, "dedicated")
+    due(world, account)
+    failing = first(function, 1, "TaskFailedError")
+    halting = {
+        "error": first("Halt", 1, "TaskFailedError"),
+        "lost answer": first("Halt", 1, "TaskFailedError", after=True),
+        "stopped": stopped("Halt", after=False),
+    }.get(fault) or first("Halt", 2, fault)
+    world.fault = lambda name, call: failing(name, lambda: halting(name, call))
+    world.goes_on(sweeps=12)
+
+    if world.account(account.account_id).status is not ProvisioningStatus.DELETED:
+        stands_still(world, account.account_id)
+        world.service.retry(OPERATOR, account.account_id, as_operator=True, reason=REASON)
+        world.goes_on()
     is_gone(world, account.account_id)
 
 
