@@ -19,6 +19,8 @@ from tenantry_cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 operations = typer.Typer(no_args_is_help=True)
+technical_user = typer.Typer(no_args_is_help=True)
+app.add_typer(technical_user, name="technical-user", help="Programs that act for an organisation.")
 
 _COLUMNS = ["id", "organizationId", "name", "cloudType", "provisioningStatus", "error"]
 _DETAILS = [*_COLUMNS, "tableName", "region", "technicalUser", "operationId", "createdAt"]
@@ -68,6 +70,9 @@ def create(
     own_buckets: Annotated[
         bool, typer.Option("--own-buckets", help="Of a public one, buckets that nobody shares.")
     ] = False,
+    technical_user: Annotated[
+        str | None, typer.Option(help="A name for the organisation's programs, which get a client.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Repeating it makes nothing new.")] = None,
     watch: Watch = True,
     dry_run: DryRun = False,
@@ -81,6 +86,8 @@ def create(
         body["organizationId"] = given.organization
     if region:
         body["region"] = region
+    if technical_user:
+        body["technicalUser"] = technical_user
     body |= saying(reason)
     if own_buckets:
         body["options"] = {"ownBuckets": True}
@@ -176,6 +183,37 @@ def approve(
         _follow(given, session, account, operation["id"])
     else:
         given.show([operation], ["id", "status", "approvedBy", "notBefore"])
+
+
+@technical_user.command("show")
+def show_technical_user(ctx: typer.Context, account: str) -> None:
+    """The clients with which programs act for the organisation, without their secrets."""
+    given = context.of(ctx)
+    found = given.session().rest("GET", f"/accounts/{account}/technical-user")
+    if given.as_json:
+        given.dump(found)
+    else:
+        given.show(found["clients"], ["clientId", "createdAt", "issuedAt", "endsAt"])
+
+
+@technical_user.command()
+def credentials(
+    ctx: typer.Context,
+    account: str,
+    grace: Annotated[
+        int | None, typer.Option(help="Seconds for which those before still work; 0 ends them.")
+    ] = None,
+) -> None:
+    """Hand out credentials that nobody has seen; the secret is shown this once. Owners only."""
+    given = context.of(ctx)
+    body = {} if grace is None else {"graceSeconds": grace}
+    path = f"/accounts/{account}/technical-user/credentials"
+    issued = given.session().rest("POST", path, body)
+    if given.as_json:
+        given.dump(issued)
+    else:
+        shown = ("clientId", "clientSecret", "tokenUrl", "scopes")
+        given.show([{"what": name, "is": issued[name]} for name in shown], ["what", "is"])
 
 
 @operations.command("watch")

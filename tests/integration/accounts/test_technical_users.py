@@ -1,0 +1,187 @@
+"""Programs at the functions' own doors, behind the gateway: what each is let in for, and costs."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from functions.accounts import api, credentials
+from tenantry.accounts.bootstrap.ledger import accounts
+from tenantry.accounts.bootstrap.technical_users import technical_users
+from tenantry.accounts.events import AccountRequested
+from tenantry.accounts.model import ProvisioningStatus
+from tenantry.messaging.stamp import Cause, Stamp
+from tenantry.persistence.table import Table
+from tests.integration.accounts.conftest import found
+from tests.support.accounts import account, operation
+from tests.support.capacity import Cost, measured
+from tests.support.clock import FakeClock, FakeIds
+from tests.support.invocations import forget, rest_event, wire
+from tests.support.lambda_context import lambda_context
+from tests.support.ministack import MiniStack
+
+OWN = "/accounts/a-1"
+CREDENTIALS = f"{OWN}/technical-user/credentials"
+SCOPE = "tenantry/accounts.read"
+# Routes of this context that let programs in; typed here.
+OPEN = {
+    ("GET", "/accounts"),
+    ("GET", OWN),
+    ("GET", f"{OWN}/operations/op-a-1"),
+    ("GET", f"{OWN}/technical-user"),
+}
+SHUT = {
+    ("POST", "/accounts"),
+    ("DELETE", OWN),
+    ("GET", f"{OWN}/teardown-plan"),
+    ("POST", CREDENTIALS),
+    *(("POST", f"{OWN}/{each}") for each in ("retry", "cancel", "move", "approve")),
+}
+
+
+class World:
+    """Acme's active account on the local cloud, from before there were technical users."""
+
+    def __init__(self, cloud: MiniStack, table: Table) -> None:
+        self.cloud, self.table = cloud, table
+        fields = {"status": ProvisioningStatus.ACTIVE, "technical_user": "erp"}
+        its = account("public").model_copy(update=fields)
+        data = AccountRequested(
+            account_id="a-1", organization_id="acme", operation_id="op-a-1", cloud_type="public"
+        )
+        event = Stamp(FakeClock(), FakeIds()).event(data, Cause())
+        accounts().request(its, operation(its), event)
+        self.account = its
+
+    def asks(
+        self, method: str, path: str, claims: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, Any]:
+        """As the owner, or with the claims of a program; past the gateway either way."""
+        sent: Any = {} if method == "POST" else None
+        event = rest_event(method, path, sent, headers=headers)
+        if claims is None:
+            event["headers"]["x-organization-id"] = "acme"
+        else:
+            event["requestContext"]["authorizer"] = {"claims": claims}
+        function = credentials if "technical-user" in path else api
+        answer = function.handler(event, lambda_context())
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def issued(self) -> dict[str, str]:
+        """The claims of a token for new credentials."""
+        status, body = self.asks("POST", CREDENTIALS)
+        assert status == 201, body
+        return program(body["clientId"])
+
+    def cost(
+        self, method: str, path: str, claims: dict[str, str] | None = None, **headers: str
+    ) -> Cost:
+        with measured(self.cloud.client("dynamodb")) as cost:
+            status, body = self.asks(method, path, claims, **headers)
+        assert status in (200, 201), body
+        return cost
+
+
+def program(client_id: str, scope: str = SCOPE) -> dict[str, str]:
+    return {"sub": client_id, "client_id": client_id, "token_use": "access", "scope": scope}
+
+
+@pytest.fixture
+def world(
+    ministack: MiniStack, ministack_platform_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    for name, value in ministack.environment.items():
+        monkeypatch.setenv(name, value)
+    found(ministack_platform_table)
+    pool = ministack.client("cognito-idp").create_user_pool(PoolName="programs")["UserPool"]["Id"]
+    wire(
+        monkeypatch,
+        PLATFORM_TABLE=ministack_platform_table.name,
+        PREFIX="tenantry",
+        USER_POOL_ID=pool,
+        TOKEN_URL="https://token",
+    )
+    yield World(ministack, ministack_platform_table)
+    forget()
+
+
+def test_a_program_is_let_in_at_these_routes_and_at_no_other(world: World) -> None:
+    claims = world.issued()
+
+    for method, path in OPEN:
+        assert world.asks(method, path, claims)[0] == 200, path
+    for method, path in SHUT:
+        status, body = world.asks(method, path, claims)
+        assert (status, body["code"]) == (403, "MACHINE_NOT_ALLOWED"), path
+
+
+@pytest.mark.parametrize("scope", ["", "tenantry/everything", "accounts.read", "account:read"])
+def test_without_its_scope_it_is_let_in_nowhere(world: World, scope: str) -> None:
+    client = world.issued()["client_id"]
+
+    for method, path in OPEN:
+        status, body = world.asks(method, path, program(client, scope))
+        assert (status, body["code"]) == (403, "MACHINE_NOT_ALLOWED"), path
+
+
+def test_one_that_is_not_kept_acts_for_nobody_whatever_its_token_says(world: World) -> None:
+    made = technical_users().clients.make(world.account, 7)
+    for claims in (
+        program(made),
+        {**program(made), "org_id": "acme", "cognito:groups": "[SuperAdmin]"},
+    ):
+        for headers in ({}, {"x-organization-id": "acme"}):
+            status, body = world.asks("GET", OWN, claims, **headers)
+            assert (status, body["code"]) == (403, "NOT_A_MEMBER")
+
+
+def test_of_many_who_ask_at_once_the_last_has_credentials_that_work(world: World) -> None:
+    world.issued()
+    with ThreadPoolExecutor(12) as threads:
+        told = list(threads.map(lambda _: world.asks("POST", CREDENTIALS), range(24)))
+
+    assert {status for status, _ in told} <= {201, 409}
+    given = {body["clientId"] for status, body in told if status == 201}
+    assert given
+    current = technical_users().current(world.account)
+    assert current
+    assert current.client_id in given
+    ends = [each for each in technical_users().lasting(world.account) if each.ends_at is None]
+    assert len(ends) == 1
+    # Whatever was given and lasts is in the pool; what lost its race goes with the next ones.
+    world.issued()
+    acting = {each.client_id for each in technical_users().lasting(world.account)}
+    assert {c.client_id for c in technical_users().clients.of(world.account)} == acting
+
+
+def test_costs_are_those_that_are_written_down(world: World) -> None:
+    world.asks("GET", OWN)  # what a process does once
+    users = technical_users()
+    made = users.made(world.account)
+    assert made
+    stamp = Stamp(FakeClock(), FakeIds())
+    users.machines.save(
+        *users.binding(made, lambda data, _client: stamp.event(data, Cause(), "bound"))
+    )
+    first = world.cost("POST", CREDENTIALS)
+    others = world.cost("POST", CREDENTIALS)
+    current = technical_users().current(world.account)
+    assert current
+    claims = program(current.client_id)
+    named = world.cost("GET", "/accounts/a-1", claims, **{"x-organization-id": "acme"})
+    unnamed = world.cost("GET", "/accounts/a-1", claims)
+
+    told = {
+        "first": (first.read_units, first.write_units, first.index_write_units),
+        "others": (others.read_units, others.write_units, others.index_write_units),
+        "named": (named.read_units, named.operations),
+        "unnamed": (unnamed.read_units, unnamed.operations),
+    }
+    assert told == {
+        "first": (6, 2, 1),
+        "others": (6, 4, 2),
+        "named": (3, ["BatchGetItem", "GetItem"]),
+        "unnamed": (3.5, ["Query", "BatchGetItem", "GetItem"]),
+    }
