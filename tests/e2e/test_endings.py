@@ -162,6 +162,9 @@ def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
     others = [f"{owner.organization_id}{n:02}" for n in range(20)]  # whose keys begin like its own
     everybody.plant([owner.organization_id, *others])
     before, users = everybody.seen(others), everybody.users()
+    file, body = f"{owner.organization_id}/file", b"what she wrote last"
+    for each in (b"before", body):
+        aws("s3").put_object(Bucket=everybody.buckets[0], Key=file, Body=each)
     assert all(before[f"objects of {each}"] for each in others)
     moved(product, owner, asked["account"]["id"], kind)
     own = Names(PREFIX, asked["account"]["id"]).own
@@ -174,6 +177,8 @@ def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
     assert (done["status"], done["percent"]) == ("SUCCEEDED", 100), done
     assert plan["inventory"]["items"] > 0
     assert (plan["cost"]["isEstimate"], plan["cost"]["currency"]) == (True, "USD")
+    # The key of a place of its own costs something, be it the one that the old copy lies in.
+    assert "kms" in [line["what"] for line in plan["cost"]["lines"]]
     assert account(product, operator.tokens, asked)["provisioningStatus"] == "deleted"
     assert stored_route(product, aws, owner)["state"] == "deleted"
     assert everybody.left(owner.organization_id) <= KEPT
@@ -197,6 +202,17 @@ def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
     assert said.people == 1
     assert said.left.is_empty
     assert everybody.seen(others) == before
+    bodies = f"exports/{asked['account']['id']}/{done['id']}/objects/"
+    assert any(bodies in each.what and each.until for each in said.kept)
+    [archive] = [
+        b["Name"] for b in aws("s3").list_buckets()["Buckets"] if "archive" in b["Name"].lower()
+    ]
+    kept = aws("s3").list_objects_v2(Bucket=archive, Prefix=bodies)["Contents"]
+    # Where it lay last, and before it moved: a copy of each.
+    copies = [each["Key"] for each in kept if each["Key"].endswith(f"/{file}")]
+    assert copies
+    for each in copies:
+        assert aws("s3").get_object(Bucket=archive, Key=each)["Body"].read() == body
     told_by_mail(product, owner, done["certificate"], said.digest)
     rows = aws("dynamodb").query(
         TableName=product.outputs["PlatformTable"],

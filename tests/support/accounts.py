@@ -13,7 +13,15 @@ from tenantry.accounts.model import (
     StackEvent,
     planned,
 )
-from tenantry.accounts.repository import Addressee, Client, Leaver, Listing, Place, Stack
+from tenantry.accounts.repository import (
+    Addressee,
+    Client,
+    CopiedBodies,
+    Leaver,
+    Listing,
+    Place,
+    Stack,
+)
 from tenantry.errors import LimitExceededError, NotFoundError, StackFailedError
 from tenantry.messaging.event import Event
 from tests.support.clock import START
@@ -363,6 +371,25 @@ class FakeSealKeys:
 
     def retire(self, tenant_id: str, at: datetime) -> datetime | None:
         return self.dates.setdefault(tenant_id, at)
+
+
+@dataclass
+class FakeBodies:
+    """Copies the objects of an estate into an archive, `at_once` a call."""
+
+    estate: FakeEstate
+    archive: "FakeArchive"
+    at_once: int = 200
+
+    def copy(self, account: Account, folder: str, after: str | None) -> CopiedBodies:
+        start = int(after or 0)
+        mine = self.estate.objects.get(account.tenant_id, [])
+        some = mine[start : start + self.at_once]
+        for each in some:
+            self.archive.kept[f"{folder}{each}"] = each.encode()
+        size = sum(len(each) for each in some)
+        rest = str(start + len(some)) if start + len(some) < len(mine) else None
+        return CopiedBodies(len(some), size, rest)
 
 
 @dataclass

@@ -38,6 +38,7 @@ from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OPERATOR_GROUP
 from tests.support.accounts import (
     FakeArchive,
+    FakeBodies,
     FakeEntrance,
     FakeEstate,
     FakeExecutions,
@@ -166,6 +167,7 @@ class World:
         self.estate.stacks = self.stacks
         self.estate.tree = self.tree
         self.farewells = DynamoDBFarewells(self.table)
+        self.bodies = FakeBodies(self.estate, self.archive)
         self.teardown = Teardown(
             ledger=Ledger(self.accounts, stamp),
             stamp=stamp,
@@ -173,6 +175,7 @@ class World:
             stacks=self.stacks,
             estate=self.estate,
             archive=self.archive,
+            bodies=self.bodies,
             signer=FakeSigner(),
             people=self.people,
             farewells=self.farewells,

@@ -335,9 +335,45 @@ def test_everything_goes_and_a_certificate_stays(world: World, kind: str) -> Non
         json.loads(line)["is"]
         for name, body in sorted(world.archive.kept.items())
         if name.startswith(f"exports/{account.account_id}/{operation.operation_id}/")
+        and name.endswith(".jsonl.gz")
         for line in gzip.decompress(body).splitlines()
     ]
     assert exported == [f"acme/item-{n}" for n in range(8)] + [f"acme/object-{n}" for n in range(5)]
+
+
+def test_the_latest_version_of_each_object_is_kept_and_the_certificate_says_until_when(
+    world: World,
+) -> None:
+    account = active(world)
+    operation = due(world, account)
+    # It stops in the middle of it; another run goes on where it was.
+    world.bodies.at_once = 2
+    calls = itertools.count(1)
+
+    def third(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Export" and next(calls) == 3:
+            raise TaskError("TaskFailedError")
+        return call()
+
+    world.fault = third
+    world.goes_on()
+    stands_still(world, account.account_id)
+    position = world.operation(world.account(account.account_id)).position
+    assert position
+    world.fault = None
+    world.service.retry(OPERATOR, account.account_id, as_operator=True, reason="case 1")
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+    folder = f"exports/{account.account_id}/{operation.operation_id}/objects/"
+    bodies = {n: body for n, body in world.archive.kept.items() if n.startswith(folder)}
+    assert bodies == {f"{folder}acme/object-{n}": f"acme/object-{n}".encode() for n in range(5)}
+    done = world.operation(world.account(account.account_id))
+    assert (done.copied, done.copied_bytes) == (5, sum(map(len, bodies.values())))
+    certificate = Certificate.read(world.archive.kept[str(done.certificate)]).statement
+    [kept] = [each for each in certificate.kept if folder in each.what]
+    assert kept.what == f"the latest version of 5 objects, 65 bytes: {folder}"
+    assert kept.until == certificate.certified_at + timedelta(days=365)
 
 
 def test_before_anything_is_taken_away_nobody_reads_or_writes_any_more(world: World) -> None:

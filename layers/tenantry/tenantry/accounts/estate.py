@@ -197,6 +197,25 @@ class AwsEstate:
                     raise
         return all(done)
 
+    # what copies its objects
+
+    def buckets(self, account: Account) -> tuple[str, ...]:
+        return self._buckets(account, None)
+
+    def holding(self, account: Account, bucket: str) -> Any:
+        """The client of the tenant's session for the place that a bucket belongs to."""
+        return self._holding(account, bucket)
+
+    def latest(self, account: Account, bucket: str, after: str) -> list[dict[str, Any]]:
+        """The objects that stand behind the name `after`, in the order of their names: a page,
+        which is empty at the end alone."""
+        start: Any = [after, None] if after else None
+        while True:
+            found, start = self._version_page(account, bucket, start)
+            latest = [each for each in found if each["IsLatest"] and "Size" in each]
+            if latest or not start:
+                return sorted(latest, key=lambda each: each["Key"].encode())
+
     # items
 
     def _items(self, account: Account, named: set[str] | None) -> list[TenantItems]:
@@ -247,7 +266,8 @@ class AwsEstate:
         self, account: Account, bucket: str, start: Any
     ) -> tuple[list[dict[str, Any]], Any]:
         """Versions and marks of deletion below the tenant's prefix."""
-        request = {"KeyMarker": start[0], "VersionIdMarker": start[1]} if start else {}
+        markers = zip(("KeyMarker", "VersionIdMarker"), start or (), strict=False)
+        request = {name: value for name, value in markers if value}
         try:
             page = _called(
                 self._holding(account, bucket).list_object_versions,

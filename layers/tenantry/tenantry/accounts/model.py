@@ -427,6 +427,9 @@ class Operation(_Stored):
     """When its grace period ends."""
     found: Inventory | None = None
     """What was there before it took anything away."""
+    copied: int = 0
+    """Objects whose latest version is kept with the final export, and their bytes."""
+    copied_bytes: int = 0
     people: int = 0
     """Users who were deleted, since they belonged nowhere else."""
     certificate: str | None = None
@@ -434,7 +437,7 @@ class Operation(_Stored):
     identity: str | None = None
     """Who the tenant's session was, as STS told when the account was verified."""
     position: str | None = None
-    """Where the pass of a copy goes on."""
+    """Where the pass of a copy goes on, or a final backup."""
     passes: int = 0
     """How many passes its step has made, and how many things differed in this one."""
     differed: int = 0
@@ -653,7 +656,8 @@ class Operation(_Stored):
             steps=steps,
             resumes=0,
             ended_at=None,
-            **NOTHING_COPIED,
+            # A final backup goes on where it was.
+            **({} if self.kind is Kind.TEARDOWN else NOTHING_COPIED),
         )
 
     def cancelled(self, now: datetime) -> Self:

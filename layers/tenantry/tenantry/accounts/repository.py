@@ -406,6 +406,23 @@ class Archive(Protocol):
         """Store it unless something stands there; answers what stands there."""
 
 
+@dataclass(frozen=True)
+class CopiedBodies:
+    """What a call has copied, and where the next one goes on; None at the end."""
+
+    objects: int
+    bytes: int
+    next: str | None
+
+
+class Bodies(Protocol):
+    """Copies of a tenant's objects in the archive: the latest version of each."""
+
+    def copy(self, account: Account, folder: str, after: str | None) -> CopiedBodies:
+        """Copy a bounded part of them below `folder`; the same part again changes nothing that
+        matters, and what is gone since it was listed is left out."""
+
+
 class Signer(Protocol):
     key_id: str
 

@@ -37,6 +37,7 @@ from tenantry.accounts.reopening import reopened
 from tenantry.accounts.repository import (
     Advance,
     Archive,
+    Bodies,
     Estate,
     Farewells,
     Hosting,
@@ -110,6 +111,7 @@ class Teardown:
     stacks: Stacks
     estate: Estate
     archive: Archive
+    bodies: Bodies
     signer: Signer
     people: People
     farewells: Farewells
@@ -136,17 +138,23 @@ class Teardown:
         return Progress()
 
     def export(self, given: Paged) -> Page:
-        """Keep the tenant's items and the list of its objects, page by page, and what was there."""
+        """Keep the tenant's items and the list of its objects, page by page, and what was there;
+        then the latest version of each object.
+
+        Where the copies go on is written down: another run goes on there.
+        """
         account, operation = self.ledger.begin(given, StepName.EXPORT)
         if operation.step(StepName.EXPORT).state is StepState.DONE:
             return Page()
+        if operation.found is not None:
+            return self._backed_up(given, account, operation)
         at = given.progress or Page()
         after, number, counted = at.after, at.number, at.counted
         for _ in range(_PAGES):
             listing = self.estate.export(account, after)
             if listing.lines:
                 # By its number: the same page again has the same name.
-                name = f"exports/{account.account_id}/{operation.operation_id}/{number:06}.jsonl.gz"
+                name = f"{_folder(operation)}{number:06}.jsonl.gz"
                 self.archive.keep(name, gzip.compress(jsonl(listing.lines), mtime=0))
                 number += 1
             counted = counted.plus(listing.counted)
@@ -156,10 +164,28 @@ class Teardown:
                 found = self.estate.survey(account, 0).model_copy(
                     update={**counted.model_dump(exclude_defaults=True), "is_whole": True}
                 )
-                self.ledger.finish(given, StepName.EXPORT, Done(fields={"found": found}))
-                return Page()
+                _, operation = self._noted(given, found=found, position=None)
+                return self._backed_up(given, account, operation)
         self.ledger.beat(given)
         return Page(done=False, after=after, number=number, counted=counted)
+
+    def _backed_up(self, given: Paged, account: Account, operation: Operation) -> Page:
+        after = operation.position
+        copied = self.bodies.copy(account, f"{_folder(operation)}objects/", after)
+        noted = {
+            "copied": copied.objects + (operation.copied if after else 0),
+            "copied_bytes": copied.bytes + (operation.copied_bytes if after else 0),
+            "position": copied.next,
+        }
+        if copied.next is None:
+            self.ledger.finish(given, StepName.EXPORT, Done(fields=noted))
+            return Page()
+        self._noted(given, **noted)
+        return Page(done=False)
+
+    def _noted(self, given: Task, **fields: Any) -> tuple[Account, Operation]:
+        now = self.stamp.now()
+        return self.ledger.moved(given, lambda its: its.beaten(now).model_copy(update=fields))
 
     def stop_inflows(self, given: Task) -> Progress:
         """Let nobody write or read any more; from here on there is no way back.
@@ -392,7 +418,7 @@ class Teardown:
         until = certified + self.keeps
         destroyed = self.seal_keys.retire(account.tenant_id, certified + KEY_DESTROYED_AFTER)
         sealed = certified + self.seals_kept if self.seals_kept else None
-        folder = f"exports/{account.account_id}/{operation.operation_id}/"
+        folder = _folder(operation)
         statement = Statement(
             account_id=account.account_id,
             tenant_id=account.tenant_id,
@@ -407,6 +433,11 @@ class Teardown:
             people=operation.people,
             kept=(
                 Kept(what=f"the final export: {folder}", until=until),
+                Kept(
+                    what=f"the latest version of {operation.copied} objects, "
+                    f"{operation.copied_bytes} bytes: {folder}objects/",
+                    until=until,
+                ),
                 Kept(what="this certificate", until=until),
                 *(Kept(what=f"{each.what}: {each.kept}") for each in holdings() if each.kept),
                 Kept(what="the locked seals of the audit log, whose last is locked", until=sealed),
@@ -452,6 +483,11 @@ class Teardown:
     def _event(self, data: EventData, operation: Operation, *parts: Any) -> Event:
         cause = Cause(actor=SYSTEM, correlation_id=operation.correlation_id)
         return self.stamp.event(data, cause, derived_id(operation.operation_id, *parts))
+
+
+def _folder(operation: Operation) -> str:
+    """Of what is kept in the archive of what was there."""
+    return f"exports/{operation.account_id}/{operation.operation_id}/"
 
 
 def _named(left: Sequence[str]) -> str:

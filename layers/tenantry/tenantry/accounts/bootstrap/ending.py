@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import boto3
 
+from tenantry.accounts.bodies import S3Bodies
 from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.api import account_service
 from tenantry.accounts.bootstrap.data import searchers
@@ -55,7 +56,11 @@ def stepping() -> Teardown:
 
 @cache
 def exporting() -> Teardown:
-    return _teardown(estate=_looking(), archive=_archive())
+    estate = _looking()
+    bodies = S3Bodies(
+        estate, boto3.client("s3", config=CONFIG), settings().required("ARCHIVE_BUCKET")
+    )
+    return _teardown(estate=estate, archive=_archive(), bodies=bodies)
 
 
 @cache
@@ -105,7 +110,7 @@ def certifying() -> Teardown:
 
 def _teardown(**ports: Any) -> Teardown:
     nothing = dict.fromkeys(
-        ("stacks", "estate", "archive", "signer", "people", "farewells", "seal_keys"),
+        ("stacks", "estate", "archive", "bodies", "signer", "people", "farewells", "seal_keys"),
         cast("Any", None),
     )
     return Teardown(

@@ -1,0 +1,177 @@
+"""Adapter: copies of a tenant's objects, kept with its final export.
+
+A part of an object is read under the tenant's own session, wherever that leads, and written by who
+may write into the archive and read nothing of it. For a copy that S3 makes by itself one role would
+have to do both, for every tenant, and the archive and its key be open to each account of a tenant's
+own.
+
+The archive's own key encrypts the copies, and its lock keeps them: both outlive the tenant's.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botocore.exceptions import ClientError
+
+from tenantry.accounts.model import Account
+from tenantry.accounts.repository import CopiedBodies
+from tenantry.runtime.services import calling
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+PART: Final = 16 * 1024**2
+"""Bytes that are in memory at a time; S3 takes parts of 5 MiB or more, and 10,000 of them."""
+_OBJECTS: Final = 200
+"""Objects that one call copies at most, and the parts of `PART` bytes."""
+_PARTS: Final = 16
+_LONGEST_KEY: Final = 1024
+_GONE: Final = frozenset({"NoSuchKey", "404"})
+_called: Final = calling("The archive or a bucket")
+
+
+class Originals(Protocol):
+    """Where a tenant's objects are, and the clients that reach them."""
+
+    def buckets(self, account: Account) -> tuple[str, ...]: ...
+
+    def latest(self, account: Account, bucket: str, after: str) -> Sequence[dict[str, Any]]:
+        """The objects that stand behind the name `after`, in the order of their names: a page."""
+
+    def holding(self, account: Account, bucket: str) -> Any: ...
+
+
+@dataclass
+class _Upload:
+    """An object that is copied in parts, over several calls."""
+
+    key: str
+    etag: str
+    id: str
+    parts: list[str] = field(default_factory=list)
+
+
+class S3Bodies:
+    """Resumable: where it goes on is told as text, and the same part again is the same copy."""
+
+    def __init__(
+        self,
+        originals: Originals,
+        archive: "S3Client",
+        bucket: str,
+        *,
+        part: int = PART,
+        objects: int = _OBJECTS,
+        parts: int = _PARTS,
+    ) -> None:
+        self._originals = originals
+        self._archive: Any = archive
+        self._bucket = bucket
+        self._part = part
+        self._objects, self._parts = objects, parts
+
+    def copy(self, account: Account, folder: str, after: str | None) -> CopiedBodies:
+        buckets = self._originals.buckets(account)
+        number, last, begun = json.loads(after) if after else (0, "", None)
+        upload = _Upload(*begun) if begun else None
+        objects = size = moved = 0
+        while number < len(buckets):
+            bucket = buckets[number]
+            page = self._originals.latest(account, bucket, last)
+            for each in page:
+                if objects >= self._objects or moved >= self._parts:
+                    return self._rest(number, last, upload, objects, size)
+                copying = _Copying(self, account, bucket, each, folder)
+                while moved < self._parts:
+                    upload, done = copying.part(upload)
+                    moved += 1
+                    if done:
+                        break
+                else:
+                    return self._rest(number, last, upload, objects, size)
+                last, upload = each["Key"], None
+                objects += copying.was_there
+                size += each["Size"] * copying.was_there
+            if not page:
+                number, last = number + 1, ""
+        return CopiedBodies(objects, size, None)
+
+    @staticmethod
+    def _rest(
+        number: int, last: str, upload: _Upload | None, objects: int, size: int
+    ) -> CopiedBodies:
+        begun = [upload.key, upload.etag, upload.id, upload.parts] if upload else None
+        return CopiedBodies(objects, size, json.dumps([number, last, begun]))
+
+    def name(self, folder: str, bucket: str, key: str) -> str:
+        """A name that would be too long for S3 is its digest."""
+        name = f"{folder}{bucket}/{key}"
+        if len(name.encode()) <= _LONGEST_KEY:
+            return name
+        return f"{folder}{bucket}/sha256-{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+@dataclass
+class _Copying:
+    """One object on its way."""
+
+    its: S3Bodies
+    account: Account
+    bucket: str
+    object: dict[str, Any]
+    folder: str
+    was_there: bool = True
+
+    def part(self, upload: _Upload | None) -> tuple[_Upload | None, bool]:
+        """Copy the next part; with it whether it was the last one."""
+        its, key, size = self.its, self.object["Key"], self.object["Size"]
+        to = {"Bucket": its._bucket, "Key": its.name(self.folder, self.bucket, key)}
+        etag = self.object["ETag"]
+        try:
+            if size <= its._part:
+                read = self._read({})
+                _called(its._archive.put_object, **to, **_kind(read), Body=read["Body"].read())
+                return None, True
+            if upload is None or (upload.key, upload.etag) != (key, etag):
+                first = self._read({"Range": "bytes=0-0", "IfMatch": etag})
+                made = _called(its._archive.create_multipart_upload, **to, **_kind(first))
+                upload = _Upload(key, etag, made["UploadId"])
+            start = len(upload.parts) * its._part
+            end = min(start + its._part, size) - 1
+            read = self._read({"Range": f"bytes={start}-{end}", "IfMatch": etag})
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            self.was_there = False  # since it was listed
+            return None, True
+        put = _called(
+            its._archive.upload_part,
+            **to,
+            UploadId=upload.id,
+            PartNumber=len(upload.parts) + 1,
+            Body=read["Body"].read(),
+        )
+        upload.parts.append(put["ETag"])
+        if end + 1 < size:
+            return upload, False
+        parts = [{"PartNumber": n, "ETag": each} for n, each in enumerate(upload.parts, 1)]
+        _called(
+            its._archive.complete_multipart_upload,
+            **to,
+            UploadId=upload.id,
+            MultipartUpload={"Parts": parts},
+        )
+        return None, True
+
+    def _read(self, how: dict[str, str]) -> Any:
+        holding = self.its._originals.holding(self.account, self.bucket)
+        get: Callable[..., Any] = holding.get_object
+        return _called(get, Bucket=self.bucket, Key=self.object["Key"], **how)
+
+
+def _kind(read: dict[str, Any]) -> dict[str, Any]:
+    """What the object said of itself."""
+    return {"ContentType": read["ContentType"], "Metadata": read.get("Metadata", {})}
