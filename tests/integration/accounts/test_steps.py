@@ -6,6 +6,7 @@ Row 12: what stops anywhere converges when it is delivered again.
 import importlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from tenantry.accounts.repository import Place
 from tenantry.errors import OperationSupersededError
 from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
-from tenantry.tenancy.sessions import DataScope
+from tenantry.tenancy.sessions import Abroad, DataScope
 from tests.integration.accounts.conftest import Api, found
 from tests.support.accounts import FakeExecutions
 from tests.support.clock import FakeIds
@@ -275,5 +276,12 @@ def test_the_longest_policies_are_within_what_sts_takes(monkeypatch: pytest.Monk
     place = Place("0" * 36, "x" * 60, "y" * 63, "z" * 63)
     data_wiring.copiers(place)
     data_wiring.clients(place)
+    data_wiring.searchers(place)
+    # In an AWS account of the tenant's own, entered by a session with a policy of its own.
+    way = Abroad(f"arn:aws:iam::{'0' * 12}:role/{'r' * 64}", f"/{'p' * 40}/accounts/{'0' * 36}/x")
+    data_wiring.searchers(replace(place, abroad=way, region="ap-southeast-1"))
+    data_wiring.clients(replace(place, abroad=way, region="ap-southeast-1"))
+    given.append(len(way.policy()))
 
+    assert len(given) == 6
     assert all(length <= 2048 for length in given), given
