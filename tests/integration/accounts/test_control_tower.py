@@ -48,8 +48,18 @@ def provisioned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Provisioned]:
     tables = ministack_platform_table, ministack_tenant_table, ministack_audit_table
-    for made in on_the_local_cloud(ministack, tables, monkeypatch, tower):
-        s3, prefix = ministack.client("s3"), tower.settings.deployment
+    yield from that_ends(ministack, tables, monkeypatch, tower)
+
+
+def that_ends(
+    ministack: MiniStack,
+    tables: tuple[Table, Table, Table],
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: LocalWorld,
+) -> Iterator[Provisioned]:
+    """With what a teardown needs beside."""
+    for made in on_the_local_cloud(ministack, tables, monkeypatch, vendor):
+        s3, prefix = ministack.client("s3"), vendor.settings.deployment
         for kind in ("archive", "exports"):
             s3.create_bucket(
                 Bucket=f"{prefix}-{kind}",
@@ -69,8 +79,8 @@ def provisioned(
         yield made
 
 
-def active(provisioned: Provisioned) -> Account:
-    provisioned.run("dedicated")
+def active(provisioned: Provisioned, kind: str = "dedicated") -> Account:
+    provisioned.run(kind)
     found = accounts().of("acme")
     assert found
     return found

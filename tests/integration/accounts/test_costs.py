@@ -71,8 +71,8 @@ class Everywhere:
 class Provisioned:
     """A platform on the local cloud, and one account on it, provided while it is measured."""
 
-    def __init__(self, cloud: MiniStack, table: Table) -> None:
-        self.cloud, self.table = cloud, table
+    def __init__(self, cloud: MiniStack, table: Table, prefix: str) -> None:
+        self.cloud, self.table, self.prefix = cloud, table, prefix
         self.states: tuple[str, ...] = ()
         self.cost = Cost()
         self.operation: Any = None
@@ -106,10 +106,14 @@ class Provisioned:
         assert account
         assert account.status == "active"
 
-    @staticmethod
-    def _invoke(name: str, payload: Any) -> Any:
-        step = re.sub(r"(?<!^)(?=[A-Z])", "_", name.strip("${}").removesuffix("Function")).lower()
+    def _invoke(self, name: str, payload: Any) -> Any:
         forget()
+        return self.warm(name, payload)
+
+    @staticmethod
+    def warm(name: str, payload: Any) -> Any:
+        """Another call in the same process."""
+        step = re.sub(r"(?<!^)(?=[A-Z])", "_", name.strip("${}").removesuffix("Function")).lower()
         module = importlib.import_module(f"functions.accounts.{step}")
         return module.handler(payload, lambda_context())
 
@@ -199,7 +203,7 @@ def on_the_local_cloud(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
     monkeypatch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
     boto3.DEFAULT_SESSION = None
-    yield Provisioned(ministack, platform)
+    yield Provisioned(ministack, platform, prefix)
     forget()
     boto3.DEFAULT_SESSION = None
 

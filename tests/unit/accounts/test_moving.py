@@ -122,6 +122,22 @@ def test_undoing_may_fail_too(
         assert copies.things(SHARED.table) == {}
 
 
+@pytest.mark.parametrize("to", ["private", "public"])
+def test_a_start_that_nobody_heard_of_is_made_up_for(
+    world: MoveWorld, copies: FakeCopies, to: str
+) -> None:
+    """Row 28."""
+    account = settled(world, copies, at="public" if to == "private" else "private")
+    world.move(account, to)
+    world.line.move_up()
+    world.executions.started.pop()
+    world.executions.states.popitem()
+
+    assert world.goes_on() <= 2
+    assert world.account(account.account_id).cloud_type == to
+    where_it_lives(world, account)
+
+
 def test_what_is_given_up_while_it_waits_to_be_confirmed_goes_back_at_once(
     world: MoveWorld, copies: FakeCopies
 ) -> None:

@@ -653,6 +653,19 @@ def test_stopped_from_outside_it_is_settled_within_two_sweeps(
     is_gone(world, account.account_id)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_start_that_nobody_heard_of_is_made_up_for(world: World, kind: str) -> None:
+    """Row 28."""
+    account = active(world, kind)
+    due(world, account)
+    world.line.move_up()
+    world.executions.started.pop()
+    world.executions.states.popitem()
+
+    assert world.goes_on() <= 2
+    is_gone(world, account.account_id)
+
+
 def test_a_stack_that_cannot_be_deleted_is_told(world: World) -> None:
     account = active(world, "private")
     due(world, account)
