@@ -380,8 +380,11 @@ class FakeBodies:
     estate: FakeEstate
     archive: "FakeArchive"
     at_once: int = 200
+    asked: list[str | None] = field(default_factory=list)
+    """Where each call began."""
 
     def copy(self, account: Account, folder: str, after: str | None) -> CopiedBodies:
+        self.asked.append(after)
         start = int(after or 0)
         mine = self.estate.objects.get(account.tenant_id, [])
         some = mine[start : start + self.at_once]

@@ -360,12 +360,14 @@ def test_the_latest_version_of_each_object_is_kept_and_the_certificate_says_unti
     stands_still(world, account.account_id)
     position = world.operation(world.account(account.account_id)).position
     assert position
+    assert world.bodies.asked == [None, "2"]
     world.fault = None
     world.service.retry(OPERATOR, account.account_id, as_operator=True, reason="case 1")
     world.goes_on()
 
     is_gone(world, account.account_id)
     folder = f"exports/{account.account_id}/{operation.operation_id}/objects/"
+    assert world.bodies.asked == [None, "2", position]
     bodies = {n: body for n, body in world.archive.kept.items() if n.startswith(folder)}
     assert bodies == {f"{folder}acme/object-{n}": f"acme/object-{n}".encode() for n in range(5)}
     done = world.operation(world.account(account.account_id))
