@@ -24,6 +24,7 @@ app.add_typer(technical_user, name="technical-user", help="Programs that act for
 
 _COLUMNS = ["id", "organizationId", "name", "cloudType", "provisioningStatus", "error"]
 _DETAILS = [*_COLUMNS, "tableName", "region", "technicalUser", "operationId", "createdAt"]
+_STORED = ["day", "objects", "bytes", "oldVersions", "oldBytes"]
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
 _COLOURS = {"DONE": "green", "FAILED": "red", "RUNNING": "cyan", "UNDOING": "yellow"}
 
@@ -58,6 +59,18 @@ def show(ctx: typer.Context, account: str) -> None:
         given.dump(found)
     else:
         given.show([{"what": name, "is": found.get(name)} for name in _DETAILS], ["what", "is"])
+
+
+@app.command()
+def storage(
+    ctx: typer.Context,
+    account: str,
+    days: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 7,
+) -> None:
+    """What lies in an account's buckets, as it is measured once a day."""
+    given = context.of(ctx)
+    path = f"/accounts/{account}/storage"
+    given.show(given.session().rest("GET", path, query={"first": days})["items"], _STORED)
 
 
 @app.command()

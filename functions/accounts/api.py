@@ -22,6 +22,7 @@ from tenantry.runtime.observability import logger
 from tenantry.runtime.rest import caller_of, json_body, rest_resolver
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import OPERATOR_GROUP
+from tenantry.tenancy.stored import page_reply
 
 if TYPE_CHECKING:
     from tenantry.accounts.teardown_service import TeardownService
@@ -152,6 +153,16 @@ def get_operation(accountId: str, operationId: str) -> dict[str, Any]:  # noqa: 
         caller, accountId, operationId, as_operator=_is_operator(caller)
     )
     return operation_reply(found, events)
+
+
+@routes.get("/accounts/<accountId>/storage")
+def get_storage(accountId: str) -> dict[str, Any]:  # noqa: N803 - the path's
+    caller = caller_of(routes)
+    return page_reply(
+        *account_service().storage(
+            caller, accountId, _first(), _query("after"), as_operator=_is_operator(caller)
+        )
+    )
 
 
 @routes.post("/accounts/<accountId>/retry")

@@ -22,6 +22,7 @@ from tenantry.organizations.bootstrap import (
 from tenantry.runtime.appsync import answer
 from tenantry.runtime.observability import logger
 from tenantry.runtime.rest import caller_of, json_body, rest_resolver
+from tenantry.tenancy.stored import page_reply
 
 fields = AppSyncResolver()
 routes = rest_resolver()
@@ -35,6 +36,11 @@ def organization() -> dict[str, Any]:
 @fields.resolver(type_name="Query", field_name="usage")
 def usage() -> dict[str, Any]:
     return usage_reply(organization_service().usage(fields.context["caller"]))
+
+
+@fields.resolver(type_name="Query", field_name="storageUsage")
+def storage_usage(first: int | None = None, after: str | None = None) -> dict[str, Any]:
+    return page_reply(*organization_service().storage(fields.context["caller"], first, after))
 
 
 @fields.resolver(type_name="Mutation", field_name="createOrganization")

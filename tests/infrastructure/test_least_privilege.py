@@ -270,7 +270,7 @@ def test_handlers_of_tenant_data_reach_it_by_no_other_way() -> None:
             assert others <= known, name
 
 
-REGISTER_ONLY = {("usage", "ProveCountersFunction")}
+REGISTER_ONLY = {("usage", "ProveCountersFunction"), ("usage", "MeterStorageFunction")}
 """Reads which organisations there are, as the audit's register says, under its keys alone."""
 
 

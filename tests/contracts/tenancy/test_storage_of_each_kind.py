@@ -21,7 +21,7 @@ from tenantry.tenancy.bootstrap import storage
 from tenantry.tenancy.router import Whereabouts
 from tenantry.tenancy.s3 import S3TenantStorage
 from tenantry.tenancy.sessions import LIFETIME, MARGIN
-from tenantry.tenancy.storage import Area
+from tenantry.tenancy.stored import Area
 from tests.support.clock import FakeClock
 from tests.support.faults import recorded
 from tests.support.invocations import forget, wire

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from tenantry.errors import InvalidInputError, NotFoundError
 from tenantry.tenancy.router import TenantRouter, Whereabouts
 from tenantry.tenancy.s3 import S3TenantStorage
-from tenantry.tenancy.storage import MOST_BYTES, Area, TenantStorage, key_of
+from tenantry.tenancy.storage import MOST_BYTES, TenantStorage, key_of
+from tenantry.tenancy.stored import Area
 from tests.support.fakes.storage import FakeTenantStorage
 from tests.support.ministack import MiniStack
 

@@ -49,6 +49,7 @@ ROUTES = {
     ("POST", "/accounts"): OWNERS_AND_OPERATORS,
     ("GET", "/accounts/{accountId}"): OWNERS_AND_OPERATORS,
     ("GET", "/accounts/{accountId}/operations/{operationId}"): OWNERS_AND_OPERATORS,
+    ("GET", "/accounts/{accountId}/storage"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/retry"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/cancel"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/move"): OWNERS_AND_OPERATORS,

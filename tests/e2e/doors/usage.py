@@ -2,4 +2,7 @@
 
 from tests.e2e.door import Field
 
-FIELDS = {"usage": Field("query { usage { users { used limit percent } } }", "ADMIN")}
+FIELDS = {
+    "usage": Field("query { usage { users { used limit percent } } }", "ADMIN"),
+    "storageUsage": Field("query { storageUsage(first: 1) { items { day bytes } } }", "ADMIN"),
+}

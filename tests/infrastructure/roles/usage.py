@@ -14,6 +14,15 @@ ROLES = {
         *of("TenantDataRoleArn", "sts:AssumeRole"),
         *of("ProveCountersDeadLetters.Arn", "sqs:SendMessage"),
     },
+    "MeterStorageFunction": {
+        *items(
+            PLATFORM,
+            *("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        ),
+        *items(AUDIT, "Query"),
+        *of("TenantDataRoleArn", "sts:AssumeRole"),
+        *of("MeterStorageDeadLetters.Arn", "sqs:SendMessage"),
+    },
 }
 
 KEYS = {
@@ -30,9 +39,20 @@ KEYS = {
         ),
         ("dynamodb:Query", "ORG#*"),
     },
+    "MeterStorageFunction": {
+        *(
+            (f"dynamodb:{w}Item", key)
+            for w in ("Get", "Put", "Update")
+            for key in ("ORG#*", "SWEEP#*")
+        ),
+        ("dynamodb:BatchGetItem", "ORG#*"),
+        ("dynamodb:DeleteItem", "SWEEP#*"),
+        ("dynamodb:Query", "ORG#*"),
+    },
 }
 
 INDEX_KEYS = {
     "WarnFunction": {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
     "ProveCountersFunction": {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
+    "MeterStorageFunction": {(AUDIT, "AUDIT#ORGANIZATIONS#*")},
 }

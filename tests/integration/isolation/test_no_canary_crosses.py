@@ -205,6 +205,7 @@ QUESTIONS: dict[str, Question] = {
     "found": lambda w, a: w.organizations.found(a.user, _founding(a)["name"], Cause()),
     "read": lambda w, a: w.organizations.read(a.caller),
     "usage": lambda w, a: w.organizations.usage(a.caller),
+    "storage": lambda w, a: w.organizations.storage(a.caller, a.choice % 9 + 1, None),
     "update": lambda w, a: w.organizations.update(
         a.caller, {"name": canary(a.about, "name"), "description": canary(a.about, str(a.choice))}
     ),
@@ -296,7 +297,7 @@ DECLARED: dict[type, set[str]] = {
     OrganizationService: {
         *("create", "found", "read", "update", "update_settings", "suspend", "reactivate"),
         *("claim_domain", "verify_domain", "release_domain", "join_by_domain", "joinable"),
-        *("standing_of", "memberships", "usage"),
+        *("standing_of", "memberships", "usage", "storage"),
     },
     MemberService: {
         *("page", "update_role", "update_permissions", "suspend", "reactivate", "remove"),

@@ -23,7 +23,7 @@ from tests.support.lambda_context import lambda_context
 from tests.support.ministack import MiniStack
 from tests.support.tables import items
 
-QUERIES = {"organization", "usage", "members", "supportSessions"}
+QUERIES = {"organization", "usage", "storageUsage", "members", "supportSessions"}
 
 
 @dataclass

@@ -48,6 +48,13 @@ def test_reading_is_one_round_trip(organizations_api: Api, own: dict[str, Any], 
     assert (cost.read_units, cost.write_units) == (2, 0)
 
 
+def test_what_was_stored_is_one_query_more(organizations_api: Api, own: dict[str, Any]) -> None:
+    cost = cost_of(organizations_api, "storageUsage", **own)
+
+    assert cost.operations == ["BatchGetItem", "Query"]
+    assert (cost.read_units, cost.write_units) == (3, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [

@@ -9,7 +9,6 @@ from tenantry.tenancy.storage import (
     LONGEST_LINK,
     LONGEST_UPLOAD,
     TAG,
-    Area,
     ObjectPage,
     StoredObject,
     Upload,
@@ -19,6 +18,7 @@ from tenantry.tenancy.storage import (
     prefix_of,
     sized,
 )
+from tenantry.tenancy.stored import Area
 from tests.support.clock import START
 
 

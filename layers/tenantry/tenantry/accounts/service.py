@@ -1,6 +1,6 @@
 """Use cases on accounts: ask for one, look, try again, give up."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tenantry.accounts.events import (
@@ -60,6 +60,7 @@ from tenantry.runtime.inputs import parse
 from tenantry.tenancy.access import Access, OrganizationStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Permission
+from tenantry.tenancy.stored import Measurements, Metered, Unmeasured, pages_of
 
 _EVENTS_SHOWN: Final = 100
 _PAST_RESERVATION: Final = frozenset(
@@ -88,6 +89,7 @@ class AccountService:
     prefix: str
     offers_dedicated: bool = False
     """Whether the deployment knows who makes AWS accounts."""
+    measurements: Measurements = field(default_factory=Unmeasured)
 
     # commands
 
@@ -333,6 +335,19 @@ class AccountService:
         if operation is None:
             raise NotFoundError("There is no such operation.")
         return operation, self.accounts.noted(operation, _EVENTS_SHOWN)
+
+    def storage(
+        self,
+        caller: Caller,
+        account_id: str,
+        first: int | None,
+        after: str | None,
+        *,
+        as_operator: bool = False,
+    ) -> tuple[list[Metered], str | None]:
+        """What was stored, by the day, the newest first, and the cursor of the next page."""
+        account = self.read(caller, account_id, as_operator=as_operator)
+        return pages_of(self.measurements, account.tenant_id, first, after)
 
     # who may, shared with other commands
 

@@ -24,6 +24,7 @@ from tenantry.runtime.observability import left_aside, logger
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.catalogue import permissions
 from tenantry.tenancy.metering import CallMeter
+from tenantry.tenancy.stored import Metered
 
 
 @cache
@@ -57,6 +58,7 @@ def organization_service(table: Table | None = None) -> OrganizationService:
         founded_at_most=settings().number("ORGANIZATIONS_PER_USER", FOUNDED_AT_MOST),
         report=_report,
         meter=meter(table),
+        measurements=_Measurements(),
     )
 
 
@@ -101,6 +103,17 @@ class _Operators:
         from tenantry.identity.bootstrap.operators import operator_standing
 
         operator_standing().require_active(caller)
+
+
+class _Measurements:
+    """Those of the usage context; nobody else here needs them."""
+
+    def page(
+        self, tenant_id: str, limit: int, after: str | None
+    ) -> tuple[list[Metered], str | None]:
+        from tenantry.usage.dynamodb_storage import DynamoDBMetering
+
+        return DynamoDBMetering(platform_table()).page(tenant_id, limit, after)
 
 
 def _report(what: str, tenant_id: str) -> None:

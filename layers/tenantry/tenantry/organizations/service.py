@@ -65,6 +65,7 @@ from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Meter, Unmetered
 from tenantry.tenancy.roles import Permission, Role
+from tenantry.tenancy.stored import Measurements, Metered, Unmeasured, pages_of
 
 _DETAILS = ("name", "description", "industry", "size")
 _TRIES = 3
@@ -84,6 +85,7 @@ class OrganizationService:
     report: Callable[[str, str], None] = lambda _what, _tenant_id: None
     """Told what an operator or administrator should hear of, and of which organisation."""
     meter: Meter = field(default_factory=Unmetered)
+    measurements: Measurements = field(default_factory=Unmeasured)
 
     # founding
 
@@ -165,6 +167,13 @@ class OrganizationService:
         """How much of each of the plan's limits is used, API calls as of a moment ago."""
         organization, _ = self._authorized(caller, USAGE_READ)
         return usage_of(organization, self.stamp.now())
+
+    def storage(
+        self, caller: Caller, first: int | None, after: str | None
+    ) -> tuple[list[Metered], str | None]:
+        """What was stored, by the day, the newest first, and the cursor of the next page."""
+        organization, _ = self._authorized(caller, USAGE_READ)
+        return pages_of(self.measurements, organization.tenant_id, first, after)
 
     def update(self, caller: Caller, values: dict[str, Any]) -> Organization:
         """Change what describes the organisation; emits OrganizationUpdated when it differs."""

@@ -121,6 +121,14 @@ class TenantRouter:
         scope = self.scope(place, writes=writes)
         return self.sessions.client(place.tenant_id, scope, place.abroad)
 
+    def lister(self, place: Whereabouts) -> Any:
+        """Clients that list this tenant's objects with all their versions, and read none."""
+        if self.sessions is None:
+            raise LookupError("this function reaches no tenants' data")
+        buckets = (self.arn("bucket", place.raw), self.arn("bucket", place.processed))
+        scope = DataScope((), bucket_arns=buckets, reads_objects=False, lists_versions=True)
+        return self.sessions.client(place.tenant_id, scope, place.abroad)
+
     def scope(self, place: Whereabouts, *, writes: bool) -> DataScope:
         table = self.arn("table", place.table)
         if place.abroad:

@@ -3,6 +3,7 @@
 Encryption is the bucket's own affair, so nothing here names a key.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,14 +12,13 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from tenantry.errors import NotFoundError
+from tenantry.errors import NotFoundError, UnknownRouteError
 from tenantry.runtime.services import reached
 from tenantry.tenancy.router import Whereabouts
 from tenantry.tenancy.storage import (
     LONGEST_LINK,
     LONGEST_UPLOAD,
     TAG,
-    Area,
     ObjectPage,
     StoredObject,
     Upload,
@@ -28,12 +28,16 @@ from tenantry.tenancy.storage import (
     prefix_of,
     sized,
 )
+from tenantry.tenancy.stored import Area, Stored
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _REFUSED: Final = frozenset({"AccessDenied", "403"})
+_SHUT: Final = _REFUSED | {"NoSuchBucket", "404"}
+_COUNTED: Final = 1000
+_MARKERS: Final = ("KeyMarker", "VersionIdMarker")
 
 
 class S3TenantStorage:
@@ -161,6 +165,44 @@ class S3TenantStorage:
 
     def _at(self, area: Area, name: str) -> dict[str, str]:
         return {"Bucket": bucket_of(self._place, area), "Key": key_of(self._place, name)}
+
+
+class S3TenantMeter:
+    """`connect` answers a client that may list versions below the tenant's prefix."""
+
+    def __init__(self, connect: Callable[[], "S3Client"], place: Whereabouts) -> None:
+        self._connect: Callable[[], Any] = connect
+        self._place = place
+
+    @property
+    def place(self) -> str:
+        return f"{self._place.raw} {self._place.processed}"
+
+    def page(self, area: Area, position: str | None) -> tuple[Stored, str | None]:
+        """UnknownRouteError when there is no such bucket, or it is not ours to list."""
+        request = dict(zip(_MARKERS, json.loads(position), strict=True)) if position else {}
+        bucket = bucket_of(self._place, area)
+        try:
+            with reached("The tenant's bucket"):
+                page = self._connect().list_object_versions(
+                    Bucket=bucket, Prefix=self._place.prefix, MaxKeys=_COUNTED, **request
+                )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _SHUT:
+                raise
+            raise UnknownRouteError("The tenant's bucket is not within reach.") from error
+        versions = page.get("Versions", [])
+        current = [each["Size"] for each in versions if each["IsLatest"]]
+        old = [each["Size"] for each in versions if not each["IsLatest"]]
+        found = Stored(
+            objects=len(current),
+            bytes=sum(current),
+            old_versions=len(old) + len(page.get("DeleteMarkers", [])),
+            old_bytes=sum(old),
+        )
+        if not page.get("IsTruncated"):
+            return found, None
+        return found, json.dumps([page["NextKeyMarker"], page.get("NextVersionIdMarker", "")])
 
 
 def _attachment(name: str) -> str:

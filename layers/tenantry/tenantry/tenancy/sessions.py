@@ -85,6 +85,8 @@ class DataScope:
     writes_objects: bool = False
     keeps_objects: bool = False
     """Whether it tags and deletes them too."""
+    reads_objects: bool = True
+    """False for who lists them alone, and writes none."""
     read_only_table_arns: tuple[str, ...] = ()
     lists_objects: bool = False
     lists_versions: bool = False
@@ -94,12 +96,14 @@ class DataScope:
     def policy(self, tenant_id: str) -> str:
         """The literal session policy for `tenant_id`, as JSON."""
         own = organization_pk(tenant_id)
-        statements: list[dict[str, Any]] = [
-            _items((*READ, *(WRITE if self.writes else ())), self.table_arns, own)
-        ]
+        statements: list[dict[str, Any]] = []
+        if self.table_arns:
+            actions = (*READ, *(WRITE if self.writes else ()))
+            statements.append(_items(actions, self.table_arns, own))
         if self.read_only_table_arns:
             statements.append(_items(READ, self.read_only_table_arns, own))
-        statements.append(_KEY_OF_THE_TABLES)
+        if statements:
+            statements.append(_KEY_OF_THE_TABLES)
         if self.bucket_arns:
             objects = {
                 "Effect": "Allow",
@@ -110,7 +114,8 @@ class DataScope:
                 ],
                 "Resource": [f"{bucket}/{part(tenant_id)}/*" for bucket in self.bucket_arns],
             }
-            statements += [objects, _KEY_OF_THE_BUCKETS]
+            if self.reads_objects:
+                statements += [objects, _KEY_OF_THE_BUCKETS]
             listed = ["s3:ListBucket"] * self.lists_objects
             listed += ["s3:ListBucketVersions"] * self.lists_versions
             if listed:

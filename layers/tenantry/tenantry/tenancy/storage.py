@@ -7,11 +7,11 @@ lies follows from the route. An account of another kind is another way of connec
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, Protocol
 
 from tenantry.errors import InvalidInputError
 from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.stored import Area
 
 LONGEST_LINK: Final = timedelta(minutes=15)
 LONGEST_UPLOAD: Final = timedelta(minutes=5)
@@ -24,13 +24,6 @@ _NAME: Final = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9 !_.*'()@=+,-]*(/[A-Za-z0-9_][A-Za-z0-9 !_.*'()@=+,-]*)*"
 )
 """S3's safe characters, in segments that none of which is empty or begins with a dot."""
-
-
-class Area(StrEnum):
-    """What came in as it is, and what we made of it."""
-
-    RAW = "raw"
-    PROCESSED = "processed"
 
 
 @dataclass(frozen=True)

@@ -4,4 +4,7 @@ from typing import Final
 
 from tenantry.tenancy.holdings import Holding, Store
 
-HOLDINGS: Final = (Holding(Store.PLATFORM, "warnings of usage", "USAGE"),)
+HOLDINGS: Final = (
+    Holding(Store.PLATFORM, "warnings of usage", "USAGE"),
+    Holding(Store.PLATFORM, "measurements of what was stored", "STORAGE#"),
+)

@@ -50,18 +50,20 @@ class Sweep:
     stamp: Stamp
     every: timedelta
     """From the beginning of a round to that of the next one."""
+    at_once: int = PAGE
 
     def run(
         self,
-        visit: Callable[[Sequence[str]], int],
+        visit: Callable[[Sequence[str]], int | None],
         may_go_on: Callable[[], bool],
         *,
         anew: bool = False,
     ) -> Swept:
         """Go on with the round, or begin one when it is time, as long as there is time.
 
-        `anew` begins a round whatever the time. `visit` answers what it found. A page that fails
-        is visited again by the next run; another run of the same sweep ends this one.
+        `anew` begins a round whatever the time. `visit` answers what it found, None when it had no
+        time for all of the page. That, or a page that fails, is visited again by the next run;
+        another run of the same sweep ends this one.
         """
         at = self.progress.read(self.name)
         now, visited, found = self.stamp.now(), 0, 0
@@ -72,11 +74,14 @@ class Sweep:
             if anew or not at.is_under_way:
                 at = self._saved(at.begun(now))
             while not at.is_through and may_go_on():
-                page, following = self.register.page(at.after, PAGE)
+                page, following = self.register.page(at.after, self.at_once)
                 if not page:
                     at = at.skipped(following)
                     continue
-                found += visit(page)
+                told = visit(page)
+                if told is None:
+                    return Swept(visited, found)
+                found += told
                 visited += len(page)
                 at = self._saved(at.visited(following))
             if at.is_through:

@@ -14,6 +14,7 @@ from tenantry.organizations.bootstrap import access
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
 from tenantry.tenancy.caller import Caller
+from tenantry.tenancy.stored import Metered
 
 
 @cache
@@ -28,6 +29,7 @@ def account_service() -> AccountService:
         region=settings().required("AWS_REGION"),
         prefix=settings().required("PREFIX"),
         offers_dedicated=settings().text("OFFERS_DEDICATED") == "true",
+        measurements=_Measurements(),
     )
 
 
@@ -38,6 +40,17 @@ class _Operators:
         from tenantry.identity.bootstrap.operators import operator_standing
 
         operator_standing().require_active(caller)
+
+
+class _Measurements:
+    """Those of the usage context; nobody else here needs them."""
+
+    def page(
+        self, tenant_id: str, limit: int, after: str | None
+    ) -> tuple[list[Metered], str | None]:
+        from tenantry.usage.dynamodb_storage import DynamoDBMetering
+
+        return DynamoDBMetering(platform_table()).page(tenant_id, limit, after)
 
 
 class _Tree:

@@ -15,7 +15,7 @@ from tenantry.bootstrap import CONFIG, settings
 from tenantry.runtime.identifiers import now
 from tenantry.tenancy.bootstrap import doorway
 from tenantry.tenancy.router import Routed, TenantRouter
-from tenantry.tenancy.s3 import S3TenantStorage
+from tenantry.tenancy.s3 import S3TenantMeter, S3TenantStorage
 from tenantry.tenancy.sessions import DataScope, SessionKeys, TenantSessions
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ def tenant_storage(standing: Routed, *, writes: bool) -> S3TenantStorage:
         return client
 
     return S3TenantStorage(connect, place)
+
+
+def tenant_meter(standing: Routed) -> S3TenantMeter:
+    """Counts the objects of an organisation; OrganizationMovingError and UnknownRouteError as
+    above."""
+    router = _router()
+    place = router.find(standing, writes=False)
+    return S3TenantMeter(lambda: router.lister(place), place)
 
 
 @cache

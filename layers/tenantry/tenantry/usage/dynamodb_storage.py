@@ -1,0 +1,96 @@
+"""Adapter: measurements of what organisations have stored, on the platform table.
+
+ORG#<org>             STORAGE#<day>   the measurement of a day, the latest of it
+SWEEP#meter-storage   MEASURING       the one that is on its way, of an organisation with much
+"""
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from tenantry.errors import CorruptDataError
+from tenantry.persistence.items import Item
+from tenantry.persistence.keys import Key, key, organization_key, organization_pk, part
+from tenantry.persistence.table import ConditionFailedError, Table
+from tenantry.persistence.writes import Assign, Create, moves_of
+from tenantry.tenancy.stored import Measuring, Metered
+from tenantry.usage.model import Counted
+from tenantry.usage.storage import COUNTER, KEPT
+
+_DAY: Final = "STORAGE#"
+_MEASURING: Final = key("SWEEP#meter-storage", "MEASURING")
+
+
+class DynamoDBMetering:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def measuring(self) -> Measuring | None:
+        found = self._table.get(_MEASURING)
+        # What cannot be gone on with is begun anew: it is our own, and of today.
+        try:
+            return Measuring.model_validate(found) if found else None
+        except ValidationError:
+            return None
+
+    def stop(self, measuring: Measuring | None) -> None:
+        if measuring is None:
+            self._table.delete(_MEASURING)
+            return
+        item = measuring.model_dump(mode="json", exclude_none=True)
+        self._table.put({**_MEASURING, "entity_type": "Measuring", **item})
+
+    def latest(self, tenant_id: str) -> Metered | None:
+        found, _ = self.page(tenant_id, 1, None)
+        return found[0] if found else None
+
+    def page(
+        self, tenant_id: str, limit: int, after: str | None
+    ) -> tuple[list[Metered], str | None]:
+        page = self._table.query(
+            organization_pk(tenant_id),
+            prefix=_DAY,
+            limit=limit,
+            start=_day_key(tenant_id, after) if after else None,
+            newest_first=True,
+        )
+        last = page.next_key["SK"].removeprefix(_DAY) if page.next_key else None
+        return [_metered(item) for item in page.items], last
+
+    def keep(self, metered: Metered, counter: tuple[Counted, int] | None) -> bool:
+        row = self._row(metered)
+        if counter is None:
+            self._table.write(row)
+            return True
+        seen, value = counter
+        as_seen = {COUNTER: seen.value, moves_of(COUNTER): seen.moves}
+        sets = Assign(organization_key(metered.tenant_id), {COUNTER: value}, as_seen)
+        try:
+            self._table.transact((sets, row))
+        except ConditionFailedError:
+            self._table.write(row)
+            return False
+        return True
+
+    @staticmethod
+    def _row(metered: Metered) -> Create:
+        where = _day_key(metered.tenant_id, metered.day.isoformat())
+        purge_at = int((metered.measured_at + KEPT).timestamp())
+        item = {
+            "entity_type": "StorageUsage",
+            "entity_id": metered.day.isoformat(),
+            "purge_at": purge_at,
+            **metered.model_dump(mode="json", exclude_none=True),
+        }
+        return Create(where, item, replace_if={"entity_type": "StorageUsage"})
+
+
+def _day_key(tenant_id: str, day: str) -> Key:
+    return key(organization_pk(tenant_id), f"{_DAY}{part(day)}")
+
+
+def _metered(item: Item) -> Metered:
+    try:
+        return Metered.model_validate(item)
+    except ValidationError as error:
+        raise CorruptDataError("a stored Metered breaks its schema") from error

@@ -1,0 +1,212 @@
+"""The measurement of storage as its schedule runs it: what it writes, costs and survives."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.usage import meter_storage
+from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
+from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
+from tenantry.persistence.keys import organization_key
+from tenantry.persistence.table import Table
+from tenantry.tenancy import s3 as adapter
+from tests.contracts.organizations.test_organization_repository import create, organization
+from tests.support.capacity import measured
+from tests.support.clock import START
+from tests.support.faults import Stopped, injected, lose_answer, recorded, stop_after
+from tests.support.invocations import wire
+from tests.support.lambda_context import lambda_context
+
+BUCKETS = ("shared-raw", "shared-processed")
+WHAT_COUNTS = {"ListObjectVersions", "PutItem", "TransactWriteItems", "UpdateItem"}
+
+
+@dataclass
+class Metering:
+    table: Table
+    log: Table
+
+    def found(self, *tenants: str, **fields: Any) -> None:
+        for tenant in tenants:
+            create(DynamoDBOrganizationRepository(self.table), organization(tenant, tenant))
+            DynamoDBSealedOrganizations(self.log).add(tenant, START.date())
+            self.set(tenant, **fields)
+
+    def set(self, tenant: str, **fields: Any) -> None:
+        item = self.table.get(organization_key(tenant))
+        assert item
+        self.table.put({**item, **fields})
+
+    def upload(self, key: str, size: int, bucket: str = "shared-raw") -> None:
+        """As a form does: nobody of ours sees it."""
+        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x" * size)
+
+    def run(self, *, anew: bool = True, remaining_ms: int = 300_000) -> Any:
+        context = lambda_context(remaining_ms=remaining_ms)
+        return meter_storage.handler({"anew": anew}, context)
+
+    def state(self, *tenants: str) -> Any:
+        """Counters, and the measurements without their times."""
+        counters = [
+            (item or {}).get("used_storage")
+            for item in (self.table.get(organization_key(tenant)) for tenant in tenants)
+        ]
+        rows = [
+            (row["entity_type"], row["areas"])
+            for tenant in tenants
+            for row in self.table.query(f"ORG#{tenant}", prefix="STORAGE#", limit=9).items
+        ]
+        return counters, rows
+
+
+@pytest.fixture
+def metering(
+    platform_table: Table, audit_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> Metering:
+    for name in BUCKETS:
+        boto3.client("s3").create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        boto3.client("s3").put_bucket_versioning(
+            Bucket=name, VersioningConfiguration={"Status": "Enabled"}
+        )
+    wire(
+        monkeypatch,
+        PLATFORM_TABLE=platform_table.name,
+        AUDIT_TABLE=audit_table.name,
+        PREFIX="tenantry",
+        TENANT_TABLE="shared",
+        TENANT_RAW_BUCKET="shared-raw",
+        TENANT_PROCESSED_BUCKET="shared-processed",
+        TENANT_DATA_ROLE_ARN="arn:aws:iam::123456789012:role/TenantData",
+        PLATFORM_ACCOUNT_ID="123456789012",
+    )
+    return Metering(platform_table, audit_table)
+
+
+def test_what_was_uploaded_is_counted_and_told_in_figures(
+    metering: Metering, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metering.found("t-1", "t-2")
+    metering.upload("t-1/a", 10)
+    metering.upload("t-1/a", 7)
+    metering.upload("t-1/b", 5, "shared-processed")
+    metering.upload("t-10/a", 1000)  # of somebody whose name begins alike
+
+    assert metering.run() == {"measured": 2, "drifted": 0, "ended": True}
+
+    counters, rows = metering.state("t-1", "t-2")
+    assert counters == [12, 0]
+    raw, processed = rows[0][1]["raw"], rows[0][1]["processed"]
+    assert raw == {"objects": 1, "bytes": 7, "old_versions": 1, "old_bytes": 10}
+    assert processed == {"objects": 1, "bytes": 5, "old_versions": 0, "old_bytes": 0}
+    told = [line for line in capsys.readouterr().out.splitlines() if "StoredBytes" in line]
+    figures = json.loads(told[-1])
+    assert (figures["StoredBytes"], figures["StoredOldBytes"]) == ([12.0], [10.0])
+
+
+def test_objects_are_counted_where_the_route_leads(metering: Metering) -> None:
+    own = {"raw": "tenantry-account-1-own-raw", "processed": "tenantry-account-1-own-processed"}
+    for name in own.values():
+        boto3.client("s3").create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+    metering.found("t-1", route={"kind": "public", "region": "eu-central-1", **own})
+    metering.upload("t-1/left", 99)
+    metering.upload("t-1/a", 3, own["raw"])
+
+    metering.run()
+
+    assert metering.state("t-1")[0] == [3]
+
+
+def test_a_run_without_time_for_all_of_one_is_gone_on_with_by_the_next(
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "_COUNTED", 2)
+    metering.found("t-1")
+    for number in range(9):
+        metering.upload(f"t-1/{number}", number)
+    context = lambda_context(remaining_ms=300_000)
+    with recorded() as calls:
+        # Its time is up when it has listed three pages.
+        monkeypatch.setattr(
+            type(context),
+            "get_remaining_time_in_millis",
+            lambda _self: 300_000 if len(calls.of("ListObjectVersions")) < 3 else 1_000,
+        )
+        assert meter_storage.handler({}, context)["measured"] == 0
+    monkeypatch.setattr(type(context), "get_remaining_time_in_millis", lambda _self: 300_000)
+    with recorded() as calls:
+        assert meter_storage.handler({}, context) == {"measured": 1, "drifted": 0, "ended": True}
+
+    assert metering.state("t-1")[0] == [36]
+    assert len(calls.of("ListObjectVersions")) == 6 - 3
+
+
+def test_a_bucket_that_is_gone_keeps_nobody_else_waiting(metering: Metering) -> None:
+    gone = {"raw": "tenantry-account-9-own-raw", "processed": "tenantry-account-9-own-processed"}
+    metering.found("t-1", route={"kind": "public", "region": "eu-central-1", **gone})
+    metering.found("t-2")
+    metering.upload("t-2/a", 4)
+
+    assert metering.run() == {"measured": 1, "drifted": 0, "ended": True}
+    assert metering.state("t-2")[0] == [4]
+
+
+def test_wherever_it_stops_the_next_run_comes_to_the_same(metering: Metering) -> None:
+    metering.found("t-1", "t-2")
+    metering.upload("t-1/a", 10)
+    metering.upload("t-2/a", 20)
+    with recorded() as calls:
+        metering.run()
+    expected = metering.state("t-1", "t-2")
+    assert expected[0] == [10, 20]
+    count = sum(each in WHAT_COUNTS for each in calls.operations)
+    assert count > 6
+
+    for at in range(1, count + 1):
+        for tenant in ("t-1", "t-2"):
+            metering.set(tenant, used_storage=0)
+        with pytest.raises(Stopped), injected(stop_after(at, WHAT_COUNTS)):
+            metering.run()
+        metering.run(anew=False)
+        assert metering.state("t-1", "t-2") == expected, f"stopped at {at}"
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems"])
+def test_a_lost_answer_changes_nothing(metering: Metering, operation: str) -> None:
+    metering.found("t-1")
+    metering.upload("t-1/a", 10)
+    with injected(lose_answer(operations={operation})):
+        metering.run()
+
+    assert metering.state("t-1")[0] == [10]
+    assert metering.run()["measured"] == 1
+
+
+def test_what_a_round_costs(metering: Metering) -> None:
+    """docs/operations.md, "What things cost"."""
+    count = 6
+    metering.found(*(f"t-{number}" for number in range(count)))
+    for number in range(count):
+        metering.upload(f"t-{number}/a", 10)
+    metering.run()
+    with measured(metering.table._client) as same:
+        metering.run()
+    for number in range(count):
+        metering.upload(f"t-{number}/b", 10)
+    with measured(metering.table._client) as changed:
+        metering.run()
+
+    assert len(same.calls.of("ListObjectVersions")) == 2 * count
+    seen = {
+        name: (len(cost.calls.all), cost.read_units, cost.write_units)
+        for name, cost in (("same", same), ("changed", changed))
+    }
+    # Of each organisation: itself and its counter are read, its measurement and the progress are
+    # written; a counter that changes is written with the measurement, in a transaction.
+    assert seen == {"same": (62, 42, 14), "changed": (62, 42, 32)}

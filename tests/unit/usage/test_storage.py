@@ -1,0 +1,324 @@
+"""What organisations have stored is measured every day, and their counters are set to it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tenantry.errors import OrganizationMovingError, UnknownRouteError
+from tenantry.messaging.stamp import Stamp
+from tenantry.organizations.counters import Kind, given_back, taken
+from tenantry.persistence.keys import organization_key
+from tenantry.persistence.writes import Assign, Create
+from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.roles import Role
+from tenantry.tenancy.router import Routed
+from tenantry.tenancy.stored import Area, Metered, Stored, TenantMeter, page_reply, pages_of
+from tenantry.usage.dynamodb import DynamoDBUsage
+from tenantry.usage.dynamodb_storage import DynamoDBMetering
+from tenantry.usage.service import Sweep
+from tenantry.usage.storage import StorageMetering, Tally
+from tests.support.clock import START, FakeClock, FakeIds
+from tests.support.fakes.stored import FakeMeter
+from tests.support.fakes.table import InMemoryTable
+from tests.support.fakes.usage import InMemoryProgress, InMemoryRegister
+
+RAW, PROCESSED = Area.RAW, Area.PROCESSED
+DAY = timedelta(days=1)
+
+
+def standing(tenant_id: str) -> Standing:
+    return Standing(
+        tenant_id=tenant_id,
+        user_id="ada",
+        role=Role.OWNER,
+        member_status=MemberStatus.ACTIVE,
+        organization_status=OrganizationStatus.ACTIVE,
+        plan="FREE",
+    )
+
+
+@dataclass
+class World:
+    clock: FakeClock
+    table: InMemoryTable = field(default_factory=InMemoryTable)
+    meters: dict[str, FakeMeter] = field(default_factory=dict)
+    refuses: dict[str, Exception] = field(default_factory=dict)
+    left: list[tuple[str, str]] = field(default_factory=list)
+    pages: int = 1000
+    """That one run has time for."""
+
+    def __post_init__(self) -> None:
+        self.stamp = Stamp(self.clock, FakeIds())
+        self.store = DynamoDBMetering(self.table)
+        self.usage = DynamoDBUsage(self.table)
+        self.progress = InMemoryProgress()
+
+    def found(self, tenant_id: str, *sizes: int, **fields: Any) -> FakeMeter:
+        item = {
+            "entity_type": "Organization",
+            "entity_id": tenant_id,
+            "tenant_id": tenant_id,
+            "name": tenant_id,
+            "slug": tenant_id,
+            "founder_id": "ada",
+            "status": "ACTIVE",
+            "plan": "FREE",
+            "created_at": START.isoformat(),
+            "updated_at": START.isoformat(),
+            **fields,
+        }
+        self.table.write(Create(organization_key(tenant_id), item))
+        self.meters[tenant_id] = FakeMeter({RAW: list(sizes)})
+        return self.meters[tenant_id]
+
+    def run(self, *, anew: bool = True) -> Tally:
+        left = iter(range(self.pages))
+
+        def may_go_on() -> bool:
+            return next(left, None) is not None
+
+        metering = StorageMetering(
+            self.usage,
+            self.store,
+            self._meter,
+            self.stamp,
+            may_go_on,
+            lambda what, tenant_id: self.left.append((what, tenant_id)),
+        )
+        register = InMemoryRegister(set(self.meters))
+        sweep = Sweep("meter-storage", register, self.progress, self.stamp, DAY, at_once=1)
+        self.ended = sweep.run(metering.visit, lambda: True, anew=anew).ended
+        return metering.tally
+
+    def _meter(self, organization: Routed) -> TenantMeter:
+        if error := self.refuses.get(organization.tenant_id):
+            raise error
+        return self.meters[organization.tenant_id]
+
+    def counter(self, tenant_id: str = "t-1") -> int | None:
+        found = self.table.get(organization_key(tenant_id))
+        assert found
+        value: int | None = found.get("used_storage")
+        return value
+
+    def take(self, amount: int, tenant_id: str = "t-1") -> None:
+        """As a context does that keeps files."""
+        write = (
+            taken(standing(tenant_id), Kind.STORAGE, amount)
+            if amount > 0
+            else given_back(tenant_id, Kind.STORAGE, -amount)
+        )
+        self.table.transact((write,))
+
+    def latest(self, tenant_id: str = "t-1") -> Metered:
+        found = self.store.latest(tenant_id)
+        assert found
+        return found
+
+    def events(self) -> list[str]:
+        return [e["type"] for item in self.table.items.values() for e in item.get("events", [])]
+
+
+@pytest.fixture
+def world(clock: FakeClock) -> World:
+    return World(clock)
+
+
+def test_all_that_lies_there_is_counted_by_area_and_whether_it_is_current(world: World) -> None:
+    meter = world.found("t-1", 5, 7, 9)
+    meter.current[PROCESSED] = [100]
+    meter.old[RAW] = [1, 2]
+
+    tally = world.run()
+
+    found = world.latest()
+    assert found.of(RAW) == Stored(objects=3, bytes=21, old_versions=2, old_bytes=3)
+    assert found.of(PROCESSED) == Stored(objects=1, bytes=100)
+    assert found.total == Stored(objects=4, bytes=121, old_versions=2, old_bytes=3)
+    assert (found.day, found.measured_at) == (START.date(), START)
+    assert (tally.organizations, tally.bytes, tally.old_bytes) == (1, 121, 3)
+
+
+def test_the_counter_is_what_lies_there_though_nobody_counts_uploads(world: World) -> None:
+    meter = world.found("t-1", 5, 7)
+    meter.old[RAW] = [1000]
+    world.run()
+    assert world.counter() == 12
+
+    meter.current[RAW] = [5]
+    world.clock.advance(DAY)
+    world.run()
+
+    assert world.counter() == 5
+    assert world.events() == []
+
+
+def test_each_day_keeps_its_own_and_the_same_day_the_latest(world: World) -> None:
+    meter = world.found("t-1", 1)
+    world.run()
+    meter.current[RAW] = [2]
+    world.run()
+    world.clock.advance(DAY)
+    meter.current[RAW] = [3]
+    world.run()
+
+    newest, cursor = pages_of(world.store, "t-1", 1, None)
+    before, none = pages_of(world.store, "t-1", 5, cursor)
+    found = [*newest, *before]
+    assert [each.total.bytes for each in found] == [3, 2]
+    assert none is None
+    assert [each["bytes"] for each in page_reply(found, None)["items"]] == [3, 2]
+    rows = [item for (_pk, sk), item in world.table.items.items() if sk.startswith("STORAGE#")]
+    assert all(row["purge_at"] > (START + 300 * DAY).timestamp() for row in rows)
+
+
+def test_a_counter_that_a_context_moves_and_that_says_too_little_is_repaired_and_told(
+    world: World,
+) -> None:
+    world.found("t-1", 10, 10)
+    world.take(10)
+
+    tally = world.run()
+
+    assert world.counter() == 20
+    assert world.events() == ["CounterDrifted"]
+    assert tally.drifted == 1
+
+
+def test_room_for_an_upload_that_is_on_its_way_is_not_given_away(world: World) -> None:
+    meter = world.found("t-1", 10)
+    world.take(10)
+    world.take(5)  # the form is signed, and nothing lies there yet
+    world.run()
+    assert world.counter() == 15
+
+    meter.current[RAW] = [10, 5]
+    world.clock.advance(DAY)
+    world.run()
+    assert (world.counter(), world.events()) == (15, [])
+
+
+def test_room_that_nobody_used_is_given_back_the_day_after(world: World) -> None:
+    world.found("t-1", 10)
+    world.take(15)
+    world.run()
+    world.clock.advance(DAY)
+    world.run()
+
+    assert world.counter() == 10
+    assert world.events() == ["CounterDrifted"]
+
+
+def test_a_counter_that_moves_while_it_is_measured_is_left_alone(world: World) -> None:
+    meter = world.found("t-1", 10, 10, 10)
+    world.take(10)
+    meter.meanwhile = lambda: world.take(1)
+
+    tally = world.run()
+
+    assert world.counter() == 10 + meter.pages
+    assert (world.events(), tally.drifted) == ([], 0)
+    assert world.latest().total.bytes == 30
+
+
+def test_an_organisation_with_much_is_measured_over_many_runs(world: World) -> None:
+    many = list(range(1, 42))
+    world.found("t-1", *many)
+    world.found("t-2", 7)
+    world.pages = 4
+    world.run()
+    assert not world.ended
+    runs = 1
+    while not world.ended:
+        world.clock.advance(timedelta(minutes=60))
+        world.run(anew=False)
+        runs += 1
+        assert runs < 20
+
+    assert world.latest().total == Stored(objects=41, bytes=sum(many))
+    assert world.counter() == sum(many)
+    assert world.latest("t-2").total.bytes == 7
+    assert world.store.measuring() is None
+    # Every page is counted once: what was counted is not counted again by the next run.
+    assert world.meters["t-1"].pages == 21 + 1
+
+
+def test_what_moved_meanwhile_is_counted_anew_where_it_is_now(world: World) -> None:
+    world.found("t-1", 1, 2, 3, 4)
+    world.pages = 1
+    world.run()
+    assert world.store.measuring()
+
+    world.meters["t-1"] = FakeMeter({RAW: [1, 2, 3, 4]}, place="own-raw own-processed")
+    world.pages = 100
+    world.run(anew=False)
+
+    assert world.latest().total == Stored(objects=4, bytes=10)
+
+
+def test_what_stopped_long_ago_is_begun_anew(world: World) -> None:
+    meter = world.found("t-1", 1, 2, 3, 4)
+    world.pages = 1
+    world.run()
+    meter.current[RAW] = [10, 20, 3, 4]
+    world.clock.advance(2 * DAY)
+    world.pages = 100
+    world.run(anew=False)
+
+    assert world.latest().total.bytes == 37
+
+
+def test_one_that_cannot_be_measured_keeps_nobody_waiting(world: World) -> None:
+    for number, error in enumerate(
+        (OrganizationMovingError("m"), UnknownRouteError("u"), None), start=1
+    ):
+        world.found(f"t-{number}", 5)
+        if error:
+            world.refuses[f"t-{number}"] = error
+    world.found("t-4", 5, route={"state": "deleted"})
+
+    assert world.run().organizations == 1
+    assert world.latest("t-3").total.bytes == 5
+    assert [tenant for _, tenant in world.left] == ["t-2"]
+    assert all(world.store.latest(f"t-{number}") is None for number in (1, 2, 4))
+
+
+def test_without_the_look_at_the_day_before_room_would_be_given_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of the test above on uploads that are on their way."""
+    monkeypatch.setattr(StorageMetering, "_is_wrong", lambda _self, its, found: its.value != found)
+    world.found("t-1", 10)
+    world.take(15)
+    world.run()
+
+    assert world.counter() == 10
+
+
+def test_another_context_registers_nothing_and_is_counted(world: World) -> None:
+    """Whoever keeps files takes and gives back; the rows of its counter are the objects."""
+    meter = world.found("t-1")
+    for size in (3, 4):
+        world.take(size)
+        meter.current.setdefault(RAW, []).append(size)
+    meter.current[RAW].remove(3)
+    world.take(-3)
+    world.run()
+
+    assert (world.counter(), world.events()) == (4, [])
+
+
+def test_a_counter_that_was_set_by_hand_meanwhile_is_left_to_the_next_day(world: World) -> None:
+    meter = world.found("t-1", 5)
+    meter.meanwhile = lambda: world.table.transact(
+        (Assign(organization_key("t-1"), {"used_storage": 99}),)
+    )
+    world.run()
+    assert (world.counter(), world.latest().total.bytes) == (99, 5)
+
+    meter.meanwhile = lambda: None
+    world.clock.advance(DAY)
+    world.run()
+    assert world.counter() == 5
