@@ -26,6 +26,7 @@ GOES = {
     "platform LICENSE#",
     "platform LICENSED#",
     "platform USAGE",
+    "platform STORAGE#",
     "platform AUDIT_GAP#",
     "tenant ",
     "tenant EXPORTS ",

@@ -8,7 +8,7 @@ import pytest
 
 from tenantry.accounts.cognito import CognitoMachineClients
 from tenantry.accounts.estate import AwsEstate
-from tenantry.accounts.model import Account, Names
+from tenantry.accounts.model import Account, CloudType, Names, Options
 from tenantry.accounts.provisioning import Shared
 from tenantry.persistence.table import Table
 from tests.support.accounts import account
@@ -30,6 +30,7 @@ GOES = (
     "LICENSE#l-1",
     "LICENSED#s-1",
     "USAGE",
+    "STORAGE#2026-03-02",
     "AUDIT_GAP#g-1",
 )
 STAYS = ("ORGANIZATION", "SUBSCRIPTION", "ACCOUNT")
@@ -311,3 +312,44 @@ def test_an_orphan_is_found_by_its_name_its_tag_or_its_key(
     assert not place.estate.survey(its).is_empty
     clean()
     assert place.estate.survey(its).is_empty
+
+
+def test_buckets_beside_the_shared_table_go_and_so_does_what_lies_in_that_table(
+    place: Place,
+) -> None:
+    """The table is everybody's: its items are purged, and do not go with a stack."""
+    its = account("public").model_copy(update={"options": Options(own_buckets=True)})
+    names = Names.of("tenantry", its)
+    for bucket in (names.raw, names.processed):
+        place.s3.create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": place.cloud.region}
+        )
+    place.fill("acme", 3)
+    place.fill("ajax", 3)
+    before = place.of("ajax")
+    place.s3.put_object(Bucket=names.raw, Key="acme/1.txt", Body=b"one")
+    found = place.estate.survey(its)
+    assert found.items == 4
+    assert found.objects == 9 + 1
+    assert set(found.resources) == {f"bucket {names.raw}", f"bucket {names.processed}"}
+
+    purged(place, its)
+
+    left = place.estate.survey(its)
+    assert (left.items, left.objects) == (0, 0)
+    assert place.of("ajax") == before
+    for bucket in (names.raw, names.processed):
+        place.s3.delete_bucket(Bucket=bucket)
+    assert place.estate.survey(its).is_empty
+
+
+def test_what_a_move_has_left_of_both_forms_is_found(place: Place) -> None:
+    """A private account, that had buckets of its own before."""
+    its = account("private").model_copy(update={"options": Options(own_buckets=True)})
+    before = Names.of("tenantry", its.hosted_as(CloudType.PUBLIC))
+    place.s3.create_bucket(
+        Bucket=before.raw, CreateBucketConfiguration={"LocationConstraint": place.cloud.region}
+    )
+
+    assert place.estate.survey(its).resources == (f"bucket {before.raw}",)
+    place.s3.delete_bucket(Bucket=before.raw)

@@ -58,16 +58,18 @@ class Stacks(FakeStacks):
     s3: Any = None
 
     def create(self, account: Account, token: str) -> None:
-        if account.account_id not in self.made:
+        if self.find(account) is None:
             names = Names.of("tenantry", account)
-            create_table(self.dynamodb, "tenant", names.table)
+            if not account.has_own_buckets:
+                create_table(self.dynamodb, "tenant", names.table)
             for bucket in (names.raw, names.processed):
                 self.s3.create_bucket(Bucket=bucket, **BUCKETS)
         super().create(account, token)
 
     def removed(self, account: Account) -> None:
         names = Names.of("tenantry", account)
-        self.dynamodb.delete_table(TableName=names.table)
+        if not account.has_own_buckets:
+            self.dynamodb.delete_table(TableName=names.table)
         for bucket in (names.raw, names.processed):
             for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
                 self.s3.delete_object(Bucket=bucket, Key=each["Key"])
@@ -750,3 +752,29 @@ def test_where_it_is_or_cannot_be_it_is_not_moved(world: MovingWorld, to: str) -
     account = settled(world)
     with pytest.raises(ConflictError):
         world.service.move(OWNER, account.account_id, {"to": to}, dry_run=True)
+
+
+def test_objects_move_out_of_buckets_of_its_own_and_into_them_again(world: MovingWorld) -> None:
+    account = world.request("own-buckets")
+    world.goes_on()
+    route = world.hosted().route
+    world.tenant_table().write(made(Stamp(world.clock, FakeIds("a"))))
+    world.s3.put_object(Bucket=route["raw"], Key="acme/1.txt", Body=b"one")
+    world.s3.put_object(Bucket=SHARED.raw, Key="acme2/1.txt", Body=b"two")
+
+    for to in ("private", "public"):
+        world.move(account, to)
+        world.goes_on()
+        now = world.account(account.account_id)
+        assert (now.cloud_type, now.status, now.error) == (CloudType(to), "active", None)
+        place = world.router.find(world.service.access.standing(OWNER), writes=True)
+        assert place.raw != SHARED.raw
+        read = world.s3.get_object(Bucket=place.raw, Key="acme/1.txt")
+        assert read["Body"].read() == b"one"
+        assert world.tenant_table().get(thing_key("1"))
+        world.clock.advance(2 * KEPT)
+        for _ in range(30):
+            world.moving.retire_due()
+        left = {each["Name"] for each in world.s3.list_buckets()["Buckets"]}
+        assert left == {SHARED.raw, SHARED.processed, place.raw, place.processed}
+    assert world.s3.list_objects_v2(Bucket=SHARED.raw)["KeyCount"] == 1

@@ -1,6 +1,7 @@
 """The measurement of storage as its schedule runs it: what it writes, costs and survives."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +10,27 @@ import pytest
 
 from functions.usage import meter_storage
 from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
+from tenantry.messaging.stamp import Stamp
+from tenantry.organizations.counters import Kind, taken
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.persistence.keys import organization_key
 from tenantry.persistence.table import Table
+from tenantry.runtime.identifiers import new_id, now
 from tenantry.tenancy import s3 as adapter
+from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.roles import Role
+from tenantry.tenancy.stored import Area
+from tenantry.usage.dynamodb import DynamoDBUsage
+from tenantry.usage.dynamodb_storage import DynamoDBMetering
+from tenantry.usage.storage import StorageMetering
 from tests.contracts.organizations.test_organization_repository import create, organization
 from tests.support.capacity import measured
 from tests.support.clock import START
+from tests.support.fakes.stored import FakeMeter
 from tests.support.faults import Stopped, injected, lose_answer, recorded, stop_after
 from tests.support.invocations import wire
 from tests.support.lambda_context import lambda_context
+from tests.support.ministack import MiniStack
 
 BUCKETS = ("shared-raw", "shared-processed")
 WHAT_COUNTS = {"ListObjectVersions", "PutItem", "TransactWriteItems", "UpdateItem"}
@@ -210,3 +222,53 @@ def test_what_a_round_costs(metering: Metering) -> None:
     # Of each organisation: itself and its counter are read, its measurement and the progress are
     # written; a counter that changes is written with the measurement, in a transaction.
     assert seen == {"same": (62, 42, 14), "changed": (62, 42, 32)}
+
+
+def test_what_is_taken_while_it_is_set_is_not_lost(
+    ministack: MiniStack, ministack_platform_table: Table
+) -> None:
+    """On the local cloud: more lies there than is counted, and people go on uploading."""
+    table = Table(ministack.client("dynamodb"), ministack_platform_table.name)
+    create(DynamoDBOrganizationRepository(table), organization("t-1"))
+    standing = Standing(
+        "t-1", "ada", Role.ADMIN, MemberStatus.ACTIVE, OrganizationStatus.ACTIVE, plan="FREE"
+    )
+    found, takes, threads = 10_000, 25, 8
+    store, stamp = DynamoDBMetering(table), Stamp(now, new_id)
+
+    def taking(_number: int) -> None:
+        for _ in range(takes):
+            table.transact((taken(standing, Kind.STORAGE),))
+
+    def measuring() -> int:
+        metering = StorageMetering(
+            DynamoDBUsage(table),
+            store,
+            lambda _standing: FakeMeter({Area.RAW: [found]}),
+            stamp,
+            lambda: True,
+        )
+        metering.visit(["t-1"])
+        return metering.tally.drifted
+
+    with ThreadPoolExecutor(threads) as pool:
+        people = [pool.submit(taking, number) for number in range(threads)]
+        set_at: list[int] = []
+        while not all(each.done() for each in people):
+            if measuring():
+                latest = store.latest("t-1")
+                assert latest
+                assert latest.moves is not None
+                set_at.append(latest.moves)
+        for each in people:
+            each.result()
+
+    item = table.get(organization_key("t-1"))
+    assert item
+    assert item["used_storage_moves"] == threads * takes
+    if not set_at:  # it moved too often to be set meanwhile
+        assert item["used_storage"] == threads * takes
+        assert measuring() == 1
+        return
+    assert len(set_at) == 1
+    assert item["used_storage"] == found + threads * takes - set_at[0]

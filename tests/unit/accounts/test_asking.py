@@ -53,6 +53,7 @@ def test_what_was_asked_for_waits(world: World) -> None:
         ({"technicalUser": "a b"}, "technicalUser"),
         ({"addresses": ["a", "a"]}, "addresses"),
         ({"options": {"capacity": "much"}}, "options.capacity"),
+        ({"options": {"ownBuckets": True}}, "options.ownBuckets"),
         ({"name": " "}, "name"),
         ({"shoe": 1}, "shoe"),
     ],
@@ -306,3 +307,35 @@ def test_somebody_who_is_no_owner_may_not(world: World) -> None:
         world.request()
     with pytest.raises(ForbiddenError):
         world.service.own(OWNER)
+
+
+# buckets of its own
+
+
+def test_a_plan_names_the_buckets_that_a_public_account_gets_beside_the_shared_table(
+    world: World,
+) -> None:
+    values = {**VALUES, "cloudType": "public", "options": {"ownBuckets": True}}
+    shared = world.service.request(OWNER, {**VALUES, "cloudType": "public"}, dry_run=True).plan
+    plan = world.service.request(OWNER, {**values, "clientMutationId": "k"}, dry_run=True).plan
+    assert shared
+    assert plan
+    assert plan.resources[0] == "the shared table"
+    assert [each.rpartition("-")[2] for each in plan.resources if "bucket" in each] == [
+        "raw",
+        "processed",
+    ]
+    assert not [each for each in plan.resources if each.startswith("table ")]
+    assert shared.resources == ("the shared table", "the shared buckets")
+    assert plan.hash != shared.hash
+
+
+def test_what_has_files_already_is_not_given_other_buckets(world: World) -> None:
+    """They would stay behind where nobody looks."""
+    world.found("umbrella", "eve", used_storage=1)
+    eve = OWNER.model_copy(update={"user_id": "eve", "tenant_id": "umbrella"})
+    values = {**VALUES, "cloudType": "public"}
+
+    with pytest.raises(ConflictError):
+        world.service.request(eve, {**values, "options": {"ownBuckets": True}})
+    assert world.service.request(eve, values).account

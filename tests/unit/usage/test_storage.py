@@ -251,11 +251,11 @@ def test_what_moved_meanwhile_is_counted_anew_where_it_is_now(world: World) -> N
     world.run()
     assert world.store.measuring()
 
-    world.meters["t-1"] = FakeMeter({RAW: [1, 2, 3, 4]}, place="own-raw own-processed")
+    world.meters["t-1"] = FakeMeter({RAW: [10, 20, 3, 4]}, place="own-raw own-processed")
     world.pages = 100
     world.run(anew=False)
 
-    assert world.latest().total == Stored(objects=4, bytes=10)
+    assert world.latest().total == Stored(objects=4, bytes=37)
 
 
 def test_what_stopped_long_ago_is_begun_anew(world: World) -> None:

@@ -396,6 +396,9 @@ class AccountService:
         faults = []
         if given.region not in (None, self.region):
             faults.append({"field": "region", "message": f"must be {self.region}"})
+        if given.options.own_buckets and given.cloud_type is not CloudType.PUBLIC:
+            fault = "is of public accounts: others have buckets of their own"
+            faults.append({"field": "options.ownBuckets", "message": fault})
         if faults:
             raise InvalidInputError(faults)  # type: ignore[arg-type]  # literal keys
         if given.cloud_type is CloudType.DEDICATED and not self.offers_dedicated:
