@@ -50,11 +50,14 @@ def own(account: Account) -> str:
 
 
 def where_it_lives(world: MoveWorld, account: Account) -> str:
-    """Active, routed as the account says, and open for whoever reads the route now."""
+    """Active, routed as the account says, and open for whoever reads the route now; its programs
+    act as before, wherever it lives."""
     now = world.account(account.account_id)
     route = world.hosted().route
     assert (now.status, route["kind"], route["state"]) == ("active", now.cloud_type, "active")
     assert world.places_taken == 0
+    [machine] = world.users.lasting(now)
+    assert [each.client_id for each in world.clients.of(now)] == [machine.client_id]
     return own(account) if now.cloud_type is CloudType.PRIVATE else SHARED.table
 
 
