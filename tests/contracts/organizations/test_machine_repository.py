@@ -1,12 +1,14 @@
 """Programs that act for an organisation: which one is kept by us, and read with every request."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
 from tenantry.errors import ConflictError, NotAMemberError
 from tenantry.organizations.machines import Machine, MachineWrites
-from tenantry.tenancy.metering import Unmetered
+from tenantry.tenancy.access import CallLimit
+from tenantry.tenancy.metering import StoredCalls, Unmetered
 from tests.contracts.organizations.conftest import Stores
 from tests.contracts.organizations.test_organization_repository import event, member, organization
 from tests.support.clock import START
@@ -43,6 +45,25 @@ def test_a_program_acts_for_its_organisation_and_for_no_other(made: Stores) -> N
     for tenant_id, client_id in (("t-2", "client-1"), ("t-1", "client-2"), ("t-3", "client-1")):
         with pytest.raises(NotAMemberError):
             made.machines.appearing(tenant_id, client_id).found(SCOPES, START, Unmetered())
+
+
+@dataclass
+class Meter:
+    """Has no call left, and knows who was counted."""
+
+    counted_of: list[str] = field(default_factory=list)
+
+    def counted(self, stored: StoredCalls) -> CallLimit | None:
+        self.counted_of.append(stored.tenant_id)
+        return CallLimit(10_000, START)
+
+
+def test_a_programs_calls_are_counted_as_its_organisations(made: Stores) -> None:
+    meter = Meter()
+    standing = made.machines.appearing("t-1", "client-1").found(SCOPES, START, meter)
+
+    assert meter.counted_of == ["t-1"]
+    assert standing.calls_used_up == CallLimit(10_000, START)
 
 
 def test_a_client_leads_to_its_organisation(made: Stores) -> None:
