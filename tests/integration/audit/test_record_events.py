@@ -13,7 +13,8 @@ import pytest
 
 from functions.audit import record_events
 from tenantry.audit.dynamodb import DynamoDBAuditLog
-from tenantry.audit.model import Entry
+from tenantry.audit.dynamodb_seals import DynamoDBSealedOrganizations
+from tenantry.audit.model import PEOPLE, Entry
 from tenantry.audit.repository import AuditLog
 from tenantry.audit.service import RecordingService
 from tenantry.messaging.event import Envelope
@@ -61,8 +62,10 @@ def recording(log: AuditLog) -> RecordingService:
 
 
 def reference(events: list[Envelope]) -> dict[tuple[str | None, str], Entry]:
-    """The log as it has to be, told in one line: each event once, at its own place."""
+    """The log as it has to be: each event once, at its own place, and what is no organisation's in
+    the platform's log of its people too."""
     entries = [Entry.of(each, START) for each in events]
+    entries += [people for each in entries if (people := each.of_people())]
     return {(entry.tenant_id, entry.position): entry for entry in entries}
 
 
@@ -83,9 +86,14 @@ def test_an_event_is_kept_whole_and_with_nothing_that_publishes_it(audit: Audit)
 def test_what_happens_to_a_user_alone_is_kept_under_the_user(audit: Audit) -> None:
     audit.deliver(*bodies(envelope(1, tenant_id=None, entity_type="User", entity_id="ada")))
 
-    [item] = audit.stored()
+    platforms, item = sorted(audit.stored(), key=lambda each: each["PK"]["S"])
     assert item["PK"] == {"S": "USER#ada#AUDIT#2026-03"}
     assert item["GSI1PK"]["S"].startswith("USER#ada#")
+    # The platform's own has it too, and is sealed as an organisation's is.
+    tenant_id = platforms["tenant_id"]["S"]
+    assert tenant_id in PEOPLE
+    assert platforms["PK"] == {"S": f"ORG#{tenant_id}#AUDIT#2026-03"}
+    assert DynamoDBSealedOrganizations(audit.table).since(tenant_id)
 
 
 def test_recording_is_one_conditional_write(audit: Audit) -> None:
@@ -95,6 +103,16 @@ def test_recording_is_one_conditional_write(audit: Audit) -> None:
 
     assert cost.operations == ["PutItem"]
     assert (cost.read_units, cost.write_units, cost.index_write_units) == (0, 1, 3)
+
+
+def test_what_recording_an_event_of_a_user_costs(audit: Audit) -> None:
+    of_user: dict[str, Any] = {"tenant_id": None, "entity_type": "User", "entity_id": "ada"}
+    audit.deliver(*bodies(envelope(0, **of_user)))
+    with measured(audit.table._client) as cost:
+        audit.deliver(*bodies(envelope(1, **of_user)))
+
+    assert cost.operations == ["PutItem", "PutItem"]
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (0, 2, 6)
 
 
 def test_events_repeated_and_in_disorder_are_each_kept_once(audit: Audit) -> None:
@@ -181,7 +199,7 @@ def test_consumers_at_once_keep_each_event_once(ministack_audit_table: Table) ->
     events, was_new = recorded_at_once(ministack_audit_table)
 
     stored = items(ministack_audit_table._client, ministack_audit_table.name)
-    assert len(stored) == sum(was_new) == len(reference(events))
+    assert (sum(was_new), len(stored)) == (len(events), len(reference(events)))
     assert {item["event_id"]["S"] for item in stored} == {event.id for event in events}
 
 

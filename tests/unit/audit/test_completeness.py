@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenantry.audit.completeness import LOOKED_AT, Ledger, Seen
+from tenantry.audit.dynamodb_seals import DynamoDBChains
+from tenantry.audit.model import PEOPLE
 from tenantry.audit.sealing import SealTask
 from tenantry.errors import UnavailableError
 from tenantry.messaging.changes import envelopes
@@ -421,3 +423,48 @@ def test_a_sealer_that_stops_between_telling_and_recording_looks_again() -> None
     log.seal()
 
     assert (log.gaps, "e-00003" in ids(log)) == (1, True)
+
+
+# people, outside of any organisation
+
+
+def of_user(number: int, user: str = "ada", **more: Any) -> Envelope:
+    return envelope(number, tenant_id=None, entity_type="User", entity_id=user, **more)
+
+
+def test_what_happens_to_people_is_sealed_by_the_platform_and_its_versions_counted() -> None:
+    log = SealedLog()
+    log.record(of_user(1), of_user(3))
+    [tenant_id] = [each for each in PEOPLE if log.recording.organizations.since(each)]
+
+    log.seal(tenant_id=tenant_id)
+
+    assert told(log) == [("AuditGapFound", 2)]
+    log.record(of_user(2))
+    for day in (NEXT, NEXT + timedelta(days=1)):
+        log.seal(day, tenant_id=tenant_id)
+    assert told(log) == [("AuditGapRepaired", 2)]
+    chain = DynamoDBChains(log.table).records(tenant_id, DAY, 0, NEXT, 10)
+    assert [record.statement.entries for record in chain] == [2, 1]
+
+
+def test_an_organisations_log_counts_no_people() -> None:
+    log = SealedLog()
+    log.record(envelope(1), of_user(7, data={"organization_ids": ["t-1"]}))
+
+    log.seal()
+
+    assert log.gaps == 0
+
+
+def test_who_is_told_of_what_happens_to_people_is_in_the_platforms_log_too() -> None:
+    """Unlike in an organisation's, where others are left out."""
+    log = SealedLog()
+    log.record(of_user(1, data={"organization_ids": ["t-1", "t-2"]}))
+
+    kept = [
+        item
+        for (pk, _), item in getattr(log.table, "items").items()  # noqa: B009 - in memory
+        if pk.startswith("ORG#people-") and "#AUDIT#" in pk
+    ]
+    assert [item["data"] for item in kept] == [{"organization_ids": ["t-1", "t-2"]}]

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, Self
 from pydantic import BaseModel, ConfigDict
 
 from tenantry.audit.events import AuditGapFound, AuditGapRepaired
-from tenantry.audit.model import read_entry
+from tenantry.audit.model import PEOPLE, read_entry
 from tenantry.audit.seals import Stored
 from tenantry.messaging.event import Envelope, Event
 from tenantry.messaging.stamp import Cause, Stamp
@@ -31,7 +31,7 @@ MOST_LIVES: Final = 3
 NOT_COUNTED: Final = frozenset({"User"})
 """Entities whose versions have gaps here by their nature: people belong to themselves, and an
 organisation's log has only what of them concerns it. Whether it lacks some of that cannot be told
-by counting; their own log, which has all of it, is no organisation's and is not sealed."""
+by counting. The platform's log of its people has all of it, and there they are counted."""
 ONE_WRITE: Final = timedelta(minutes=1)
 """The events of an entity's first version are stamped within that; a later first is a new life."""
 NOT_LOOKED_AT: Final = NOT_COUNTED | {"AuditGap"}
@@ -279,7 +279,7 @@ class CompletenessService:
         seen: defaultdict[Name, list[Seen]] = defaultdict(list)
         for each in entries:
             entry = read_entry(each)
-            if entry.entity_type in NOT_COUNTED:
+            if entry.entity_type in NOT_COUNTED and tenant_id not in PEOPLE:
                 continue
             at = entry.occurred_at.astimezone(UTC)
             seen[Name(entry.entity_type, entry.entity_id)].append(Seen(entry.entity_version, at))

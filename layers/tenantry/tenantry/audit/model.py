@@ -1,6 +1,7 @@
 """What happened, as the audit log keeps it, and where in it a page begins and ends."""
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,9 @@ AUDIT_EXPORT: Final = Permission("audit:export", ADMINS, writes=False)
 """Exports change nothing of the organisation's: one that is suspended may still take its log."""
 AUDIT_VERIFY: Final = Permission("audit:verify", ADMINS, writes=False)
 
+PEOPLE: Final = tuple(f"people-{number}" for number in range(8))
+"""Logs of what happens to users outside of any organisation: sealed as organisations' are, and
+nobody's but the platform's. No organisation has such an id."""
 TOLD: Final = "organization_ids"
 """In the data of an event of a user: the organisations whose log gets it too."""
 _INSTANT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -91,6 +95,13 @@ class Entry(BaseModel):
         """
         data = {name: value for name, value in self.data.items() if name != TOLD}
         return self.model_copy(update={"tenant_id": tenant_id, "data": data})
+
+    def of_people(self) -> Self | None:
+        """The same for the platform's log of its people, of what is no organisation's."""
+        if self.tenant_id is not None:
+            return None
+        shard = zlib.crc32(self.entity_id.encode()) % len(PEOPLE)
+        return self.model_copy(update={"tenant_id": PEOPLE[shard]})
 
     @property
     def told_organizations(self) -> tuple[str, ...]:

@@ -49,7 +49,8 @@ class RecordingService:
     def record(self, envelope: Envelope) -> bool:
         """Keep an event for good; False when it was there: order and repetition do not matter.
 
-        What happens to a user and concerns organisations is in the logs of these too. The first
+        What happens to a user and concerns organisations is in the logs of these too, and all that
+        happens outside of organisations in the platform's own, so that it is sealed. The first
         event of an organisation in this process tells first that the organisation has a log, so
         that none is left out of sealing.
         """
@@ -58,6 +59,9 @@ class RecordingService:
         for tenant_id in entry.told_organizations:
             self._know(tenant_id, at)
             self.log.add(entry.told_to(tenant_id))
+        if people := entry.of_people():
+            self._know(str(people.tenant_id), at)
+            self.log.add(people)
         if entry.tenant_id:
             self._know(entry.tenant_id, at)
         return self.log.add(entry)
