@@ -58,6 +58,19 @@ def test_an_operator_says_why_and_the_organisation_reads_it(world: World) -> Non
             world.create(reason=without)
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "9999-12-30", "3000-01-01", "1999-12-31"])
+def test_a_day_at_the_end_of_the_calendar_is_refused_and_breaks_nothing(
+    world: World, day: str
+) -> None:
+    """The instant at which it ends could not be told, so nobody could list the licences."""
+    with pytest.raises(InvalidInputError):
+        world.create(startDate=day, endDate=day)
+    made = world.create(startDate="2999-12-31", endDate="2999-12-31")
+    assert made.ends_at.year >= 2999
+    with pytest.raises(InvalidInputError):
+        _renew(world, made.license_id, day)
+
+
 def test_no_event_tells_who_the_contact_is(world: World, clock: FakeClock) -> None:
     made = world.create(endDate="2026-03-20")
     _renew(world, made.license_id, "2026-04-20")

@@ -217,8 +217,9 @@ class Entitlement(_Stored):
 # what comes in
 
 
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-"""Python reads other forms of ISO 8601 too, such as weeks."""
+_DATE: Final = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
+"""Python reads other forms of ISO 8601 too, such as weeks. Of this millennium: the day after the
+last one of the calendar cannot be told, and a licence ends with the day after its last."""
 
 
 def _day(value: Any) -> Any:
