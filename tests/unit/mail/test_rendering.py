@@ -151,6 +151,10 @@ def test_the_language_is_the_first_that_is_known() -> None:
         ("https://evil", False, False),
         ("me@evil", False, False),
         ("x" * 61, False, False),
+        ("evil\uff0eexample", False, False),
+        ("evil\u200b.example", False, False),
+        ("me\uff20evil", False, False),
+        ("株式会社。東京", True, True),
     ],
 )
 def test_a_name_that_could_be_an_advertisement_is_left_out(
@@ -172,6 +176,14 @@ def test_a_name_that_could_be_an_advertisement_is_left_out(
         ("write to me@evil", True),
         ("tel:0190", True),
         ("javascript:alert(1)", True),
+        ("evil\uff0ecom", True),
+        ("evil\u3002com", True),
+        ("evil\u2024com", True),
+        ("e\u200bvil\u200b.c\u00adom", True),
+        ("\uff4de\uff20evil", True),
+        ("evil.\u0440\u0444", True),
+        ("\u6b22\u8fce\u3002\u8bf7\u52a0\u5165", False),
+        ("z. B. … und so weiter; 👩‍👩‍👧‍👦", False),
     ],
 )
 def test_a_message_that_leads_elsewhere_is_noticed(text: str, leads: bool) -> None:

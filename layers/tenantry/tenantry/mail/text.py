@@ -19,9 +19,11 @@ _REORDERS: Final = r"\x00-\x1f\u2028-\u202e\u2066-\u2069"
 _NO_NAME: Final = re.compile(rf"[:/@\\{_REORDERS}]|\w\.\w|\d{{4}}")
 _NO_TITLE: Final = re.compile(rf"[:/@\\{_REORDERS}]|\w\.\w|\d{{5}}")
 _LEADS_ELSEWHERE: Final = re.compile(
-    r"[a-z][a-z0-9+.-]*://|\bwww\.|\S@\S|[a-z0-9-]\.[a-z]{2,}|\b(?:mailto|tel|data|javascript):",
+    r"[a-z][a-z0-9+.-]*://|\bwww\.|\S@\S|[\w-]\.[^\W\d_]{2,}|\b(?:mailto|tel|data|javascript):",
     re.IGNORECASE,
 )
+_A_DOT: Final = re.compile(r"(?<=[a-z0-9-])\u3002(?=[a-z0-9])", re.IGNORECASE)
+"""The full stop of East Asian writing between letters of ours: browsers take it for a dot."""
 
 
 def language_of(locales: Iterable[str | None], known: Container[str] = LANGUAGES) -> str:
@@ -48,7 +50,7 @@ def presentable(title: str) -> str:
 
 def leads_elsewhere(text: str) -> bool:
     """Whether a mail program could make a link of something in `text`."""
-    return _LEADS_ELSEWHERE.search(text) is not None
+    return any(_LEADS_ELSEWHERE.search(each) for each in (text, _plain(text)))
 
 
 def one_line(text: str) -> str:
@@ -63,4 +65,12 @@ def breaks_a_line(character: str) -> bool:
 
 def _shown(name: str, barred: re.Pattern[str]) -> str:
     text = name.strip()
-    return "" if len(text) > _LONGEST_NAME or barred.search(text) else text
+    leads = any(barred.search(each) for each in (text, _plain(text)))
+    return "" if len(text) > _LONGEST_NAME or leads else text
+
+
+def _plain(text: str) -> str:
+    """`text` as a browser would take it for an address: wide letters as narrow ones, and without
+    what does not show."""
+    folded = unicodedata.normalize("NFKC", text)
+    return _A_DOT.sub(".", "".join(c for c in folded if unicodedata.category(c) != "Cf"))
