@@ -77,14 +77,14 @@ class Provisioned:
         self.cost = Cost()
         self.operation: Any = None
 
-    def run(self, kind: str, **more: str) -> None:
+    def run(self, kind: str, key: str = "k", **more: str) -> None:
         beside = kind == "own-buckets"
         kind = "public" if beside else kind
         body: dict[str, Any] = {"name": "Own", "masterAccountName": "Acme", "cloudType": kind}
         if beside:
             body["options"] = {"ownBuckets": True}
         body |= more
-        asked = json.loads(Api(self.table).post(body=body, idempotency_key="k")["body"])
+        asked = json.loads(Api(self.table).post(body=body, idempotency_key=key)["body"])
         executions = FakeExecutions()
         Line(DynamoDBAccountRepository(self.table, 5), executions, Stamp(now, new_id)).move_up()
         (begun,) = executions.started

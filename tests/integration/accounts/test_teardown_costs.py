@@ -42,7 +42,8 @@ class Ended:
         self.cost = Cost()
 
     def run(self, kind: str) -> None:
-        self.provisioned.run(kind)
+        # An account of its own: others leave theirs, whose tags would be found.
+        self.provisioned.run(kind, f"ended-{random.randrange(10**9)}")
         table = self.provisioned.table
         ada = table.get(member_key("acme", "ada"))
         assert ada
