@@ -274,7 +274,9 @@ class World:
             signer=self.signer,
             signatures=self.signer,
             # Of each entity a few versions are seeded, which would be nothing but gaps.
-            completeness=SimpleNamespace(check=lambda *_: None, settle=lambda _: None),
+            completeness=SimpleNamespace(
+                check=lambda *_: None, settle=lambda _: None, look=lambda *_: None
+            ),
             now=self.then.now,
             report=lambda *_: None,
         )
