@@ -162,12 +162,13 @@ def test_an_account_that_moved_is_torn_down_with_its_old_copy_to_a_certificate(
     others = [f"{owner.organization_id}{n:02}" for n in range(20)]  # whose keys begin like its own
     everybody.plant([owner.organization_id, *others])
     before, users = everybody.seen(others), everybody.users()
+    own = Names(PREFIX, asked["account"]["id"]).own
     file, body = f"{owner.organization_id}/file", b"what she wrote last"
     for each in (b"before", body):
-        aws("s3").put_object(Bucket=everybody.buckets[0], Key=file, Body=each)
+        bucket = f"{own}-raw" if first == "private" else everybody.buckets[0]
+        aws("s3").put_object(Bucket=bucket, Key=file, Body=each)
     assert all(before[f"objects of {each}"] for each in others)
     moved(product, owner, asked["account"]["id"], kind)
-    own = Names(PREFIX, asked["account"]["id"]).own
     assert account(product, owner.tokens, asked)["cloudType"] == kind
     assert everybody.rows(owner.organization_id, "TenantTable")
     assert everybody.objects(owner.organization_id)
