@@ -44,7 +44,7 @@ def ended(product: Product, tokens: Tokens, asked: Any) -> Any:
         found = operation(product, tokens, asked)
         return found if found["status"] in ENDED else None
 
-    return until("the operation's end", look, seconds=90, every=0.4)
+    return until("the operation's end", look, seconds=90, every=1.0)
 
 
 def account(product: Product, tokens: Tokens, asked: Any) -> Any:

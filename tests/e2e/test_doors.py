@@ -210,6 +210,7 @@ ASKED: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", f"{ACCOUNT}/technical-user"): ("", None),
     ("POST", f"{ACCOUNT}/technical-user/credentials"): ("", None),
     ("GET", f"{ACCOUNT}/teardown-plan"): ("", None),
+    ("GET", f"{ACCOUNT}/storage"): ("", None),
     ("DELETE", ACCOUNT): ("?plan=none&reason=doors", None),
     ("POST", f"{ACCOUNT}/approve"): ("", {"approvalId": MISSING, **WHY}),
 }
