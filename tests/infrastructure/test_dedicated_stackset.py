@@ -22,6 +22,12 @@ def test_cfn_lint_is_clean_outside_and_inside() -> None:
     assert [str(match) for match in lint(SET["TemplateBody"], ["eu-central-1"])] == []
 
 
+def test_what_it_names_by_itself_is_allowed_for() -> None:
+    resources = INSIDE.body["Resources"].values()
+    assert [each for each in resources if "ManagedPolicyName" in each["Properties"]]
+    assert SET["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
+
+
 def test_it_is_small_enough_to_be_sent_as_text() -> None:
     assert len(PATH.read_bytes()) < LARGEST
 

@@ -104,6 +104,35 @@ def test_what_is_large_is_copied_in_parts_over_several_calls(archived: Archived)
     assert calls >= 4
 
 
+def test_small_ones_are_bounded_by_their_bytes_and_number(archived: Archived) -> None:
+    raw = archived.place.buckets[0]
+    for n in range(20):
+        archived.place.s3.put_object(Bucket=raw, Key=f"acme/{n}", Body=b"x")
+
+    assert archived.copied(archived.copier()) == (20, 20, 1)
+
+
+def test_a_call_that_comes_again_after_an_upload_has_ended_begins_it_anew(
+    archived: Archived,
+) -> None:
+    raw = archived.place.buckets[0]
+    body = b"a" * PART * 2
+    archived.place.s3.put_object(Bucket=raw, Key="acme/large", Body=body)
+    copier = archived.copier(parts=1)
+    middle = copier.copy(ACCOUNT, FOLDER, None).next
+    ended = copier.copy(ACCOUNT, FOLDER, middle)
+    assert (ended.objects, ended.bytes) == (1, len(body))
+
+    # Nobody heard of it; or the archive has cleaned the upload up, which is the same to us.
+    after, objects = middle, 0
+    while after:
+        done = copier.copy(ACCOUNT, FOLDER, after)
+        after, objects = done.next, objects + done.objects
+
+    assert objects == 1
+    assert archived.found() == {f"{raw}/acme/large": body}
+
+
 def test_what_changed_between_two_parts_is_begun_anew(archived: Archived) -> None:
     raw, s3 = archived.place.buckets[0], archived.place.s3
     s3.put_object(Bucket=raw, Key="acme/large", Body=b"a" * PART * 2)

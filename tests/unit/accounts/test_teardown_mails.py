@@ -318,6 +318,32 @@ def test_when_one_cannot_be_sent_only_those_left_are_sent_later(post: Post, kind
     )
 
 
+@dataclass
+class Refusing(Mailbox):
+    """Takes none for one address."""
+
+    address: str = ""
+
+    def send(self, mail: Mail) -> None:
+        if mail.to == self.address:
+            raise ValueError("refused")
+        super().send(mail)
+
+
+def test_an_address_that_is_refused_keeps_nobody_elses_mail_back(post: Post) -> None:
+    account = active(post.world)
+    due(post.world, account)
+    post.world.goes_on()
+    refusing = Refusing(address="ada@example.com")
+    mails = replace(post.mails, mailer=refusing)
+    with pytest.raises(ValueError, match="refused"):
+        mails.send(post.event("AccountTornDown"))
+
+    assert addresses(refusing.sent) == {"ben@example.com"}
+    operation = post.world.operation(post.world.account(account.account_id))
+    assert [each.email for each in post.world.farewells.kept(operation)] == ["ada@example.com"]
+
+
 def test_no_event_holds_an_address_or_what_approves(post: Post) -> None:
     account = active(post.world)
     waiting = asked(post.world, account)

@@ -9,9 +9,11 @@ from tenantry.accounts.model import Account, Names
 from tenantry.errors import (
     ConflictError,
     InvalidInputError,
+    LimitExceededError,
     NotAMemberError,
     NotFoundError,
     TenantryError,
+    UnavailableError,
 )
 from tenantry.organizations.machines import Machine
 from tenantry.tenancy.caller import Caller
@@ -153,6 +155,73 @@ def test_a_later_rotation_gives_nothing_more_time(world: World, account: Account
     world.clock.advance(timedelta(seconds=60))
 
     assert not acts(world, first)
+
+
+def test_a_pool_without_room_undoes_no_account(world: World) -> None:
+    world.clients.room = 0
+    made = world.request("public")
+    world.goes_on()
+
+    account = world.account(made.account_id)
+    assert account.status == "active"
+    with pytest.raises(LimitExceededError):
+        issue(world, account)
+    world.clients.room = 1
+    assert acts(world, issue(world, account).machine.client_id)
+
+
+def test_two_act_at_a_time_however_often_somebody_asks(world: World, account: Account) -> None:
+    for _ in range(10):
+        issue(world, account, graceSeconds=604_800)
+
+    acting = {machine.client_id for machine in world.users.lasting(account)}
+    assert len(acting) == 2
+    assert {each.client_id for each in world.clients.of(account)} == acting
+
+
+def test_nothing_ends_before_there_is_a_secret_to_show(
+    world: World, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_client_id: str) -> str:
+        raise UnavailableError("The user pool is busy right now; try again.")
+
+    first = issue(world, account).machine.client_id
+    with monkeypatch.context() as patched:
+        patched.setattr(world.clients, "secret", busy)
+        with pytest.raises(UnavailableError):
+            issue(world, account, graceSeconds=0)
+
+    assert acts(world, first)
+    issue(world, account, graceSeconds=0)
+    assert not acts(world, first)
+
+
+def test_credentials_are_shown_when_what_is_over_cannot_be_removed(
+    world: World, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_client_id: str) -> None:
+        raise UnavailableError("The user pool is busy right now; try again.")
+
+    issue(world, account)
+    with monkeypatch.context() as patched:
+        patched.setattr(world.clients, "remove", busy)
+        issued = issue(world, account, graceSeconds=0)
+
+    assert issued.secret == f"secret-of-{issued.machine.client_id}"
+    assert len(world.clients.of(account)) == 2
+    issue(world, account, graceSeconds=0)
+    assert len(world.clients.of(account)) == 1
+
+
+def test_one_that_is_gone_from_the_pool_before_anybody_saw_it_is_replaced(
+    world: World, account: Account
+) -> None:
+    world.clients.made.clear()
+
+    issued = issue(world, account, graceSeconds=0)
+
+    assert acts(world, issued.machine.client_id)
+    assert len(world.users.lasting(account)) == 1
 
 
 def test_no_table_or_event_has_a_secret(world: World, account: Account) -> None:

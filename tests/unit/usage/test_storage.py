@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import OrganizationMovingError, UnknownRouteError
+from tenantry.errors import CorruptDataError, OrganizationMovingError, UnknownRouteError
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.counters import Kind, given_back, taken
 from tenantry.persistence.keys import organization_key
@@ -283,6 +283,27 @@ def test_one_that_cannot_be_measured_keeps_nobody_waiting(world: World) -> None:
     assert world.latest("t-3").total.bytes == 5
     assert [tenant for _, tenant in world.left] == ["t-2"]
     assert all(world.store.latest(f"t-{number}") is None for number in (1, 2, 4))
+
+
+def test_a_measurement_that_cannot_be_read_keeps_nobody_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = world.store.latest
+
+    def damaged(tenant_id: str) -> Any:
+        if tenant_id == "t-1":
+            raise CorruptDataError("a stored measurement breaks its schema")
+        return latest(tenant_id)
+
+    for number in (1, 2):
+        world.found(f"t-{number}", 10)
+    world.take(15)
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "latest", damaged)
+        world.run()
+
+    assert world.latest("t-2").total.bytes == 10
+    assert [tenant for _, tenant in world.left] == ["t-1"]
 
 
 def test_without_the_look_at_the_day_before_room_would_be_given_away(

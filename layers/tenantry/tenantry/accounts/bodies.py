@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 PART: Final = 16 * 1024**2
 """Bytes that are in memory at a time; S3 takes parts of 5 MiB or more, and 10,000 of them."""
 _OBJECTS: Final = 200
-"""Objects that one call copies at most, and the parts of `PART` bytes."""
+"""What one call copies at most: objects, and bytes as so many parts hold."""
 _PARTS: Final = 16
 _LONGEST_KEY: Final = 1024
 _GONE: Final = frozenset({"NoSuchKey", "404"})
+_ENDED: Final = frozenset({"NoSuchUpload", "InvalidPart"})
 _called: Final = calling("The archive or a bucket")
 
 
@@ -78,16 +79,17 @@ class S3Bodies:
         number, last, begun = json.loads(after) if after else (0, "", None)
         upload = _Upload(*begun) if begun else None
         objects = size = moved = 0
+        most = self._parts * self._part
         while number < len(buckets):
             bucket = buckets[number]
             page = self._originals.latest(account, bucket, last)
             for each in page:
-                if objects >= self._objects or moved >= self._parts:
+                if objects >= self._objects or moved >= most:
                     return self._rest(number, last, upload, objects, size)
                 copying = _Copying(self, account, bucket, each, folder)
-                while moved < self._parts:
+                while moved < most:
                     upload, done = copying.part(upload)
-                    moved += 1
+                    moved += min(each["Size"], self._part)
                     if done:
                         break
                 else:
@@ -95,6 +97,9 @@ class S3Bodies:
                 last, upload = each["Key"], None
                 objects += copying.was_there
                 size += each["Size"] * copying.was_there
+                if each["Size"] > self._part:
+                    # Its upload has ended: that is told before anything else can fail.
+                    return self._rest(number, last, None, objects, size)
             if not page:
                 number, last = number + 1, ""
         return CopiedBodies(objects, size, None)
@@ -147,23 +152,24 @@ class _Copying:
                 raise
             self.was_there = False  # since it was listed
             return None, True
-        put = _called(
-            its._archive.upload_part,
-            **to,
-            UploadId=upload.id,
-            PartNumber=len(upload.parts) + 1,
-            Body=read["Body"].read(),
-        )
+        try:
+            return self._put(to, upload, read["Body"].read(), is_last=end + 1 == size)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ENDED:
+                raise
+            # By a call that nobody heard of, or by the archive, which keeps none for long: anew.
+            return None, False
+
+    def _put(
+        self, to: dict[str, Any], upload: _Upload, body: bytes, *, is_last: bool
+    ) -> tuple[_Upload | None, bool]:
+        archive, of = self.its._archive, {**to, "UploadId": upload.id}
+        put = _called(archive.upload_part, **of, PartNumber=len(upload.parts) + 1, Body=body)
         upload.parts.append(put["ETag"])
-        if end + 1 < size:
+        if not is_last:
             return upload, False
         parts = [{"PartNumber": n, "ETag": each} for n, each in enumerate(upload.parts, 1)]
-        _called(
-            its._archive.complete_multipart_upload,
-            **to,
-            UploadId=upload.id,
-            MultipartUpload={"Parts": parts},
-        )
+        _called(archive.complete_multipart_upload, **of, MultipartUpload={"Parts": parts})
         return None, True
 
     def _read(self, how: dict[str, str]) -> Any:

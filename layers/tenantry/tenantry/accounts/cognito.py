@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _WHAT: Final = "The user pool"
 _PAGE: Final = 60
-_BUSY: Final = frozenset({"InternalErrorException", "TooManyRequestsException"})
+_BUSY: Final = frozenset(
+    {"ConcurrentModificationException", "InternalErrorException", "TooManyRequestsException"}
+)
 _TOKEN_LASTS: Final = 60
 """Minutes. What a token opens is decided at each request, so its end is no safeguard; each token
 has its price."""

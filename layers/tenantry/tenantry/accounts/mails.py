@@ -115,25 +115,35 @@ class TeardownMails:
         def letter(to: Addressee) -> Letter:
             return certificate_letter(subject, filed, to.locale, brand)
 
-        sent = 0
-        for to in self.farewells.kept(operation):
-            sent += self._post(envelope, (to,), letter, brand)
+        def forget(to: Addressee) -> None:
             self.farewells.forget(operation, to)
-        return sent
+
+        return self._post(envelope, self.farewells.kept(operation), letter, brand, forget)
 
     # inside
 
     def _post(
-        self, envelope: Envelope, people: Iterable[Addressee], letter: Write, brand: Brand
+        self,
+        envelope: Envelope,
+        people: Iterable[Addressee],
+        letter: Write,
+        brand: Brand,
+        done: Callable[[Addressee], None] = lambda _: None,
     ) -> int:
-        sent = 0
-        if self.mailer is None:
-            return sent
+        """Each for itself: one that is refused sends nobody's a second time, and keeps nobody's
+        back. Its error is raised when the others have theirs."""
+        sent, failed = 0, list[Exception]()
         for to in people:
-            mail = self.rendered(letter(to), brand, to.email)
-            # Each for itself, so that one that is refused sends nobody's a second time.
-            once = replace(self.once, consumer=f"{self.once.consumer}-{to.user_id}")
-            sent += once.run(envelope.id, partial(self.mailer.send, mail))
+            try:
+                if self.mailer is not None:
+                    mail = self.rendered(letter(to), brand, to.email)
+                    once = replace(self.once, consumer=f"{self.once.consumer}-{to.user_id}")
+                    sent += once.run(envelope.id, partial(self.mailer.send, mail))
+                done(to)
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return sent
 
     def _subject(self, operation: Operation, organization: Organization | None) -> Subject:

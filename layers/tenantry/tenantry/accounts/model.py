@@ -596,8 +596,8 @@ class Operation(_Stored):
             error_code=code,
             error=words,
             resumes=0,
-            # Where a pass was: what undoes it goes its own way.
-            position=None,
+            # Where a pass was: what undoes it goes its own way; a backup goes on there.
+            position=self.position if self.kind is Kind.TEARDOWN else None,
             passes=0,
             differed=0,
         )

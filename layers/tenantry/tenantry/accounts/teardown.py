@@ -180,7 +180,8 @@ class Teardown:
         if copied.next is None:
             self.ledger.finish(given, StepName.EXPORT, Done(fields=noted))
             return Page()
-        self._noted(given, **noted)
+        # It gets on, however often it has to be taken up.
+        self._noted(given, **noted, resumes=0)
         return Page(done=False)
 
     def _noted(self, given: Task, **fields: Any) -> tuple[Account, Operation]:

@@ -9,12 +9,14 @@ since its answer was lost, is found by its name and taken, or removed later.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tenantry.accounts.events import TechnicalUserCreated, TechnicalUserEnded, TechnicalUserIssued
 from tenantry.accounts.model import Account
 from tenantry.accounts.repository import MachineClients, Machines
+from tenantry.errors import LimitExceededError, NotFoundError, UnavailableError
 from tenantry.messaging.event import Event, EventData
 from tenantry.organizations.machines import Machine
 from tenantry.persistence.writes import Write
@@ -41,10 +43,17 @@ class TechnicalUsers:
     now: Callable[[], datetime]
 
     def made(self, account: Account) -> Machine | None:
-        """The account's first program, to be bound; None where it has one, or wants none."""
+        """The account's first program, to be bound; None where it has one, or wants none.
+
+        None too where the pool has no room: its organisation is not undone for that, and whoever
+        asks for credentials is told.
+        """
         if account.technical_user is None or self.current(account):
             return None
-        return self._next(account, self.of(account))
+        try:
+            return self._next(account, self.of(account))
+        except LimitExceededError:
+            return None
 
     def binding(self, machine: Machine, tell: Tell) -> tuple[Write, ...]:
         """What binds it, unless that is done."""
@@ -66,13 +75,16 @@ class TechnicalUsers:
 
     def issue(self, account: Account, grace: timedelta, tell: Tell) -> Credentials:
         """Credentials that nobody has seen: those that were made with the account, once, and from
-        then on others in their place. What was handed out before lasts for `grace` at most.
+        then on others in their place. What these replace lasts for `grace`, and what is older
+        ends: two act at a time, whoever asks how often.
 
-        ConflictError when somebody else was given some meanwhile.
+        ConflictError when somebody else was given some meanwhile, LimitExceededError when the pool
+        has no room. The secret is looked at before anything ends: without it nothing is replaced.
         """
         known, now = self.of(account), self.now()
         current = self.current(account)
-        if current and current.issued_at is None:
+        secret = self._unseen(current)
+        if current and secret:
             machine = current.issued(now)
             data = TechnicalUserIssued(
                 account_id=account.account_id,
@@ -84,15 +96,19 @@ class TechnicalUsers:
             )
         else:
             machine = self._next(account, known).model_copy(update={"issued_at": now})
+            secret = self.clients.secret(machine.client_id)
             writes = [self.machines.bound(machine, tell(created(machine), machine.client_id))]
             for each in known:
-                after = each.ended(now + grace)
+                until = now + grace if each.ends_at is None else now
+                after = each.ended(until)
                 if each.lasts(now) and after.ends_at != each.ends_at:
-                    event = tell(ended(after, now + grace), each.client_id)
+                    event = tell(ended(after, until), each.client_id)
                     writes.append(self.machines.changed(each, after, event))
             self.machines.save(*writes)
-        self._tidy(account, machine.number)
-        return Credentials(machine, self.clients.secret(machine.client_id))
+        # What is left in the pool opens nothing, and goes with the next ones.
+        with suppress(UnavailableError):
+            self._tidy(account, machine.number)
+        return Credentials(machine, secret)
 
     def of(self, account: Account) -> list[Machine]:
         return [
@@ -109,6 +125,15 @@ class TechnicalUsers:
         """Those that act now, the newest first."""
         now = self.now()
         return [each for each in reversed(self.of(account)) if each.lasts(now)]
+
+    def _unseen(self, machine: Machine | None) -> str | None:
+        """The secret that nobody was shown; None for one that was, or that is gone."""
+        if machine is None or machine.issued_at is not None:
+            return None
+        try:
+            return self.clients.secret(machine.client_id)
+        except NotFoundError:
+            return None
 
     def _next(self, account: Account, known: list[Machine]) -> Machine:
         """Another program's client: one that an earlier try has made, or a new one."""

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tenantry.errors import ConflictError, OrganizationMovingError, UnknownRouteError
+from tenantry.errors import (
+    ConflictError,
+    CorruptDataError,
+    OrganizationMovingError,
+    UnknownRouteError,
+)
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.counters import ATTRIBUTES, Kind
 from tenantry.organizations.model import Organization
@@ -90,7 +95,12 @@ class StorageMetering:
                 continue
             if whole is None:
                 return None
-            self._kept(whole)
+            try:
+                self._kept(whole)
+            except CorruptDataError:
+                # Nobody else's is measured the later for it.
+                self.report("storage was measured and not kept: an item cannot be read", tenant_id)
+                continue
             measured += 1
         return measured
 
