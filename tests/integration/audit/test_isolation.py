@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from functions.organizations import api as organizations_api
+from tenantry.audit.model import read_entry
 from tenantry.bootstrap import SINGLE_ATTEMPT
 from tenantry.persistence.keys import organization_pk
 from tests.integration.audit.conftest import Audit, bodies, envelope
@@ -122,10 +123,14 @@ def test_own_canaries_are_shown(tenants: Audit) -> None:
 def test_were_the_tenant_taken_from_elsewhere_canaries_would_cross(
     tenants: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The twin: an adapter that reads another tenant's partition is seen by this test."""
+    """The twin: an adapter that reads another tenant's partition is seen by this test, once it also
+    believes entries that say of themselves that they lie elsewhere."""
     monkeypatch.setattr(
         "tenantry.audit.dynamodb.organization_pk",
         lambda _tenant, *rest: organization_pk("t-1", *rest),
     )
+    assert tenants.ask("u-0", "t-0", first=60)["data"]["items"] == []
 
+    monkeypatch.setattr("tenantry.audit.dynamodb.is_place", lambda _item, _tenant: True)
+    monkeypatch.setattr("tenantry.audit.dynamodb.entry_at", lambda item, _tenant: read_entry(item))
     assert "<canary-1>" in json.dumps(tenants.ask("u-0", "t-0", first=60))
