@@ -112,6 +112,23 @@ def test_small_ones_are_bounded_by_their_bytes_and_number(archived: Archived) ->
     assert archived.copied(archived.copier()) == (20, 20, 1)
 
 
+def test_what_was_deleted_long_ago_is_passed_over_page_by_page(
+    archived: Archived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenantry.accounts.estate._PAGE", 2)
+    raw, s3 = archived.place.buckets[0], archived.place.s3
+    for n in range(6):
+        s3.put_object(Bucket=raw, Key=f"acme/{n}", Body=b"x")
+        s3.delete_object(Bucket=raw, Key=f"acme/{n}")
+    for body in (b"old", b"older", b"new"):
+        s3.put_object(Bucket=raw, Key="acme/6", Body=body)
+
+    objects, _, calls = archived.copied(archived.copier(pages=1))
+
+    assert (objects, archived.found()) == (1, {f"{raw}/acme/6": b"new"})
+    assert calls > 6
+
+
 def test_a_call_that_comes_again_after_an_upload_has_ended_begins_it_anew(
     archived: Archived,
 ) -> None:
@@ -160,12 +177,14 @@ class Vanishing:
     def holding(self, its: Account, bucket: str) -> Any:
         return self.place.estate.holding(its, bucket)
 
-    def latest(self, its: Account, bucket: str, after: str) -> list[dict[str, Any]]:
-        found = self.place.estate.latest(its, bucket, after)
+    def latest(
+        self, its: Account, bucket: str, after: str
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        found, more = self.place.estate.latest(its, bucket, after)
         for each in found:
             if each["Key"] in self.gone:
                 self.place.s3.delete_object(Bucket=bucket, Key=each["Key"])
-        return found
+        return found, more
 
 
 def test_what_is_gone_since_it_was_listed_is_left_out(archived: Archived) -> None:

@@ -28,6 +28,8 @@ PART: Final = 16 * 1024**2
 _OBJECTS: Final = 200
 """What one call copies at most: objects, and bytes as so many parts hold."""
 _PARTS: Final = 16
+_PAGES: Final = 100
+"""Pages that one call looks at: what was deleted fills them as well."""
 _LONGEST_KEY: Final = 1024
 _GONE: Final = frozenset({"NoSuchKey", "404"})
 _ENDED: Final = frozenset({"NoSuchUpload", "InvalidPart"})
@@ -39,8 +41,11 @@ class Originals(Protocol):
 
     def buckets(self, account: Account) -> tuple[str, ...]: ...
 
-    def latest(self, account: Account, bucket: str, after: str) -> Sequence[dict[str, Any]]:
-        """The objects that stand behind the name `after`, in the order of their names: a page."""
+    def latest(
+        self, account: Account, bucket: str, after: str
+    ) -> tuple[Sequence[dict[str, Any]], str | None]:
+        """A page of the objects that stand behind the name `after`, in the order of their names,
+        and behind which name the next one begins; it may hold none."""
 
     def holding(self, account: Account, bucket: str) -> Any: ...
 
@@ -67,22 +72,26 @@ class S3Bodies:
         part: int = PART,
         objects: int = _OBJECTS,
         parts: int = _PARTS,
+        pages: int = _PAGES,
     ) -> None:
         self._originals = originals
         self._archive: Any = archive
         self._bucket = bucket
         self._part = part
-        self._objects, self._parts = objects, parts
+        self._objects, self._parts, self._pages = objects, parts, pages
 
     def copy(self, account: Account, folder: str, after: str | None) -> CopiedBodies:
         buckets = self._originals.buckets(account)
         number, last, begun = json.loads(after) if after else (0, "", None)
         upload = _Upload(*begun) if begun else None
-        objects = size = moved = 0
+        objects = size = moved = pages = 0
         most = self._parts * self._part
         while number < len(buckets):
+            if pages >= self._pages:
+                return self._rest(number, last, upload, objects, size)
             bucket = buckets[number]
-            page = self._originals.latest(account, bucket, last)
+            page, more = self._originals.latest(account, bucket, last)
+            pages += 1
             for each in page:
                 if objects >= self._objects or moved >= most:
                     return self._rest(number, last, upload, objects, size)
@@ -100,8 +109,7 @@ class S3Bodies:
                 if each["Size"] > self._part:
                     # Its upload has ended: that is told before anything else can fail.
                     return self._rest(number, last, None, objects, size)
-            if not page:
-                number, last = number + 1, ""
+            number, last = (number, more) if more else (number + 1, "")
         return CopiedBodies(objects, size, None)
 
     @staticmethod

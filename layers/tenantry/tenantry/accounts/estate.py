@@ -206,15 +206,14 @@ class AwsEstate:
         """The client of the tenant's session for the place that a bucket belongs to."""
         return self._holding(account, bucket)
 
-    def latest(self, account: Account, bucket: str, after: str) -> list[dict[str, Any]]:
-        """The objects that stand behind the name `after`, in the order of their names: a page,
-        which is empty at the end alone."""
-        start: Any = [after, None] if after else None
-        while True:
-            found, start = self._version_page(account, bucket, start)
-            latest = [each for each in found if each["IsLatest"] and "Size" in each]
-            if latest or not start:
-                return sorted(latest, key=lambda each: each["Key"].encode())
+    def latest(
+        self, account: Account, bucket: str, after: str
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the objects that stand behind the name `after`, in the order of their names,
+        and behind which name the next one begins. What was deleted fills pages too."""
+        found, more = self._version_page(account, bucket, [after, None] if after else None)
+        latest = [each for each in found if each["IsLatest"] and "Size" in each]
+        return sorted(latest, key=lambda each: each["Key"].encode()), more[0] if more else None
 
     # items
 
