@@ -18,6 +18,7 @@ from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.table import Table
 from tenantry.runtime.observability import metrics
 from tests.support.clock import FakeClock, FakeIds
+from tests.support.invocations import forget
 from tests.support.lambda_context import lambda_context as make_context
 from tests.support.ministack import MiniStack, start
 from tests.support.tables import Kind, create_table, fresh_table
@@ -30,7 +31,11 @@ settings.load_profile("tests")
 
 @pytest.fixture(autouse=True)
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that open nothing, so that a forgotten fake fails instead of reaching AWS."""
+    """Credentials that open nothing, so that a forgotten fake fails instead of reaching AWS.
+
+    boto3's own session keeps the first credentials that it finds: it goes with each test.
+    """
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -51,6 +56,7 @@ def moto(aws_environment: None) -> Iterator[None]:
     """AWS in this process."""
     with mock_aws():
         yield
+    forget()
 
 
 @pytest.fixture
@@ -89,10 +95,12 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
 def _ministack_outlives_the_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whoever leaves a local cloud that does not answer fails, with its log; others get a new one.
 
-    It looks only where a test uses one.
+    It looks only where a test uses one, and has the product forget what it built there.
     """
     cloud = request.getfixturevalue("ministack") if "ministack" in request.fixturenames else None
     yield
+    if cloud:
+        forget()
     if cloud and (trouble := cloud.trouble()):
         cloud.start_again()
         pytest.fail(f"the local cloud of the tests {trouble}")

@@ -361,7 +361,7 @@ def test_an_account_moves_while_it_writes_and_nothing_is_lost(
         found = told_of_exports(product, owner.tokens)
         return found if len(found) >= len(listed) else None
 
-    assert until("all events", told) == sorted(listed)
+    assert until("all events", told, every=0.5) == sorted(listed)
     for key, content in files.items():
         assert aws("s3").get_object(Bucket=route["raw"], Key=key)["Body"].read() == content
 

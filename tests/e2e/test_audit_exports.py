@@ -50,7 +50,7 @@ def done(product: Product, person: Person, job: dict[str, Any]) -> dict[str, Any
         assert found["state"] in ("REQUESTED", "RUNNING", "DONE"), found
         return found if found["state"] == "DONE" else None
 
-    return until("the end of the export", look, SLOW)
+    return until("the end of the export", look, SLOW, every=0.5)
 
 
 def asked(product: Product, person: Person, query: str, **given: Any) -> dict[str, Any]:

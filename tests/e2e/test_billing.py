@@ -69,7 +69,7 @@ class Customer:
             found = self.ask(SUBSCRIPTION)
             return found if true(found) else None
 
-        return until("the subscription", look, SLOW)
+        return until("the subscription", look, SLOW, every=0.5)
 
     @property
     def stored(self) -> Any:

@@ -64,7 +64,7 @@ def test_a_confirmation_told_three_times_at_once_makes_one_of_everything(
         )
         return found if found["UserSignedIn"] else None
 
-    assert until("the sign-in in the audit log", told) == {
+    assert until("the sign-in in the audit log", told, every=0.5) == {
         "OrganizationCreated": 1,
         "MemberJoined": 1,
         "UserRegistered": 1,

@@ -57,7 +57,7 @@ def told_of(product: Product, person: Person, what: str, count: int = 1) -> list
         found = activity(product, person)
         return found if Counter(item["type"] for item in found)[what] >= count else None
 
-    return until(f"{what} in the activity", look, SLOW)
+    return until(f"{what} in the activity", look, SLOW, every=0.5)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -355,7 +355,13 @@ def test_there_is_something_to_look_at(canaries: Mapping[str, str], log: Log) ->
 
 def test_the_suite_costs_the_local_cloud_few_invocations(log: Log) -> None:
     """It does some 70 a second: what needs thousands runs handlers in-process."""
-    assert sum(line.startswith("START ") for lines in log.lines.values() for line in lines) < 6500
+    ran = Counter(
+        {
+            function: sum(line.startswith("START ") for line in lines)
+            for function, lines in log.lines.items()
+        }
+    )
+    assert ran.total() < 6000, ran.most_common(12)
 
 
 def test_no_canary_is_logged(canaries: Mapping[str, str], log: Log) -> None:

@@ -136,7 +136,7 @@ def test_an_operator_acts_in_a_session_that_the_organisation_sees(
         whole = {"SupportSessionOpened", "OrganizationUpdated", "SupportSessionClosed"}
         return by_type if by_type.keys() >= whole else None
 
-    by_type = until("the session in the activity", told)
+    by_type = until("the session in the activity", told, every=0.5)
     assert {item["actor"]["id"] for item in by_type.values()} == {operator.user_id}
     assert json.loads(by_type["SupportSessionOpened"]["data"])["reason"] == "ticket 42"
 

@@ -8,6 +8,7 @@ from tenantry.persistence.table import Table
 from tenantry.tenancy.router import PUBLIC, Whereabouts
 from tenantry.tenancy.tenant_table import TenantTable
 from tests.support.clock import no_sleep
+from tests.support.quicker_moto import quicken
 
 type Kind = Literal["platform", "tenant", "audit", "legacy"]
 
@@ -67,6 +68,7 @@ def definition(kind: Kind, name: str) -> dict[str, Any]:
 
 def create_table(client: Any, kind: Kind, name: str | None = None) -> str:
     """Make a table of this kind, by default under a name of its own; answers its name."""
+    quicken()
     name = name or f"{kind}-{uuid.uuid4().hex[:12]}"
     client.create_table(**definition(kind, name))
     return name

@@ -195,9 +195,7 @@ def on_the_local_cloud(
         STAGE="local",
     )
     monkeypatch.setattr(data_wiring, "_arrived", _arrived)
-    # The management account trusts roles of the platform alone. An earlier test may have left a
-    # session with its own credentials.
-    boto3.DEFAULT_SESSION = None
+    # The management account trusts roles of the platform alone.
     session = boto3.client("sts").assume_role(RoleArn=steps, RoleSessionName="steps")["Credentials"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
@@ -205,7 +203,6 @@ def on_the_local_cloud(
     boto3.DEFAULT_SESSION = None
     yield Provisioned(ministack, platform, prefix)
     forget()
-    boto3.DEFAULT_SESSION = None
 
 
 def _role(iam: Any, name: str) -> str:
