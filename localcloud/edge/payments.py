@@ -3,7 +3,8 @@
 /_stripe/v1/...                       the API (see localcloud.payments.peer)
 GET  /_stripe/checkout/<session>      the page where a person pays; POST .../pay does it
 GET  /_stripe/portal/<session>        the customer's portal; POST .../<what> does it there
-POST /_stripe/world/<what>?customer=  what happens at Stripe: period-over, recover, give-up; and
+POST /_stripe/world/<what>?customer=  what happens at Stripe: period-over, recover, give-up,
+                                      cancel, cancel-later; and
                                       decline, accept for the cards of everybody
 
 Events are signed and sent to the deployed product as Stripe does it. What is sold here and to whom
@@ -96,6 +97,7 @@ class Payments:
             "recover": world.recover,
             "give-up": lambda found: world.end(found, "payment_failed"),
             "cancel": lambda found: world.end(found, "cancellation_requested"),
+            "cancel-later": world.cancel_in_portal,
         }
         living = [
             each["id"]
@@ -112,7 +114,11 @@ class Payments:
         session = self.world.objects.get(name, {})
         pages = {
             "checkout": ("Checkout", str(session.get("line_price")), ("pay",)),
-            "portal": ("Customer portal", str(session.get("customer")), ("recover", "cancel")),
+            "portal": (
+                "Customer portal",
+                str(session.get("customer")),
+                ("recover", "cancel-later"),
+            ),
         }
         if not session or kind not in pages:
             await respond_json(send, {"message": "no such page"}, status=HTTPStatus.NOT_FOUND)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -213,7 +214,8 @@ class World:
         return self._known(subscription_id, "subscription")
 
     def update_subscription(self, subscription_id: str, given: Json) -> Json:
-        _only(given, "items", "proration_behavior", "payment_behavior", "cancel_at_period_end")
+        ends = {"cancel_at", "cancel_at_period_end"}
+        _only(given, "items", "proration_behavior", "payment_behavior", *ends)
         found = self._known(subscription_id, "subscription")
         if found["status"] == "canceled":
             raise ApiError(
@@ -222,7 +224,13 @@ class World:
                 f"No such subscription: '{subscription_id}'",
                 "resource_missing",
             )
-        if "cancel_at_period_end" in given and found["schedule"]:
+        if given.keys() >= ends:
+            raise ApiError(
+                400,
+                "invalid_request_error",
+                "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
+            )
+        if given.keys() & ends and found["schedule"]:
             raise ApiError(
                 400,
                 "invalid_request_error",
@@ -232,7 +240,12 @@ class World:
         if "items" in given:
             self._change_price(found, given)
         if "cancel_at_period_end" in given:
-            found["cancel_at_period_end"] = given["cancel_at_period_end"] == "true"
+            ending = given["cancel_at_period_end"] == "true"
+            until = found["items"]["data"][0]["current_period_end"] if ending else None
+            found |= {"cancel_at_period_end": ending, "cancel_at": until}
+        if "cancel_at" in given:
+            until = int(given["cancel_at"]) if given["cancel_at"] else None
+            found |= {"cancel_at_period_end": False, "cancel_at": until}
         self._happened("customer.subscription.updated", found)
         return found
 
@@ -340,6 +353,7 @@ class World:
                 {
                     "customer": customer_id,
                     "status": status,
+                    "cancel_at": None,
                     "cancel_at_period_end": False,
                     "canceled_at": None,
                     "ended_at": None,
@@ -358,9 +372,9 @@ class World:
         """The next period begins: renewed, on the scheduled price, unpaid, or ended."""
         with self._lock:
             found = self._known(subscription_id, "subscription")
-            if found["cancel_at_period_end"]:
-                return self.end(subscription_id, "cancellation_requested")
             item = found["items"]["data"][0]
+            if (found["cancel_at"] or inf) <= item["current_period_end"]:
+                return self.end(subscription_id, "cancellation_requested")
             start = item["current_period_end"]
             item |= {"current_period_start": start, "current_period_end": start + PERIOD}
             if found["schedule"]:
@@ -377,6 +391,18 @@ class World:
             if phase["start_date"] == start:
                 schedule["current_phase"] = {"start_date": start, "end_date": phase["end_date"]}
                 item["price"] = {"id": phase["items"][0]["price"], "object": "price"}
+
+    def cancel_in_portal(self, subscription_id: str) -> Json:
+        """A customer cancels there: it has a time of its end, and says of no period that it ends.
+
+        Subscriptions are made in the flexible billing mode by default.
+        https://docs.stripe.com/billing/subscriptions/billing-mode/compare
+        """
+        with self._lock:
+            found = self._known(subscription_id, "subscription")
+            found["cancel_at"] = found["items"]["data"][0]["current_period_end"]
+            self._happened("customer.subscription.updated", found)
+            return found
 
     def recover(self, subscription_id: str) -> Json:
         """What is owed is paid after all."""

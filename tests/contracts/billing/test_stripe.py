@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -189,6 +189,58 @@ def test_what_was_to_come_is_taken_back(
     payments.resume(subscription_id, "k-4")
 
     assert payments.payments_of(customer) == before
+
+
+def test_what_is_cancelled_in_the_portal_ends_with_its_period_and_is_taken_back(
+    payments: StripePayments, customer: str, peer: StripePeer
+) -> None:
+    """It has a time of its end then, and no flag of its period's."""
+    subscription_id = bought(peer, payments, customer)
+    before = payments.payments_of(customer)
+    wishes: list[Callable[[], None]] = [
+        lambda: payments.resume(subscription_id, "k-3"),
+        lambda: payments.change_plan(subscription_id, STARTER, "k-4"),
+        lambda: payments.change_plan_later(subscription_id, STARTER, "k-5"),
+    ]
+    for wish in wishes:
+        peer.world.cancel_in_portal(subscription_id)
+        ending = payments.payments_of(customer)
+        assert ending is not None
+        assert ending.ends
+
+        wish()
+
+        assert peer.world.objects[subscription_id]["cancel_at"] is None
+        assert payments.payments_of(customer) == before
+
+
+def test_what_is_cancelled_for_a_later_day_goes_on_for_this_period(
+    payments: StripePayments, customer: str, peer: StripePeer
+) -> None:
+    subscription_id = bought(peer, payments, customer)
+    before = payments.payments_of(customer)
+    peer.world.objects[subscription_id]["cancel_at"] = 32503680000
+
+    assert payments.payments_of(customer) == before
+
+    payments.resume(subscription_id, "k-3")
+
+    assert peer.world.objects[subscription_id]["cancel_at"] is None
+
+
+def test_all_that_a_customer_pays_for_ends_together(
+    payments: StripePayments, customer: str, peer: StripePeer
+) -> None:
+    subscriptions = [bought(peer, payments, customer)]
+    subscriptions += [peer.world.subscribe(customer, "price_starter")["id"] for _ in range(2)]
+    another = payments.create_customer("another", 0)
+    other = peer.world.subscribe(another, "price_starter")["id"]
+
+    payments.end_later(subscriptions[0], "k-3")
+
+    for each in subscriptions:
+        assert peer.world.objects[each]["cancel_at_period_end"] is True
+    assert peer.world.objects[other]["cancel_at_period_end"] is False
 
 
 def test_each_wish_replaces_the_one_before(

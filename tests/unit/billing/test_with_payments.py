@@ -176,6 +176,20 @@ def test_a_subscription_ends_with_its_period(paid: World) -> None:
     assert paid.organization.plan == "PROFESSIONAL"
 
 
+def test_what_is_cancelled_in_stripes_portal_is_seen_and_taken_back_here(paid: World) -> None:
+    subscription_id = paid.bought()
+    paid.stripe.cancel_in_portal(subscription_id)
+    paid.hear()
+    assert paid.subscription.pending_plan == "FREE"
+    assert paid.told() == ["SubscriptionCancellationScheduled"]
+
+    paid.billing.resume(paid.ada)
+    paid.stripe.period_over(subscription_id)
+    paid.hear()
+
+    assert state(paid) == ("STARTER", "ACTIVE", "STARTER", "ACTIVE")
+
+
 def test_an_organisation_ends_with_it_only_when_its_owner_said_so(paid: World) -> None:
     subscription_id = paid.bought()
     paid.billing.cancel(paid.ada, {"closeOrganization": True})

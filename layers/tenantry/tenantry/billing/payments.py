@@ -198,10 +198,32 @@ class _Subscription(_Answer):
     created: int
     ended_at: int | None = None
     trial_end: Moment | None = None
+    cancel_at: Moment | None = None
     cancel_at_period_end: bool = False
     cancellation_details: _Cancellation | None = None
     items: _Items
     schedule: _Schedule | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is to end, one day: what a customer cancels in the portal has a time alone.
+
+        https://docs.stripe.com/billing/subscriptions/billing-mode/compare
+        """
+        return self.cancel_at_period_end or self.cancel_at is not None
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends with the period that it is in."""
+        until = self.items.data[0].current_period_end
+        return self.cancel_at_period_end or (self.cancel_at is not None and self.cancel_at <= until)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What an update says so that it goes on; nothing when it does anyway."""
+        if self.cancel_at_period_end:
+            return {"cancel_at_period_end": False}
+        return {"cancel_at": ""} if self.is_cancelled else {}
 
     @property
     def paid(self) -> Paid | None:
@@ -268,21 +290,7 @@ class StripePayments:
         Of several subscriptions that live, which takes two Checkouts at once, the one that is paid
         and of the largest plan counts, and an operator is told.
         """
-        answer = self._call(
-            lambda api: api.v1.subscriptions.list(
-                {
-                    "customer": customer_id,
-                    "status": "all",
-                    "limit": 100,
-                    "expand": ["data.schedule"],
-                }
-            )
-        )
-        begun = [
-            each
-            for each in (_parsed(_Subscription, item) for item in answer["data"])
-            if each.customer == customer_id and each.paid is not None
-        ]
+        begun = self._begun(customer_id)
         living = [each for each in begun if each.paid in _LIVING]
         if len(living) > 1:
             self._report("a customer has several subscriptions", customer_id)
@@ -294,6 +302,21 @@ class StripePayments:
             return None
         last = max(begun, key=lambda each: (each.ended_at or 0, each.created))
         return self._payments(last, last.paid)
+
+    def _begun(self, customer_id: str) -> list[_Subscription]:
+        """All that a customer has paid for, ever."""
+        answer = self._call(
+            lambda api: api.v1.subscriptions.list(
+                {
+                    "customer": customer_id,
+                    "status": "all",
+                    "limit": 100,
+                    "expand": ["data.schedule"],
+                }
+            )
+        )
+        found = (_parsed(_Subscription, item) for item in answer["data"])
+        return [each for each in found if each.customer == customer_id and each.paid is not None]
 
     def _worth(self, found: _Subscription) -> tuple[bool, int, int, str]:
         plan = self._prices.known.get(found.items.data[0].price, PlanName.FREE)
@@ -315,7 +338,7 @@ class StripePayments:
             period_start=item.current_period_start,
             period_end=item.current_period_end,
             trial_end=found.trial_end if paid is Paid.TRIALING else None,
-            ends=found.cancel_at_period_end and paid in _LIVING,
+            ends=found.ends and paid in _LIVING,
             next_plan=None if next_plan is plan else next_plan,
         )
 
@@ -376,16 +399,15 @@ class StripePayments:
                 "proration_behavior": "always_invoice",
                 # Refused and left as it was, unless the difference is paid in this very call.
                 "payment_behavior": "error_if_incomplete",
-                **({"cancel_at_period_end": False} if found.cancel_at_period_end else {}),
+                **found.kept,
             },
             _hashed("change", key),
         )
 
     def change_plan_later(self, subscription_id: str, plan: PlanName, key: str) -> None:
         price, found = self._price(plan), self._subscription(subscription_id)
-        if found.cancel_at_period_end:
-            keep = {"cancel_at_period_end": False}
-            self._update(subscription_id, keep, _hashed("keep", key))
+        if found.kept:
+            self._update(subscription_id, found.kept, _hashed("keep", key))
         schedule = found.schedule
         if schedule is None:
             schedule = _parsed(
@@ -419,14 +441,21 @@ class StripePayments:
         )
 
     def end_later(self, subscription_id: str, key: str) -> None:
-        if not self._released(subscription_id, key).cancel_at_period_end:
-            end = {"cancel_at_period_end": True}
-            self._update(subscription_id, end, _hashed("end", key))
+        """It and every other that its customer pays for, as two Checkouts at once leave them."""
+        found = self._released(subscription_id, key)
+        self._end(found, _hashed("end", key))
+        for each in self._begun(found.customer):
+            if each.paid in _LIVING and each.id != subscription_id:
+                own = f"{key}:{each.id}"
+                self._end(self._released(each.id, own), _hashed("end", own))
+
+    def _end(self, found: _Subscription, key: str) -> None:
+        if not found.ends:
+            self._update(found.id, {"cancel_at_period_end": True}, key)
 
     def resume(self, subscription_id: str, key: str) -> None:
-        if self._released(subscription_id, key).cancel_at_period_end:
-            keep = {"cancel_at_period_end": False}
-            self._update(subscription_id, keep, _hashed("keep", key))
+        if kept := self._released(subscription_id, key).kept:
+            self._update(subscription_id, kept, _hashed("keep", key))
 
     # inside
 
