@@ -81,6 +81,16 @@ def export_asked_for(product: Product, tokens: Tokens) -> str:
     return str(product.graphql(ASK, tokens, input=ALWAYS)["requestAuditExport"]["id"])
 
 
+def export_written(product: Product, tokens: Tokens, export_id: str) -> None:
+    def done() -> bool:
+        found = product.graphql(
+            "query($id: ID!) { auditExport(id: $id) { state } }", tokens, id=export_id
+        )
+        return bool(found["auditExport"]["state"] == "DONE")
+
+    until("the export", done, seconds=60, every=1.0)
+
+
 def exports(product: Product, tokens: Tokens) -> list[str]:
     found = product.graphql("query { auditExports { items { id } } }", tokens)
     return [each["id"] for each in found["auditExports"]["items"]]

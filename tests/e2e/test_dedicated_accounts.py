@@ -22,6 +22,7 @@ from tests.e2e.test_accounts import (
     certificate_of,
     ended,
     export_asked_for,
+    export_written,
     exports,
     operation,
     parameters,
@@ -120,6 +121,14 @@ def test_its_probe_came_over_the_entrance_to_the_audit_log(
     ]
     assert len(probes) == 1
     assert owner.organization_id in json.dumps(probes)
+
+
+def test_what_is_asked_for_there_is_heard_of_here_and_written(
+    product: Product, dedicated: tuple[Person, Any, Elsewhere]
+) -> None:
+    """The job lies in the organisation's own account, what writes it in the platform's."""
+    owner, _, _ = dedicated
+    export_written(product, owner.tokens, export_asked_for(product, owner.tokens))
 
 
 @pytest.mark.parametrize("external", [{}, {"ExternalId": "w" * 64}], ids=["none", "wrong"])

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tenantry.tenancy.holdings import Holding, Store, holding_of, holdings
+from tenantry.tenancy.holdings import (
+    Holding,
+    Store,
+    holding_of,
+    holdings,
+    told_of_tenants_tables,
+)
 from tests.infrastructure.templates import ROOT
 
 PRODUCT = ROOT / "layers" / "tenantry" / "tenantry"
@@ -42,6 +48,15 @@ STAYS = {
     "audit SEALS ",
 }
 
+# What organisations' own AWS accounts are believed to tell of themselves.
+TOLD = {
+    ("AccountProbe", "accounts", "AccountProbed"),
+    ("AuditExport", "audit", "AuditExportRequested"),
+    ("AuditExport", "audit", "AuditExported"),
+    ("AuditExport", "audit", "AuditExportFailed"),
+    ("AuditExport", "audit", "AuditExportCancelled"),
+}
+
 
 def name(holding: Holding) -> str:
     below = "#".join(holding.below)
@@ -51,6 +66,14 @@ def name(holding: Holding) -> str:
 def test_what_goes_and_what_stays_is_this() -> None:
     assert {name(each) for each in holdings() if each.goes} == GOES
     assert {name(each) for each in holdings() if not each.goes} == STAYS
+
+
+def test_what_tenants_tables_tell_is_this() -> None:
+    assert told_of_tenants_tables() == TOLD
+
+
+def test_only_what_lies_in_tenants_tables_is_told_of_them() -> None:
+    assert not [name(each) for each in holdings() if each.tells and each.store is not Store.TENANT]
 
 
 def test_all_that_is_kept_of_tenants_can_be_found_when_they_move() -> None:

@@ -1,5 +1,6 @@
 """Exports and their results, on the fakes and on DynamoDB and S3 alike."""
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +10,7 @@ import pytest
 
 from tenantry.audit.bootstrap.tenants import S3_SETTINGS
 from tenantry.audit.dynamodb_exports import DynamoDBJobRepository, DynamoDBPeople
-from tenantry.audit.events import AuditExportCancelled
+from tenantry.audit.events import AuditExportCancelled, AuditExportRequested
 from tenantry.audit.jobs import (
     JOB_KEPT,
     MOST_OPEN,
@@ -36,14 +37,20 @@ from tenantry.errors import (
     LimitExceededError,
     NotFoundError,
 )
+from tenantry.messaging.admission import Admission
 from tenantry.messaging.event import Actor, Event
+from tenantry.messaging.registered import RegisteredSenders
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.persistence.keys import key, member_key, organization_key, organization_pk
 from tenantry.persistence.table import Page, Table
-from tenantry.persistence.writes import Assign
+from tenantry.persistence.writes import Assign, Create
+from tenantry.tenancy.holdings import told_of_tenants_tables
 from tests.support.clock import START
 from tests.support.fakes.audit import InMemoryJobs, InMemoryResults, KnownPeople
+from tests.support.fakes.table import InMemoryTable
+from tests.support.messages import FakeBus
 from tests.support.ministack import MiniStack
+from tests.support.streams import Records
 from tests.support.tables import in_shared, items
 
 COUNT = key(organization_pk("t-1", "EXPORTS"), "OPEN")
@@ -97,6 +104,38 @@ def event(stamp: Stamp) -> Callable[[Job], Event]:
         return stamp.event(told, Cause())
 
     return of
+
+
+def test_a_job_in_an_aws_account_of_the_organisations_own_is_heard_when_asked_for_and_ended(
+    tenant_table: Table, stamp: Stamp, event: Callable[[Job], Event]
+) -> None:
+    """Nobody would write it otherwise, and it would stay open."""
+    where = key(organization_pk("t-1", "EXPORTS"), "EXPORT#j-001")
+    jobs, bus, platform = DynamoDBJobRepository(in_shared(tenant_table)), FakeBus(), InMemoryTable()
+    route = {"kind": "dedicated", "state": "active", "aws_account": "111122223333"}
+    platform.write(Create(organization_key("t-1"), {"entity_type": "x", "route": route}))
+    admission = Admission(RegisteredSenders(platform), bus, told_of_tenants_tables())
+    requested = AuditExportRequested(
+        export_id="j-001", kind="EXPORT", format="CSV", from_time=START, to_time=START, selection={}
+    )
+
+    def forwarded(old: Any) -> Any:
+        """Follows "Events from Amazon EventBridge"."""
+        record = Records().of(old, tenant_table.get(where))
+        kind = {"source": "tenantry.changes", "detail-type": "ItemChanged"}
+        admission.admit(json.dumps({"account": "111122223333", **kind, "detail": record}))
+        return tenant_table.get(where)
+
+    jobs.create(job(), stamp.event(requested, Cause()))
+    created = forwarded(None)
+    ended = job().cancelled(START)
+    jobs.end(job(), ended, event(ended))
+    forwarded(created)
+
+    assert [(each.tenant_id, each.type, each.entity_id) for each in bus.events] == [
+        ("t-1", "AuditExportRequested", "j-001"),
+        ("t-1", "AuditExportCancelled", "j-001"),
+    ]
 
 
 def test_no_more_jobs_are_open_than_may_be(

@@ -15,6 +15,11 @@ from tenantry.persistence.writes import Create
 from tests.support.fakes.table import InMemoryTable
 
 OWN, STRANGE = "111122223333", "444455556666"
+BELIEVED = {
+    ("Task", "work", "TaskCreated"),
+    ("AccountProbe", "accounts", "AccountProbed"),
+    ("AuditExport", "audit", "AuditExportRequested"),
+}
 ROUTE = {"kind": "dedicated", "state": "active", "aws_account": OWN}
 
 
@@ -35,6 +40,7 @@ def told(
     tenant_id: str = "acme",
     context: str = "work",
     kind: str = "TaskCreated",
+    entity_type: str = "Task",
     **other: Any,
 ) -> str:
     """Follows "Events from Amazon EventBridge" and "DynamoDB Streams record"."""
@@ -48,7 +54,7 @@ def told(
     }
     image = {
         "tenant_id": {"S": tenant_id},
-        "entity_type": {"S": "Task"},
+        "entity_type": {"S": entity_type},
         "entity_id": {"S": "t-1"},
         "entity_version": {"N": "1"},
         "events": {"L": [{"M": event}]},
@@ -82,7 +88,7 @@ def admission(bus: Bus) -> Admission:
         ("shared", {}),
     ):
         table.write(Create(organization_key(tenant_id), {"entity_type": "x", "route": route}))
-    return Admission(RegisteredSenders(table), bus)
+    return Admission(RegisteredSenders(table), bus, BELIEVED)
 
 
 def test_the_organisations_own_account_is_heard(admission: Admission, bus: Bus) -> None:
@@ -95,7 +101,7 @@ def test_the_organisations_own_account_is_heard(admission: Admission, bus: Bus) 
 def test_it_is_heard_while_it_is_set_up_since_its_probe_comes_then(
     admission: Admission, bus: Bus
 ) -> None:
-    admission.admit(told(tenant_id="new", context="accounts", kind="AccountProbed"))
+    admission.admit(told(OWN, "new", "accounts", "AccountProbed", "AccountProbe"))
 
     assert [each.type for each in bus.taken] == ["AccountProbed"]
 
@@ -130,13 +136,34 @@ def test_no_account_speaks_for_another_organisation(
         ("accounts", "AccountProvisioned"),
         ("accounts", "AccountTornDown"),
         ("identity", "UserSuspended"),
+        ("audit", "AuditGapFound"),
+        ("audit", "AuditGapRepaired"),
     ],
 )
+@pytest.mark.parametrize("entity_type", ["Task", "AuditExport"])
 def test_nothing_of_the_platforms_own_is_believed_of_it(
-    admission: Admission, bus: Bus, context: str, kind: str
+    admission: Admission, bus: Bus, context: str, kind: str, entity_type: str
 ) -> None:
     with pytest.raises(ForbiddenError):
-        admission.admit(told(context=context, kind=kind))
+        admission.admit(told(context=context, kind=kind, entity_type=entity_type))
+    assert bus.taken == []
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "context", "kind"),
+    [
+        ("Membership", "work", "TaskCreated"),
+        ("Membership", "audit", "AuditExportRequested"),
+        ("AuditExport", "work", "AuditExportRequested"),
+        ("AuditExport", "audit", "TaskCreated"),
+    ],
+)
+def test_an_event_is_believed_of_the_entities_that_tell_it_alone(
+    admission: Admission, bus: Bus, entity_type: str, context: str, kind: str
+) -> None:
+    """Versions of the platform's own entities are counted by what is told of them."""
+    with pytest.raises(ForbiddenError):
+        admission.admit(told(context=context, kind=kind, entity_type=entity_type))
     assert bus.taken == []
 
 

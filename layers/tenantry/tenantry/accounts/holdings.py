@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from tenantry.tenancy.holdings import Holding, Store
+from tenantry.accounts.events import AccountProbed
+from tenantry.tenancy.holdings import Holding, Store, Tells
 
 HOLDINGS: Final = (
     Holding(
         Store.PLATFORM, "reservations", "ACCOUNT", kept="until the certificate, which releases it"
     ),
-    Holding(Store.TENANT, "items"),
+    Holding(Store.TENANT, "items", tells=(Tells("AccountProbe", (AccountProbed,)),)),
 )

@@ -1,11 +1,12 @@
 """Changes that organisations' own AWS accounts tell of, let onto the bus of all.
 
 An account tells what its table's stream told it. It is believed of its own organisation, and of
-what lies in a tenant's table: nothing it says can look like a change of the platform's own.
+what contexts declare to lie in a tenant's table and to tell of itself (`tenancy.holdings`): nothing
+it says can look like a change of the platform's own.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,15 +18,14 @@ from tenantry.messaging.publisher import EventBus
 
 SOURCE: Final = "tenantry.changes"
 KIND: Final = "ItemChanged"
-IN_TENANTS_TABLES: Final = frozenset({"files", "notifications", "reminders", "work"})
-"""Contexts that keep what they have in tenants' tables."""
-_PROBE: Final = ("accounts", "AccountProbed")
 
 
 @dataclass(frozen=True)
 class Admission:
     senders: Senders
     bus: EventBus
+    believed: Collection[tuple[str, str, str]]
+    """What may be told: type of entity, context and type of event."""
 
     def admit(self, body: str) -> list[Envelope]:
         """Publish the events of a change; answers what was published.
@@ -39,8 +39,8 @@ class Admission:
         for each in found:
             if each.tenant_id is None or not self.senders.may_speak(account, each.tenant_id):
                 raise ForbiddenError(f"account {account} does not speak for this organisation")
-            if each.context not in IN_TENANTS_TABLES and (each.context, each.type) != _PROBE:
-                raise ForbiddenError(f"{each.context} keeps nothing in tenants' tables")
+            if (each.entity_type, each.context, each.type) not in self.believed:
+                raise ForbiddenError(f"nothing in tenants' tables tells {each.context} {each.type}")
         if self.bus.publish(found):
             raise UnavailableError("The bus did not take every event; try again.")
         return found

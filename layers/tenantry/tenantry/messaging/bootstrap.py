@@ -10,6 +10,7 @@ from tenantry.messaging.eventbridge import EventBridgeBus
 from tenantry.messaging.publisher import ChangePublisher
 from tenantry.messaging.registered import RegisteredSenders
 from tenantry.messaging.sqs import SqsFailureQueue
+from tenantry.tenancy.holdings import told_of_tenants_tables
 
 
 @cache
@@ -30,4 +31,5 @@ def admission() -> Admission:
     return Admission(
         senders=RegisteredSenders(platform_table()),
         bus=EventBridgeBus(boto3.client("events", config=CONFIG), settings().required("EVENT_BUS")),
+        believed=told_of_tenants_tables(),
     )

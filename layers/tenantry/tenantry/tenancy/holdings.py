@@ -4,6 +4,9 @@ Each context says so in a module `holdings` of its own, which is all that a cont
 the teardown takes what is declared and leaves what is declared as kept. What nobody declared is
 never deleted, since nobody has exported it either: the inventory names it, and the teardown stands
 until somebody says whose it is.
+
+What lies in tenants' tables tells of its changes from wherever it lies. An organisation's own AWS
+account is believed of what is declared to tell so, and of nothing else.
 """
 
 import importlib
@@ -16,6 +19,7 @@ from functools import cache
 from typing import Any
 
 import tenantry
+from tenantry.messaging.event import EventData
 from tenantry.persistence.keys import SEPARATOR, Key, organization_pk
 
 
@@ -25,6 +29,14 @@ class Store(StrEnum):
     PLATFORM = "platform"
     TENANT = "tenant"
     AUDIT = "audit"
+
+
+@dataclass(frozen=True)
+class Tells:
+    """A type of entity, and the events that are stamped on its items."""
+
+    entity_type: str
+    events: tuple[type[EventData], ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,8 @@ class Holding:
     """Why it stays, and until when. Empty is what goes with the account."""
     beside: Callable[[Mapping[str, Any]], Key | None] | None = None
     """An item elsewhere that goes with one of these, where it is this organisation's."""
+    tells: tuple[Tells, ...] = ()
+    """What its items tell of themselves; heard of other AWS accounts when in tenants' tables."""
 
     @property
     def goes(self) -> bool:
@@ -78,6 +92,18 @@ def holdings() -> tuple[Holding, ...]:
                 continue
             found += importlib.import_module(f"{context.name}.holdings").HOLDINGS
     return tuple(found)
+
+
+@cache
+def told_of_tenants_tables() -> frozenset[tuple[str, str, str]]:
+    """Type of entity, context and type of event of all that items in tenants' tables tell."""
+    return frozenset(
+        (each.entity_type, event.context, event.type)
+        for holding in holdings()
+        if holding.store is Store.TENANT
+        for each in holding.tells
+        for event in each.events
+    )
 
 
 def partitions(store: Store, tenant_id: str) -> tuple[str, ...]:
