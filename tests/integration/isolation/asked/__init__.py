@@ -1,0 +1,1 @@
+"""What is asked across tenants of each context, a module a context."""
