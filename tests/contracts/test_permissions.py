@@ -24,7 +24,13 @@ def test_every_role_has_the_permissions_of_the_table_and_no_other() -> None:
 def test_what_is_the_owners_alone_is_given_to_nobody_else() -> None:
     held = {p.name for p in catalogue().values() if not p.grantable}
 
-    assert held == {"account:credentials", "ownership:transfer"}
+    accounts = {"account:credentials", "account:manage", "account:read"}
+    assert held == accounts | {"billing:manage", "billing:pay", "ownership:transfer"}
+    assert held == {
+        name
+        for name in catalogue()
+        if [role for role in ROLES if EXPECTED[name, role][0]] == ["OWNER"]
+    }
 
 
 def test_a_support_session_changes_neither_billing_nor_ownership() -> None:

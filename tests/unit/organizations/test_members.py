@@ -210,7 +210,14 @@ def test_nobody_gives_a_permission_that_they_do_not_hold(
             world.members.update_permissions(eve, "bob", [name])
 
 
-@pytest.mark.parametrize("name", ["ownership:transfer", "no:such", "members:"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ownership:transfer", "billing:manage", "billing:pay"),
+        *("account:manage", "account:read", "account:credentials"),
+        *("no:such", "members:"),
+    ],
+)
 def test_only_what_the_catalogue_holds_is_given(world: World, name: str) -> None:
     owner = world.founded()
     world.joined(owner, "bob")
@@ -219,6 +226,76 @@ def test_only_what_the_catalogue_holds_is_given(world: World, name: str) -> None
         world.members.update_permissions(owner, "bob", ["activity:read", name])
 
     assert [fault["field"] for fault in refused.value.faults] == ["permissions"]
+
+
+def test_what_their_role_holds_is_given_to_nobody_beside_it(world: World) -> None:
+    """It would outlast the role."""
+    owner = world.founded()
+    bob = world.joined(owner, "bob", Role.ADMIN)
+
+    for caller, whom in ((bob, "bob"), (owner, "bob"), (owner, "ada")):
+        with pytest.raises(InvalidInputError, match="already") as refused:
+            world.members.update_permissions(caller, whom, ["members:roles", "audit:read"])
+        assert len(refused.value.faults) == 2
+    assert world.member(bob).extra_permissions == ()
+
+
+HELD = ("activity:read", "members:suspend", "members:roles")
+ROLES = tuple(Role)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [(was, becomes) for was in ROLES for becomes in ROLES[ROLES.index(was) + 1 :]],
+)
+def test_who_steps_down_loses_all_that_they_were_given_beside_their_role(
+    world: World, was: Role, becomes: Role
+) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob", was, MemberStatus.ACTIVE, *HELD)
+    world.joined(owner, "cat", Role.VIEWER)
+
+    world.members.update_role(owner, "bob", becomes)
+
+    assert world.member(bob).extra_permissions == ()
+    role, permissions = world.organizations.events[-2:]
+    assert (role.type, permissions.type) == ("MemberRoleChanged", "MemberPermissionsChanged")
+    assert (permissions.data["before"], permissions.data["after"]) == (list(HELD), [])
+    if becomes is not Role.ADMIN:
+        with pytest.raises(ForbiddenError):
+            world.members.suspend(bob, "cat")
+
+
+def test_who_rises_keeps_what_the_new_role_does_not_hold(world: World) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob", Role.VIEWER, MemberStatus.ACTIVE, *HELD)
+    cat = world.joined(owner, "cat", Role.VIEWER, MemberStatus.ACTIVE, "members:suspend")
+
+    world.members.update_role(owner, "bob", "MANAGER")  # who reads the activity anyway
+    world.members.update_role(owner, "cat", "MEMBER")
+
+    assert world.member(bob).extra_permissions == ("members:suspend", "members:roles")
+    assert world.member(cat).extra_permissions == ("members:suspend",)
+    assert world.told().count("MemberPermissionsChanged") == 1
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.OWNER])
+def test_who_hands_over_keeps_nothing_of_an_owner(world: World, role: Role) -> None:
+    """Even of what was stored before it was refused."""
+    owner = world.founded()
+    where = owner.organization_id, "ada"
+    kept = {"extra_permissions": ("billing:manage", "members:roles")}
+    world.organizations.members[where] = world.member(owner).model_copy(update=kept)
+    bob = world.joined(owner, "bob", role, MemberStatus.ACTIVE, "activity:read")
+
+    world.members.transfer(owner, "bob")
+
+    assert world.member(owner).extra_permissions == ()
+    assert world.member(bob).role is Role.OWNER
+    lost = [e.data for e in world.organizations.events if e.type == "MemberPermissionsChanged"]
+    assert ["billing:manage", "members:roles"] in [each["before"] for each in lost]
+    if role is Role.ADMIN:
+        assert world.member(bob).extra_permissions == ()
 
 
 @pytest.mark.parametrize("names", [["Activity:Read"], ["x"] * 21, [""], "activity:read", [1]])

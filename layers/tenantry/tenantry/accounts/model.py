@@ -25,10 +25,8 @@ from tenantry.tenancy.roles import OWNERS, Permission
 
 ACCOUNT_READ: Final = Permission("account:read", OWNERS, writes=False, scope="accounts.read")
 ACCOUNT_MANAGE: Final = Permission("account:manage", OWNERS)
-ACCOUNT_CREDENTIALS: Final = Permission(
-    "account:credentials", OWNERS, grantable=False, support=False
-)
-"""What opens the organisation to programs is its owners' alone: the vendor hands it to nobody."""
+ACCOUNT_CREDENTIALS: Final = Permission("account:credentials", OWNERS, support=False)
+"""What opens the organisation to programs: the vendor hands it to nobody."""
 
 SCOPES: Final = ("accounts.read",)
 """What a technical user may, of the scopes of the product's resource server."""

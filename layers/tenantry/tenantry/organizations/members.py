@@ -1,6 +1,6 @@
 """Use cases on members: list them, change their rights, suspend, remove, leave, hand over."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,7 +56,8 @@ SHOWN: Final = frozenset({"name", "email"})
 class MemberService:
     """Whoever changes a member holds at least the member's role, and all that they give.
 
-    So only an owner touches an owner, and nobody raises themselves.
+    So only an owner touches an owner, and nobody raises themselves. What a member may beyond their
+    role ends with the role: who steps down keeps nothing of it, and nothing that it let them take.
     """
 
     organizations: OrganizationRepository
@@ -94,15 +95,22 @@ class MemberService:
     def update_role(
         self, caller: Caller, user_id: str, role: str, expected_version: int | None = None
     ) -> Member:
-        """Give a member another role; emits MemberRoleChanged."""
+        """Give a member another role; emits MemberRoleChanged.
+
+        Emits MemberPermissionsChanged too where further permissions end with it: all of them when
+        the new role holds less, else those that it holds itself.
+        """
         given = parse(RoleInput, _input(user_id, expected_version, role=role))
         standing, before = self._met(caller, given, MEMBERS_ROLES)
         if standing.role not in givers_of(given.role):
             raise ForbiddenError(f"Your role {standing.role} does not give {given.role}.")
         if given.role is before.role:
             return before
-        after = before.changed(role=given.role, handed_to=None)
-        return self._saved(before, after, _role_changed(before, after), standing.cause(caller))
+        after = self._in_role(before, given.role)
+        self.members.save(
+            self._change(before, after, standing.cause(caller), *_told(before, after))
+        )
+        return after
 
     def update_permissions(
         self,
@@ -111,7 +119,10 @@ class MemberService:
         permissions: list[str],
         expected_version: int | None = None,
     ) -> Member:
-        """Set what a member may beyond their role; emits MemberPermissionsChanged."""
+        """Set what a member may beyond their role; emits MemberPermissionsChanged.
+
+        InvalidInputError for what their role holds: it would be theirs when the role is not.
+        """
         values = _input(user_id, expected_version, permissions=permissions)
         given = parse(PermissionsInput, values)
         known = self.catalogue()
@@ -119,18 +130,15 @@ class MemberService:
             raise InvalidInputError(faults)
         standing, before = self._met(caller, given, MEMBERS_PERMISSIONS)
         wanted = tuple(given.permissions)
+        if faults := _held(wanted, before.role, known):
+            raise InvalidInputError(faults)
         for name in set(wanted) - set(before.extra_permissions):
             if not standing.holds(known[name]):
                 raise ForbiddenError(f"You do not hold {name}, so you cannot give it.")
         if wanted == before.extra_permissions:
             return before
         after = before.changed(extra_permissions=wanted)
-        data = MemberPermissionsChanged(
-            organization_id=before.tenant_id,
-            user_id=before.user_id,
-            before=before.extra_permissions,
-            after=wanted,
-        )
+        data = _permissions_changed(before, after)
         return self._saved(before, after, data, standing.cause(caller))
 
     def suspend(self, caller: Caller, user_id: str, expected_version: int | None = None) -> Member:
@@ -192,8 +200,9 @@ class MemberService:
     def transfer(self, caller: Caller, user_id: str) -> Member:
         """Make an active member the owner in the caller's place, who stays as an ADMIN.
 
-        Emits OwnershipTransferred and MemberRoleChanged of each whose role changes: to somebody who
-        is an owner already, the caller only steps down. Who handed over to them is answered so
+        Emits OwnershipTransferred and MemberRoleChanged of each whose role changes, and
+        MemberPermissionsChanged where further permissions end with it: to somebody who is an owner
+        already, the caller only steps down. Who handed over to them is answered so
         again, as long as both stand as that left them.
         """
         given = parse(MemberInput, _input(user_id))
@@ -210,21 +219,21 @@ class MemberService:
             raise ConflictError("They are suspended; reactivate them first.")
         if before.barred:
             raise ConflictError("They cannot sign in at present; name somebody else.")
-        left = own.changed(role=Role.ADMIN, handed_to=before.user_id)
+        left = self._in_role(own, Role.ADMIN, handed_to=before.user_id)
         cause = standing.cause(caller)
         transferred = OwnershipTransferred(
             organization_id=own.tenant_id,
             owner_id=before.user_id,
             previous_owner_id=own.user_id,
         )
-        stepped_down = _role_changed(own, left)
+        stepped_down = _told(own, left)
         if before.role is Role.OWNER:
-            self.members.save(self._change(own, left, cause, transferred, stepped_down))
+            self.members.save(self._change(own, left, cause, transferred, *stepped_down))
             return before
-        after = before.changed(role=Role.OWNER, handed_to=None)
+        after = self._in_role(before, Role.OWNER)
         self.members.save(
-            self._change(before, after, cause, transferred, _role_changed(before, after)),
-            self._change(own, left, cause, stepped_down),
+            self._change(before, after, cause, transferred, *_told(before, after)),
+            self._change(own, left, cause, *stepped_down),
         )
         return after
 
@@ -251,6 +260,16 @@ class MemberService:
         if standing.role not in givers_of(before.role):
             raise ForbiddenError(f"Your role {standing.role} does not reach {before.role}.")
         return standing, _at_version(before, given)
+
+    def _in_role(self, before: Member, role: Role, *, handed_to: str | None = None) -> Member:
+        """The member in another role, with what they may beyond it."""
+        extra = before.extra_permissions
+        if before.role in givers_of(role):
+            extra = ()
+        elif extra:
+            held = {name for name, each in self.catalogue().items() if role in each.roles}
+            extra = tuple(name for name in extra if name not in held)
+        return before.changed(role=role, handed_to=handed_to, extra_permissions=extra)
 
     def _ended(self, before: Member, how: End, cause: Cause) -> Member:
         """What they wrote stays under their name; their address is no longer kept."""
@@ -322,6 +341,14 @@ def _unknown(names: list[str], known: Mapping[str, Permission]) -> list[Fault]:
     ]
 
 
+def _held(names: Sequence[str], role: Role, known: Mapping[str, Permission]) -> list[Fault]:
+    return [
+        Fault(field="permissions", message=f"their role {role} holds {name} already")
+        for name in names
+        if role in known[name].roles
+    ]
+
+
 def _current(member: Member | None, *, ended: bool = False) -> Member:
     if member is None or not (member.is_current or ended):
         raise NotFoundError("There is no such member.")
@@ -338,6 +365,23 @@ def _at_version(member: Member, given: MemberInput) -> Member:
     if given.expected_version not in (None, member.entity_version):
         raise ConflictError("The member has changed since; read them again.")
     return member
+
+
+def _told(before: Member, after: Member) -> tuple[EventData, ...]:
+    """Of another role, and of the permissions that end with it."""
+    role = _role_changed(before, after)
+    if before.extra_permissions == after.extra_permissions:
+        return (role,)
+    return role, _permissions_changed(before, after)
+
+
+def _permissions_changed(before: Member, after: Member) -> MemberPermissionsChanged:
+    return MemberPermissionsChanged(
+        organization_id=before.tenant_id,
+        user_id=before.user_id,
+        before=before.extra_permissions,
+        after=after.extra_permissions,
+    )
 
 
 def _role_changed(before: Member, after: Member) -> MemberRoleChanged:

@@ -37,7 +37,7 @@ MEMBERS_PERMISSIONS: Final = Permission("members:permissions", ADMINS)
 MEMBERS_SUSPEND: Final = Permission("members:suspend", ADMINS)
 MEMBERS_REMOVE: Final = Permission("members:remove", ADMINS)
 MEMBERS_LEAVE: Final = Permission("members:leave", EVERYONE, support=False)
-OWNERSHIP_TRANSFER: Final = Permission("ownership:transfer", OWNERS, grantable=False, support=False)
+OWNERSHIP_TRANSFER: Final = Permission("ownership:transfer", OWNERS, support=False)
 SUPPORT_READ: Final = Permission("support:read", ADMINS, writes=False)
 
 # plans

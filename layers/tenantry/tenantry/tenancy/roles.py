@@ -46,12 +46,15 @@ class Permission:
     roles: frozenset[Role]
     writes: bool = True
     to_pay: bool = False
-    grantable: bool = True
-    """Whether a member may be given it beyond their role."""
     support: bool = True
     """Whether an operator of the platform may in a support session."""
     scope: str | None = None
     """With which scope a program of the organisation's may; without one, none may."""
+
+    @property
+    def grantable(self) -> bool:
+        """Whether a member may be given it beyond their role: never what only owners hold."""
+        return self.roles != OWNERS
 
 
 def givers_of(role: Role) -> frozenset[Role]:
