@@ -28,6 +28,7 @@ from tenantry.invitations.repository import Due, Entry, Host
 from tenantry.messaging.event import Event
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations import seats
+from tenantry.persistence.keys import key
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.roles import Role, givers_of
 from tests.support.clock import FakeClock
@@ -77,9 +78,9 @@ def invited(acme: Acme, invitation: Invitation) -> Event:
 def created(acme: Acme, invitation: Invitation | None = None, quota: Quota = MANY) -> Invitation:
     invitation = invitation or offer(acme)
     found = host(acme, invitation.email)
-    previous = found.latest.get(invitation.email)
+    last_id = found.latest_ids.get(invitation.email)
     acme.repository.create(
-        invitation, found.organization, previous, quota, invited(acme, invitation)
+        invitation, found.organization, last_id, quota, invited(acme, invitation)
     )
     return invitation
 
@@ -131,6 +132,23 @@ def test_of_two_made_for_one_address_the_second_is_refused(acme: Acme) -> None:
         acme.repository.create(late, found.organization, None, MANY, invited(acme, late))
     assert acme.seats == 2
     assert acme.repository.get(ACME, late.invitation_id) is None
+
+
+def test_an_address_is_invited_again_when_its_last_invitation_is_gone(acme: Acme) -> None:
+    """DynamoDB deletes one some time after its end; that it was the latest one stays known."""
+    gone = ended(acme, created(acme))
+    acme.table.delete(key(f"ORG#{ACME}", f"INVITATION#{gone.invitation_id}"))
+
+    found = host(acme, BOB)
+    assert (found.latest, found.latest_ids) == ({}, {BOB: gone.invitation_id})
+    again = created(acme)
+
+    assert host(acme, BOB).latest == {BOB: again}
+    late = offer(acme)
+    with pytest.raises(ConflictError):
+        acme.repository.create(
+            late, found.organization, gone.invitation_id, MANY, invited(acme, late)
+        )
 
 
 def test_no_seat_or_another_plan_refuses(acme: Acme) -> None:

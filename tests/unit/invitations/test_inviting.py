@@ -17,7 +17,7 @@ from tenantry.errors import (
     NotFoundError,
     OrganizationSuspendedError,
 )
-from tenantry.invitations.model import QUOTAS, VALID, InvitationStatus
+from tenantry.invitations.model import KEPT, QUOTAS, VALID, InvitationStatus
 from tenantry.organizations.model import PlanName
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
@@ -349,6 +349,26 @@ def test_without_its_counters_the_loop_would_not_end(
 
 
 # lists
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_who_was_invited_long_ago_is_invited_again(acme: Acme, end: str) -> None:
+    """Of the last invitation nothing is left by then but that it was there."""
+    made = acme.invite()
+    if end == "revoked":
+        acme.service.revoke(acme.ada, made.invitation_id)
+    acme.clock.advance(VALID)
+    acme.sweep.run()
+    acme.clock.advance(KEPT)
+    [item] = acme.items("INVITATION#")
+    assert item["purge_at"] <= acme.clock().timestamp()
+    acme.table.delete({"PK": item["PK"], "SK": item["SK"]})
+
+    again = acme.invite()
+
+    assert again.invitation_id != made.invitation_id
+    assert acme.invite() == again
+    assert acme.seats == acme.seats_by_rows() == 2
 
 
 def test_invitations_come_newest_first_in_pages_and_by_what_they_are_now(acme: Acme) -> None:

@@ -73,14 +73,14 @@ class DynamoDBInvitationRepository:
         organization, *pointers = self._table.get_all(keys)
         if organization is None:
             return None
-        pointed = {
+        pointed: dict[str, str] = {
             email: pointer["invitation_id"]
             for email, pointer in zip(unique, pointers, strict=True)
             if pointer
         }
         found = self._table.get_all([_invitation_key(tenant_id, i) for i in pointed.values()])
         latest = {e: _invitation(item) for e, item in zip(pointed, found, strict=True) if item}
-        return Host(_valid(Organization, organization), latest)
+        return Host(_valid(Organization, organization), latest, pointed)
 
     def member_emails(self, tenant_id: str) -> frozenset[str]:
         found: set[str] = set()
@@ -100,7 +100,7 @@ class DynamoDBInvitationRepository:
         self,
         invitation: Invitation,
         organization: Organization,
-        previous: Invitation | None,
+        previous_id: str | None,
         quota: Quota,
         event: Event,
     ) -> None:
@@ -113,7 +113,7 @@ class DynamoDBInvitationRepository:
             "tenant_id": tenant_id,
             "invitation_id": invitation.invitation_id,
         }
-        before = {"invitation_id": previous.invitation_id} if previous else {}
+        before = {"invitation_id": previous_id} if previous_id else {}
         try:
             self._table.transact(
                 (

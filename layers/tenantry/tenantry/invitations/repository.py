@@ -50,10 +50,14 @@ class Seats(Protocol):
 
 @dataclass(frozen=True)
 class Host:
-    """An organisation that invites, and the latest invitation of each address asked for."""
+    """An organisation that invites, and the latest invitation of each address asked for.
+
+    `latest_ids` outlast the invitations, which are gone some time after their end.
+    """
 
     organization: Organization
     latest: Mapping[str, Invitation]
+    latest_ids: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -130,15 +134,15 @@ class InvitationRepository(Protocol):
         self,
         invitation: Invitation,
         organization: Organization,
-        previous: Invitation | None,
+        previous_id: str | None,
         quota: Quota,
         event: Event,
     ) -> None:
         """Store the invitation, take its seat and count its mail: all or none.
 
         LimitExceededError when no seat is free, InvitationQuotaError when too many mails went
-        out; ConflictError when `previous` is no longer the address's latest, or the organisation
-        has changed since.
+        out; ConflictError when `previous_id` is no longer the address's latest, or the
+        organisation has changed since.
         """
 
     def send_again(self, before: Invitation, after: Invitation, quota: Quota, event: Event) -> None:

@@ -160,8 +160,9 @@ class InvitationService:
             try:
                 if previous and previous.status is InvitationStatus.PENDING:
                     self._expire(previous)
+                last_id = host.latest_ids.get(given.email)
                 self.invitations.create(
-                    invitation, organization, previous, _quota(organization), event
+                    invitation, organization, last_id, _quota(organization), event
                 )
             except ConflictError:
                 host = self._host(organization.tenant_id, (given.email,))
