@@ -79,6 +79,7 @@ def _wired(
         monkeypatch,
         PLATFORM_TABLE=table.name,
         EMAIL_SENDING="true",
+        TRUSTS_PLANS="true",
         EMAIL_FROM="no-reply@acme.example",
         FRONTEND_URL="https://app.example",
     )

@@ -325,6 +325,17 @@ def test_a_trial_is_no_paid_plan(acme: Acme) -> None:
         acme.service.resend(acme.ada, made.invitation_id)
 
 
+def test_a_plan_that_everybody_may_give_themselves_sends_no_more_than_a_free_one(
+    acme: Acme,
+) -> None:
+    acme.change_organization(plan="ENTERPRISE")
+    acme.service = replace(acme.service, trusts_plans=False)
+
+    assert _loop(acme, 1000) == QUOTAS[PlanName.FREE].a_day
+    with pytest.raises(InvitationQuotaError):
+        acme.service.create_link(acme.ada, {"domains": ["x.example"], "maxUses": 1})
+
+
 def test_mails_sent_again_and_links_count_too(acme: Acme) -> None:
     acme.change_organization(plan="FREE")
     made = acme.invite()

@@ -86,6 +86,8 @@ class InvitationService:
     sends_mail: bool
     """Whether this deployment has a sender: a token reaches people by mail only."""
     stamp: Stamp
+    trusts_plans: bool = True
+    """Whether whoever has a plan is known: it was paid for, or not everybody may sign up."""
 
     # inviting
 
@@ -162,7 +164,7 @@ class InvitationService:
                     self._expire(previous)
                 last_id = host.latest_ids.get(given.email)
                 self.invitations.create(
-                    invitation, organization, last_id, _quota(organization), event
+                    invitation, organization, last_id, self._quota(organization), event
                 )
             except ConflictError:
                 host = self._host(organization.tenant_id, (given.email,))
@@ -217,7 +219,7 @@ class InvitationService:
             generation=after.generation,
         )
         event = self.stamp.event(data, standing.cause(caller))
-        self.invitations.send_again(before, after, _quota(standing), event)
+        self.invitations.send_again(before, after, self._quota(standing), event)
         return after
 
     def revoke(self, caller: Caller, invitation_id: str) -> Invitation:
@@ -266,7 +268,7 @@ class InvitationService:
             creator_id=link.creator_id,
         )
         event = self.stamp.event(data, standing.cause(caller))
-        self.invitations.create_link(link, _quota(standing), event)
+        self.invitations.create_link(link, self._quota(standing), event)
         return link
 
     def links(self, caller: Caller, first: int | None, after: str | None) -> LinkPage:
@@ -348,6 +350,11 @@ class InvitationService:
             raise ForbiddenError("An operator invites nobody: ask a member to.")
         if not may_give(standing.role, role):
             raise ForbiddenError(f"Your role {standing.role} does not let you invite {role}.")
+
+    def _quota(self, of: Organization | Standing) -> Quota:
+        """By what was paid for: a trial costs nothing, so it sends no more than a free plan."""
+        is_paid = self.trusts_plans and not of.on_trial
+        return QUOTAS[PlanName(of.plan) if is_paid else PlanName.FREE]
 
     def _require_mail(self) -> None:
         if not self.sends_mail:
@@ -606,11 +613,6 @@ def _invited(invitation: Invitation) -> EventData:
         inviter_id=invitation.inviter_id,
         generation=invitation.generation,
     )
-
-
-def _quota(of: Organization | Standing) -> Quota:
-    """By what was paid for: a trial costs nothing, so it sends no more than a free plan."""
-    return QUOTAS[PlanName.FREE if of.on_trial else PlanName(of.plan)]
 
 
 def _require_active(organization: Organization) -> None:

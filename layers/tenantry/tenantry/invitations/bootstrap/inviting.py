@@ -17,4 +17,5 @@ def invitation_service() -> InvitationService:
         check_address=checked_address,
         sends_mail=settings().flag("EMAIL_SENDING"),
         stamp=stamp(),
+        trusts_plans=settings().flag("TRUSTS_PLANS"),
     )
