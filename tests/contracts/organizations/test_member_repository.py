@@ -12,6 +12,7 @@ from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.roles import Role
 from tests.contracts.organizations.conftest import Stores
 from tests.contracts.organizations.test_organization_repository import event, member, organization
+from tests.support.clock import START
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,14 @@ def test_seats_and_owners_move_with_what_they_count(made: Stores) -> None:
         {"role": Role.OWNER},
         {"status": MemberStatus.SUSPENDED},
         {"status": MemberStatus.ACTIVE},
-        {"status": MemberStatus.REMOVED, "extra_permissions": (), "email": None},
+        {
+            **{"status": MemberStatus.REMOVED, "extra_permissions": (), "email": None},
+            "removed_at": START,
+        },
     ):
-        made.members.save(change(stored(made), **fields))
+        changed = change(stored(made), **fields)
+        made.members.save(changed)
+        assert stored(made) == changed.after
         seen.append(counted(made))
 
     assert seen == [(2, 2), (2, 1), (2, 2), (1, 1)]

@@ -18,6 +18,7 @@ from tenantry.errors import (
 )
 from tenantry.invitations.model import VALID, InvitationStatus, Kind, LinkStatus, Token
 from tenantry.messaging.stamp import Cause
+from tenantry.organizations import seats
 from tenantry.persistence.keys import key
 from tenantry.tenancy.access import MemberStatus
 from tenantry.tenancy.caller import Caller
@@ -75,6 +76,60 @@ def test_who_was_removed_comes_back_with_nothing_of_what_they_were(acme: Acme, b
     [member] = [m for m in acme.items("MEMBER#") if m["entity_id"] == "bob"]
     assert (member["role"], member["status"], member["entity_version"]) == ("VIEWER", "ACTIVE", 2)
     assert "extra_permissions" not in member
+    assert acme.seats == acme.seats_by_rows() == 2
+
+
+def _removed(acme: Acme, caller: Caller, **how: Any) -> None:
+    now = acme.clock()
+    acme.change_member(
+        caller.user_id, **{"status": "REMOVED", "removed_at": now.isoformat(), **how}
+    )
+    acme.table.transact([seats.release(ACME)])
+    acme.clock.advance(timedelta(minutes=1))
+
+
+def test_who_was_removed_is_not_let_back_by_the_same_link_but_by_name(
+    acme: Acme, bob: Caller
+) -> None:
+    link = linked(acme)
+    acme.doors.accept(bob, link)
+    _removed(acme, bob)
+
+    with pytest.raises(InvitationInvalidError, match="by name"):
+        acme.doors.accept(bob, link)
+    claim = acme.doors.claim(link, BOB)
+    assert acme.doors.join(claim, "bob", BOB, "Bob", Cause()) is None
+    [found] = acme.service.links(acme.ada, None, None).items
+    assert (acme.members()["bob"], found.uses) == ("REMOVED", 1)
+
+    acme.doors.accept(bob, invited(acme))
+    assert acme.members()["bob"] == "ACTIVE"
+    assert acme.seats == acme.seats_by_rows() == 2
+
+
+def test_who_left_comes_back_by_a_link(acme: Acme, bob: Caller) -> None:
+    link = linked(acme)
+    acme.doors.accept(bob, link)
+    _removed(acme, bob, left=True, removed_at=None)
+
+    assert acme.doors.accept(bob, link)
+    assert acme.members()["bob"] == "ACTIVE"
+
+
+def test_an_invitation_that_was_open_when_they_were_removed_lets_nobody_back(
+    acme: Acme, bob: Caller
+) -> None:
+    """They had come in another way; sent again since, it is meant for who they are now."""
+    made = acme.invite()
+    token = acme.token()
+    acme.doors.accept(bob, linked(acme))
+    _removed(acme, bob)
+
+    with pytest.raises(InvitationInvalidError, match="by name"):
+        acme.doors.accept(bob, token)
+    acme.service.resend(acme.ada, made.invitation_id)
+
+    assert acme.doors.accept(bob, acme.token())
     assert acme.seats == acme.seats_by_rows() == 2
 
 

@@ -350,6 +350,7 @@ def test_who_is_removed_is_refused_and_frees_a_seat_once(world: World) -> None:
     assert world.counted(owner) == (1, 1)
     stored = world.member(bob)
     assert (stored.name, stored.email, stored.extra_permissions) == ("Bob", None, ())
+    assert (stored.left, stored.removed_at) == (False, world.stamp.now())
     with pytest.raises(NotAMemberError):
         world.service.read(bob)
     told = world.organizations.events[-1].data
@@ -374,7 +375,7 @@ def test_everybody_leaves_by_themselves(world: World, role: Role) -> None:
 
     left = world.members.leave(bob)
 
-    assert left.status is MemberStatus.REMOVED
+    assert (left.status, left.left, left.removed_at) == (MemberStatus.REMOVED, True, None)
     assert world.counted(owner) == (1, 1)
     told = world.organizations.events[-1].data
     assert (told["how"], told["removed_by"]) == ("left", "bob")

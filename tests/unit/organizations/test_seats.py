@@ -118,6 +118,7 @@ def test_who_is_a_member_does_not_join_again(table: InMemoryTable, stamp: Stamp)
 def test_who_was_removed_joins_again_as_somebody_new(table: InMemoryTable, stamp: Stamp) -> None:
     table.transact([joining(stamp, role=Role.ADMIN)])
     ended = {"status": "REMOVED", "extra_permissions": ["activity:read"], "profile_version": 7}
+    ended |= {"removed_at": "2026-03-02T09:00:00+00:00"}
     table.write(Change(member_key("acme", "bob"), 1, ended, ()))
 
     with pytest.raises(ConditionFailedError) as failure:
@@ -128,7 +129,7 @@ def test_who_was_removed_joins_again_as_somebody_new(table: InMemoryTable, stamp
     assert after == 2
     bob = stored(table)
     assert (bob["role"], bob["status"], bob["entity_version"]) == ("MEMBER", "ACTIVE", 3)
-    assert not {"extra_permissions", "profile_version"} & set(bob)
+    assert not {"extra_permissions", "profile_version", "removed_at"} & set(bob)
 
 
 @pytest.mark.parametrize("role", Role)

@@ -185,6 +185,11 @@ class Invitation(_Stored):
         """When the sweep has to look at it next."""
         return self.expires_at if self.reminded else self.expires_at - REMINDED_BEFORE
 
+    @property
+    def sent_at(self) -> datetime:
+        """When it was sent, the last time that somebody did."""
+        return self.expires_at - VALID
+
     def sent_again(self, inviter_id: str, now: datetime) -> Self:
         """The next version, of a new generation: who sends it vouches for it."""
         return self._next(

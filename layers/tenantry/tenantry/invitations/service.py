@@ -411,7 +411,8 @@ class DoorService:
 
         Emits InvitationAccepted and MemberJoined. InvitationInvalidError for a token that does
         not open, InvitationForOtherError with another address, AlreadyMemberError for a member:
-        of an invitation, its seat is free again then. ForbiddenError for a suspended person.
+        of an invitation, its seat is free again then. ForbiddenError for a suspended person. Who
+        was removed takes an invitation to them by name, sent since; InvitationInvalidError else.
         """
         token = Token.read(text)
         for _ in range(_TRIES):
@@ -551,6 +552,10 @@ class DoorService:
             raise _invalid()
         if knock.member and knock.member.is_current:
             raise self._already(knock, cause)
+        if not _lets_back(knock):
+            raise InvitationInvalidError(
+                "You were removed from this organisation; ask somebody there to invite you by name."
+            )
         now = self.stamp.now()
         data = self.seats.joined(organization.tenant_id, user_id, offer.role, "invitation")
         entry = Entry(
@@ -603,6 +608,19 @@ class DoorService:
         )
         after = before.ended(InvitationStatus.DECLINED, self.stamp.now())
         self.invitations.end(before, after, self.stamp.event(data, cause))
+
+
+def _lets_back(knock: Knock) -> bool:
+    """Whether this lets in who has been here before: not by what was open when they were removed.
+
+    Who left of their own accord comes back as everybody else comes in.
+    """
+    member, invitation = knock.member, knock.invitation
+    if member is None or member.status is not MemberStatus.REMOVED or member.left:
+        return True
+    return invitation is not None and (
+        member.removed_at is None or invitation.sent_at > member.removed_at
+    )
 
 
 def _invited(invitation: Invitation) -> EventData:

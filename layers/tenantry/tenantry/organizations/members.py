@@ -279,6 +279,7 @@ class MemberService:
             email=None,
             handed_to=None,
             left=how == "left",
+            removed_at=self.stamp.now() if how == "removed" else None,
         )
         data = MemberRemoved(
             organization_id=before.tenant_id,

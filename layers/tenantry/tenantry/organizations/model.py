@@ -380,6 +380,8 @@ class Member(_Stored):
     joined_at: datetime
     left: bool = False
     """Whether they ended it themselves, so that leaving again is answered as it was before."""
+    removed_at: datetime | None = None
+    """When somebody else ended it: what was offered before does not let them in again."""
     handed_to: str | None = None
     """Whom they made the owner in their place, while both stand as that left them."""
     entity_version: int = 1

@@ -126,6 +126,7 @@ def member_item(member: Member) -> dict[str, Any]:
         "email": member.email,
         "barred": member.barred or None,
         "left": member.left or None,
+        "removed_at": member.removed_at.isoformat() if member.removed_at else None,
         "handed_to": member.handed_to,
         "created_at": member.joined_at.isoformat(),
         "GSI1PK": user_pk(member.user_id),
