@@ -187,6 +187,26 @@ def test_the_silent_are_found_and_those_who_speak_are_not(
     assert accounts.waiting(10) == []
 
 
+def test_who_is_back_in_the_line_is_found_when_the_time_has_come_and_leaves_a_place(
+    accounts: AccountRepository, stamp: Stamp
+) -> None:
+    _, op = requested(accounts, stamp)
+    begun = op.begun(START)
+    accounts.advance(Advance((op, begun), slots=1))
+    until = START + timedelta(minutes=5)
+    parked = begun.parked(until, START)
+
+    accounts.advance(Advance((begun, parked), slots=-1))
+
+    assert accounts.parked(10, until - timedelta(seconds=1)) == []
+    assert accounts.parked(10, until) == [parked]
+    assert accounts.waiting(10) == accounts.silent(until, 10) == []
+    again = parked.begun(until)
+    accounts.advance(Advance((parked, again), slots=1))
+    assert accounts.parked(10, until) == []
+    assert accounts.read(op.account_id, op.operation_id)[1] == again
+
+
 def test_what_has_ended_is_in_no_line(accounts: AccountRepository, stamp: Stamp) -> None:
     its, op = requested(accounts, stamp)
     deleted = its.moved(ProvisioningStatus.DELETED, START)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tenantry.accounts.model import ProvisioningStatus
+from tenantry.accounts.model import OperationStatus, ProvisioningStatus
 from tests.support.clock import FakeClock
 from tests.unit.accounts.conftest import OPERATOR, REASON, World
 
 
-def ask(world: World, number: int) -> str:
+def ask(world: World, number: int, kind: str = "public") -> str:
     tenant_id = f"org-{number:04}"
     world.found(tenant_id, f"u-{number}")
     world.clock.advance(timedelta(seconds=1))
@@ -17,7 +17,7 @@ def ask(world: World, number: int) -> str:
         "organizationId": tenant_id,
         "name": "Own",
         "masterAccountName": "Own",
-        "cloudType": "public",
+        "cloudType": kind,
     }
     account = world.service.request(OPERATOR, values, as_operator=True, reason=REASON).account
     assert account
@@ -101,3 +101,86 @@ def test_two_starters_at_once_start_one_run(world: World, monkeypatch: pytest.Mo
 
     assert [world.line.move_up(), world.line.move_up()] == [1, 0]
     assert world.places_taken == 1
+
+
+# no room
+
+
+def test_those_who_wait_for_aws_accounts_hold_nobody_up(narrow: World) -> None:
+    narrow.vendor.is_busy = True
+    waiting = [ask(narrow, number, "dedicated") for number in range(3)]
+    narrow.line.move_up()
+    narrow._run_started()
+    assert narrow.places_taken == 0
+
+    other = ask(narrow, 3)
+    narrow.line.move_up()
+    narrow._run_started()
+
+    assert narrow.account(other).status is ProvisioningStatus.ACTIVE
+    assert {narrow.account(each).status for each in waiting} == {ProvisioningStatus.CREATING}
+
+
+def test_however_many_ask_again_there_are_places_for_others(narrow: World) -> None:
+    """Five are back in the line and may ask again; of three places one is somebody else's."""
+    narrow.vendor.is_busy = True
+    for number in range(5):
+        ask(narrow, number, "dedicated")
+        narrow.line.move_up()
+        narrow._run_started()
+    narrow.clock.advance(timedelta(hours=1))
+    others = [ask(narrow, number) for number in range(5, 7)]
+
+    narrow.line.move_up()
+
+    assert {op.account_id for op in narrow.executions.started[-3:]} > set(others)
+
+
+@pytest.mark.figures
+def test_a_month_without_room_ends_in_an_account(world: World) -> None:
+    world.vendor.is_busy = True
+    account = world.account(ask(world, 0, "dedicated"))
+    for _ in range(30):
+        world.goes_on(1)
+        operation = world.operation(account)
+        assert (operation.status, operation.resumes) == (OperationStatus.PENDING, 0)
+        world.clock.advance(timedelta(days=1))
+    world.vendor.is_busy = False
+    world.goes_on()
+
+    assert world.account(account.account_id).status is ProvisioningStatus.ACTIVE
+    assert world.places_taken == 0
+    assert len(world.vendor.made) == 1
+
+
+def test_it_asks_again_no_sooner_than_it_is_to(world: World) -> None:
+    world.vendor.is_busy = True
+    ask(world, 0, "dedicated")
+    world.line.move_up()
+    world._run_started()
+
+    assert world.line.move_up() == 0
+    world.clock.advance(timedelta(seconds=61))
+    assert world.line.move_up() == 1
+
+
+def test_one_that_is_back_in_the_line_is_given_up_by_undoing_what_it_did(world: World) -> None:
+    world.vendor.is_busy = True
+    account = world.account(ask(world, 0, "dedicated"))
+    world.line.move_up()
+    world._run_started()
+
+    world.service.cancel(
+        OPERATOR,
+        account.account_id,
+        as_operator=True,
+        plan=world.service.cancel(
+            OPERATOR, account.account_id, as_operator=True, dry_run=True
+        ).plan.hash,  # type: ignore[union-attr]  # a dry run answers its plan
+        reason=REASON,
+    )
+    world.goes_on(1)
+
+    assert world.operation(account).status is OperationStatus.CANCELLED
+    assert world.account(account.account_id).status is ProvisioningStatus.DELETED
+    assert world.places_taken == 0

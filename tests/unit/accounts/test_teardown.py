@@ -17,6 +17,7 @@ from tenantry.accounts.model import (
     Account,
     CloudType,
     Operation,
+    OperationStatus,
     ProvisioningStatus,
     StepName,
     StepState,
@@ -749,13 +750,30 @@ def test_no_room_for_a_closure_is_a_wait_and_no_failure(world: World) -> None:
     tries = itertools.count(1)
 
     def room(name: str, call: Callable[[], Any]) -> Any:
-        if name == "Close" and next(tries) == 12:
+        if name == "Close" and next(tries) == 6:
             world.vendor.settings = SETTINGS
         return call()
 
     due(world, account)
     world.fault = room
-    assert world.goes_on() == 0
+    assert world.goes_on(40) < 40
+
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.figures
+def test_a_month_without_a_closure_ends_in_a_certificate_and_keeps_no_place(world: World) -> None:
+    account = active(world, "dedicated")
+    world.vendor.settings = SETTINGS.model_copy(update={"most_closures": 0})
+    due(world, account)
+    for _ in range(30):
+        world.goes_on(1)
+        operation = world.operation(world.account(account.account_id))
+        assert (operation.status, operation.resumes) == (OperationStatus.PENDING, 0)
+        assert world.places_taken == 0
+        world.clock.advance(timedelta(days=1))
+    world.vendor.settings = SETTINGS
+    world.goes_on()
 
     is_gone(world, account.account_id)
 

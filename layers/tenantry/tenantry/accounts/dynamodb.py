@@ -2,6 +2,7 @@
 
 ACCOUNT#<id>   ACCOUNT                     GSI1: ACCOUNTS / <created>#<id>
 ACCOUNT#<id>   OPERATION#<operation>       GSI2: OPERATIONS#WAITING / <since>#<operation>
+                                           or    OPERATIONS#PARKED / <asks again at>#<operation>
                                            or    OPERATIONS#OPEN#<shard> / <heartbeat>#<operation>
                                            or    OPERATIONS#RETIRING / <retire at>#<operation>
 ACCOUNT#<id>   EVENT#<operation>#<time>#<event>   what CloudFormation told
@@ -36,6 +37,7 @@ SHARDS: Final = 8
 EVENTS_KEPT: Final = timedelta(days=90)
 _LIST: Final = "ACCOUNTS"
 _WAITING: Final = "OPERATIONS#WAITING"
+_PARKED: Final = "OPERATIONS#PARKED"
 _RETIRING: Final = "OPERATIONS#RETIRING"
 _PLACES: Final = key("OPERATIONS", "PLACES")
 _LEFT_OUT: Final = frozenset({"passes", "differed", "own_buckets"})
@@ -159,6 +161,9 @@ class DynamoDBAccountRepository:
         between = ("0", f"{until.isoformat()}~") if until else None
         return self._indexed(_WAITING, between, limit)
 
+    def parked(self, limit: int, until: datetime) -> list[Operation]:
+        return self._indexed(_PARKED, ("0", f"{until.isoformat()}~"), limit)
+
     def silent(self, since: datetime, limit: int) -> list[Operation]:
         """One query a shard: what is open is written often, and spread for it."""
         found: list[Operation] = []
@@ -265,6 +270,9 @@ def _operation_item(operation: Operation) -> Item:
 def _listed(operation: Operation) -> Item:
     """Where the line of those who wait, or a sweep, finds it; nowhere once all of it has ended."""
     at = operation.heartbeat_at
+    if operation.is_parked and operation.asks_again_at:
+        again = f"{operation.asks_again_at.isoformat()}#{operation.operation_id}"
+        return {"GSI2PK": _PARKED, "GSI2SK": again}
     if operation.status is OperationStatus.PENDING:
         at = max(at, operation.not_before or at)
     since = f"{at.isoformat()}#{operation.operation_id}"

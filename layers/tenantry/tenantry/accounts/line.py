@@ -20,6 +20,9 @@ _LOOKED_AT: Final = 25
 AWAITED_AT_WORK: Final = timedelta(seconds=90)
 """What begins within this long is started already and waits in its execution, since a sweep may be
 a minute away."""
+_ASK_AGAIN: Final = 3
+"""Of those that are back in the line so many are let in at a time: they mostly go back once more,
+and are not to take the places of those who can go on."""
 STOPPED: Final = "STOPPED"
 
 
@@ -36,11 +39,14 @@ class Line:
     def move_up(self) -> int:
         """Start those who wait longest while there are places; answers how many.
 
-        That no place is free is no failure: whoever ends lets the next one in.
+        That no place is free is no failure: whoever ends lets the next one in. One that is back in
+        the line, for there was no room for what it asked for, comes first, others of them last.
         """
         started = 0
         now = self.stamp.now()
-        for operation in self.accounts.waiting(_LOOKED_AT, now + AWAITED_AT_WORK):
+        again = self.accounts.parked(_ASK_AGAIN, now)
+        waiting = self.accounts.waiting(_LOOKED_AT, now + AWAITED_AT_WORK)
+        for operation in (*again[:1], *waiting, *again[1:]):
             if operation.status is not OperationStatus.PENDING:
                 continue
             begun = operation.begun(self.stamp.now())

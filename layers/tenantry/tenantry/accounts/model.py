@@ -423,6 +423,8 @@ class Operation(_Stored):
     approved_at: datetime | None = None
     not_before: datetime | None = None
     """When its grace period ends."""
+    asks_again_at: datetime | None = None
+    """Of one that is back in the line: when it asks again for what there was no room for."""
     found: Inventory | None = None
     """What was there before it took anything away."""
     copied: int = 0
@@ -461,6 +463,11 @@ class Operation(_Stored):
     def is_open(self) -> bool:
         """Whether an execution is, or should be, at work on it."""
         return self.status in OPEN
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it is back in the line, with a step begun that there was no room for."""
+        return self.status is OperationStatus.PENDING and self.asks_again_at is not None
 
     @property
     def is_over(self) -> bool:
@@ -541,7 +548,15 @@ class Operation(_Stored):
     def begun(self, now: datetime) -> Self:
         """Taken from the queue: its first or next run starts."""
         self._only(OperationStatus.PENDING)
-        return self._next(now, status=OperationStatus.RUNNING, run=self.run + 1)
+        return self._next(now, status=OperationStatus.RUNNING, run=self.run + 1, asks_again_at=None)
+
+    def parked(self, until: datetime, now: datetime) -> Self:
+        """Back in the line until then, its step as it is: there is no room for it now.
+
+        That it was taken up before counts no more: it is told why it waits.
+        """
+        self._only(OperationStatus.RUNNING)
+        return self._next(now, status=OperationStatus.PENDING, asks_again_at=until, resumes=0)
 
     def taken_up(self, now: datetime) -> Self:
         """Another run of what an execution left; goes on in the direction it had."""
@@ -659,7 +674,10 @@ class Operation(_Stored):
         )
 
     def cancelled(self, now: datetime) -> Self:
-        """Ended where nothing runs; otherwise marked, and turned round at its next step."""
+        """Ended where nothing runs; otherwise marked, and turned round at its next step.
+
+        One that is back in the line has something to undo: it is let in at once for that.
+        """
         waits = (
             OperationStatus.AWAITING_APPROVAL,
             OperationStatus.PENDING,
@@ -668,6 +686,8 @@ class Operation(_Stored):
         self._only(*waits, *OPEN)
         if self.is_committed:
             raise ConflictError("The operation only goes forward; nothing is left to cancel.")
+        if self.is_parked:
+            return self._next(now, cancel_requested=True, asks_again_at=now)
         if self.status in waits:
             return self._next(now, status=OperationStatus.CANCELLED, ended_at=now)
         return self._next(self.heartbeat_at, cancel_requested=True)

@@ -57,10 +57,12 @@ class Door(Protocol):
 
 @dataclass(frozen=True)
 class Making:
-    """How far an AWS account is: its number when it is there, else how to ask for it at once."""
+    """How far an AWS account is: its number when it is there, else how to ask for it at once;
+    `waits` where there is no room for it."""
 
     aws_account_id: str | None = None
     request: str | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class OwnAccounts:
             raise VendingFailedError(f"No AWS account was made: {found.cause or 'UNKNOWN'}.")
         if found.state is State.DONE:
             return Making(aws_account_id=found.aws_account_id)
-        return Making(request=found.request if found.state is State.RUNNING else None)
+        if found.state is State.WAITING:
+            return Making(waits=True)
+        return Making(request=found.request)
 
     def placed(self, account: Account) -> None:
         """In the unit of tenants' accounts, under its policies; GuardrailMissingError without."""
@@ -137,14 +141,18 @@ class OwnAccounts:
             self.report("an AWS account is not released from what governs it", account)
         return ended.is_over
 
-    def ended(self, account: Account) -> bool:
-        """Whether all AWS accounts of the organisation are closed; no room for it is a wait."""
+    def ended(self, account: Account) -> State:
+        """DONE when all AWS accounts of the organisation are closed, WAITING while there is no room
+        for that."""
         found = self.vendor.find(account.tenant_id)
         left = {each.aws_account_id for each in found if each.is_open}
         if account.aws_account_id is not None:
             left.add(account.aws_account_id)
         # Each is asked to be closed, so that they close side by side.
-        return {self._closed(each) for each in sorted(left)} <= {State.DONE}
+        closing = {self._closed(each) for each in sorted(left)}
+        if State.WAITING in closing:
+            return State.WAITING
+        return State.DONE if closing <= {State.DONE} else State.RUNNING
 
     def _closed(self, aws_account_id: str) -> State:
         self.vendor.quarantine(aws_account_id)

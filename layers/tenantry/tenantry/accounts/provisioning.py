@@ -72,6 +72,9 @@ from tenantry.tenancy.sessions import Abroad
 _TRIES: Final = 5
 FIRST_WAIT: Final = 2
 LONGEST_WAIT: Final = 30
+_SHORTEST_IN_LINE: Final = 60
+_LONGEST_IN_LINE: Final = 1200
+"""Seconds until what there was no room for is asked for again."""
 _LONGEST_CAUSE: Final = 300
 _PAGES: Final = 20
 """Pages of what comes along to a place of one's own, in one call."""
@@ -104,7 +107,14 @@ class Progress(BaseModel):
     wait: int = 0
 
 
-class Vend(Progress):
+class Queued(Progress):
+    """Of what there may be no room for: `in_line` once the operation is back in the line, so that
+    this run of it ends."""
+
+    in_line: bool = False
+
+
+class Vend(Queued):
     """How far an AWS account is; `request` is what those who make it call it."""
 
     request: str | None = None
@@ -278,6 +288,26 @@ class Ledger:
             return
         raise UnavailableError("The operation changes all the time; try again.")
 
+    def park(self, given: Task, name: StepName) -> None:
+        """Put the operation back in the line, since there is no room for its step: what waits in
+        its execution keeps a place from others, for a month maybe.
+
+        OperationCancelledError when somebody has given it up meanwhile.
+        """
+        for _ in range(_TRIES):
+            _, operation = self.open(given)
+            if operation.cancel_requested and not operation.is_committed:
+                raise OperationCancelledError("It was asked to give the operation up.")
+            now = self.stamp.now()
+            wait = max(_SHORTEST_IN_LINE, self.wait(operation, name, _LONGEST_IN_LINE))
+            after = operation.parked(now + timedelta(seconds=wait), now)
+            try:
+                self.accounts.advance(Advance((operation, after), slots=-1))
+            except ConflictError:
+                continue
+            return
+        raise UnavailableError("The operation changes all the time; try again.")
+
     def beat(self, given: Task) -> tuple[Account, Operation]:
         """Say that the operation is alive."""
         return self.moved(given, lambda operation: operation.beaten(self.stamp.now()))
@@ -380,7 +410,8 @@ class Provisioning:
         return self.ledger.run(given, StepName.CREATE, lambda _account, _operation: None)
 
     def vend(self, given: Vending) -> Vend:
-        """Have the organisation's own AWS account made, and see it through; no room is a wait."""
+        """Have the organisation's own AWS account made, and see it through; no room is a wait, back
+        in the line."""
         if given.progress is None:
             account, operation = self.ledger.begin(given, StepName.VEND)
         else:
@@ -390,6 +421,9 @@ class Provisioning:
         if operation.cancel_requested:
             raise OperationCancelledError("It was asked to give the operation up.")
         making = self._own().made(account, given.progress.request if given.progress else None)
+        if making.waits:
+            self.ledger.park(given, StepName.VEND)
+            return Vend(done=False, in_line=True)
         if making.aws_account_id is None:
             wait = self.ledger.wait(operation, StepName.VEND)
             return Vend(done=False, wait=wait, request=making.request)

@@ -42,9 +42,9 @@ class Hosting(Protocol):
 class Advance:
     """What changes together: an operation, and with it the account, a place in the line, a route.
 
-    `slots` is +1 for an operation that starts to run and -1 for one that ends. `releases` gives
-    the organisation free for another account. ValueError for an account that moves on without an
-    event: the audit counts its versions.
+    `slots` is +1 for an operation that starts to run and -1 for one that ends, or goes back into
+    the line. `releases` gives the organisation free for another account. ValueError for an account
+    that moves on without an event: the audit counts its versions.
     """
 
     operation: tuple[Operation, Operation]
@@ -98,6 +98,10 @@ class AccountRepository(Protocol):
     def waiting(self, limit: int, until: datetime | None = None) -> list[Operation]:
         """Operations in the queue, those that wait longest first; with `until`, without those
         whose time comes later. As of a moment ago."""
+
+    def parked(self, limit: int, until: datetime) -> list[Operation]:
+        """Operations that are back in the line and may ask again by then, those first that may
+        for longest. As of a moment ago."""
 
     def silent(self, since: datetime, limit: int) -> list[Operation]:
         """Open operations that have not been heard of since then. As of a moment ago."""

@@ -30,6 +30,7 @@ from tenantry.accounts.provisioning import (
     Failure,
     Ledger,
     Progress,
+    Queued,
     Task,
     told,
 )
@@ -46,6 +47,7 @@ from tenantry.accounts.repository import (
     Signer,
     Stacks,
 )
+from tenantry.accounts.vending import State
 from tenantry.errors import (
     ConflictError,
     LeftoversError,
@@ -62,8 +64,6 @@ from tenantry.runtime.identifiers import derived_id
 from tenantry.tenancy.holdings import holdings
 
 _TRIES: Final = 5
-_LONGEST_QUOTA_WAIT: Final = 1200
-"""Seconds: an operation that says nothing for half an hour is stopped."""
 CLOSING_PERIOD: Final = timedelta(days=90)
 """How long AWS keeps an account that was closed ("Close an AWS account")."""
 _NOBODY: Final = "!"
@@ -276,11 +276,29 @@ class Teardown:
 
     def release(self, given: Task) -> Progress:
         """Take the organisation's own AWS account out of what governs it."""
-        return self._waited_for(given, StepName.RELEASE, self._own().released)
+        account, operation = self.ledger.begin(given, StepName.RELEASE)
+        if operation.step(StepName.RELEASE).state is StepState.DONE:
+            return Progress()
+        if not self._own().released(account):
+            return Progress(done=False, wait=self.ledger.wait(operation, StepName.RELEASE))
+        self.ledger.finish(given, StepName.RELEASE, Done())
+        return Progress()
 
-    def close(self, given: Task) -> Progress:
-        """Quarantine and close it; AWS closes so many in 30 days, so this may be a long wait."""
-        return self._waited_for(given, StepName.CLOSE, self._own().ended, _LONGEST_QUOTA_WAIT)
+    def close(self, given: Task) -> Queued:
+        """Quarantine and close it; AWS closes so many in 30 days, so this may be a long wait, back
+        in the line."""
+        account, operation = self.ledger.begin(given, StepName.CLOSE)
+        if operation.step(StepName.CLOSE).state is StepState.DONE:
+            return Queued()
+        match self._own().ended(account):
+            case State.DONE:
+                self.ledger.finish(given, StepName.CLOSE, Done())
+                return Queued()
+            case State.WAITING:
+                self.ledger.park(given, StepName.CLOSE)
+                return Queued(done=False, in_line=True)
+            case _:
+                return Queued(done=False, wait=self.ledger.wait(operation, StepName.CLOSE))
 
     def inventory(self, given: Paged) -> Page:
         """Look again, with the services, and through all that tenants share, page by page.
@@ -386,21 +404,6 @@ class Teardown:
         if self.own is None:
             raise LookupError("this function ends no AWS accounts of organisations' own")
         return self.own
-
-    def _waited_for(
-        self,
-        given: Task,
-        name: StepName,
-        work: Callable[[Account], bool],
-        longest: int = LONGEST_WAIT,
-    ) -> Progress:
-        account, operation = self.ledger.begin(given, name)
-        if operation.step(name).state is StepState.DONE:
-            return Progress()
-        if not work(account):
-            return Progress(done=False, wait=self.ledger.wait(operation, name, longest))
-        self.ledger.finish(given, name, Done())
-        return Progress()
 
     def _nothing_left(self, account: Account, swept: Sequence[str] = ()) -> Inventory:
         left = self.estate.survey(account)
