@@ -16,29 +16,21 @@ def seeded(world: World, tenant: int) -> Seeded:
     return Seeded(tenant, {})
 
 
+_IN_ONES_OWN = {
+    "subscription": {},
+    "updateSubscription": {"input": {"plan": "ENTERPRISE"}},
+    "startTrial": {"input": {"plan": "STARTER"}},
+    "cancelSubscription": {"input": {"closeOrganization": True}},
+    "resumeSubscription": {},
+    "createCheckoutSession": {"input": {"plan": "STARTER"}},
+    "createPortalSession": {},
+}
+
 QUESTIONS = (
-    Question(api.handler, "subscription", names_none=True),
-    Question(
-        api.handler,
-        "updateSubscription",
-        lambda _: {"input": {"plan": "ENTERPRISE"}},
-        names_none=True,
+    *(
+        Question(api.handler, name, lambda _, given=given: given, names_none=True)  # type: ignore[misc]
+        for name, given in _IN_ONES_OWN.items()
     ),
-    Question(api.handler, "startTrial", lambda _: {"input": {"plan": "STARTER"}}, names_none=True),
-    Question(
-        api.handler,
-        "cancelSubscription",
-        lambda _: {"input": {"closeOrganization": True}},
-        names_none=True,
-    ),
-    Question(api.handler, "resumeSubscription", names_none=True),
-    Question(
-        api.handler,
-        "createCheckoutSession",
-        lambda _: {"input": {"plan": "STARTER"}},
-        names_none=True,
-    ),
-    Question(api.handler, "createPortalSession", names_none=True),
     Question(
         api.handler,
         "grantPlan",
