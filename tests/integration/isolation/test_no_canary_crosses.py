@@ -162,7 +162,7 @@ def _other(asked: Asked) -> str:
 
 def _offer(world: World, asked: Asked) -> str:
     """An invitation of the tenant that ids are borrowed from; else one that is not there."""
-    found = world.inviting.invitations.page(tenant_id(asked.borrowed), 1, None, lambda _: True)[0]
+    found = world.inviting.invitations.page(tenant_id(asked.borrowed), None, 1)[0]
     return found[0].invitation_id if found else "i-0"
 
 
@@ -283,7 +283,7 @@ READS: dict[str, Question] = {
     "member_page": lambda w, a: w.members.members.page(a.tenant, None, 50),
     "session_page": lambda w, a: w.support.sessions.page(a.tenant, None, 50),
     "invitation": lambda w, a: w.inviting.invitations.get(a.tenant, _offer(w, a)),
-    "invitation_page": lambda w, a: w.inviting.invitations.page(a.tenant, 50, None, lambda _: True),
+    "invitation_page": lambda w, a: w.inviting.invitations.page(a.tenant, None, 50),
     "link": lambda w, a: w.inviting.invitations.get_link(a.tenant, _link(w, a)),
     "link_page": lambda w, a: w.inviting.invitations.link_page(a.tenant, 50, None),
     "overview": lambda w, a: w.people.profiles.overview(a.user, a.tenant).membership,

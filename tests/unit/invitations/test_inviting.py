@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tenantry.errors import (
 )
 from tenantry.invitations.model import KEPT, QUOTAS, VALID, InvitationStatus
 from tenantry.organizations.model import PlanName
+from tenantry.persistence.table import Page
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
@@ -400,6 +402,36 @@ def test_invitations_come_newest_first_in_pages_and_by_what_they_are_now(acme: A
     assert [each.email for each in expired.items] == [made[4].email, made[3].email]
     assert [each.email for each in more.items] == [made[2].email, made[0].email]
     assert more.next_cursor is None
+
+
+def test_a_status_that_few_invitations_have_is_found_by_bounded_work(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are over stay for months, and a page is to answer in time for one of them."""
+    made = acme.invite("first@example.com")
+    [item] = acme.items("INVITATION#")
+    for n in range(2400):
+        identity = f"z{n:05}"
+        ended = {"status": "REVOKED", "invitation_id": identity, "entity_id": identity}
+        acme.table.put({**item, **ended, "SK": f"INVITATION#{identity}"})
+    query, queries = acme.table.query, list[int]()
+
+    def counted(*arguments: Any, **named: Any) -> Page:
+        queries.append(named["limit"])
+        return query(*arguments, **named)
+
+    monkeypatch.setattr(acme.table, "query", counted)
+
+    pages, after = list[tuple[list[str], int]](), None
+    while not pages or after:
+        page = acme.service.list(acme.ada, 1, after, "PENDING")
+        after = page.next_cursor
+        pages.append(([each.invitation_id for each in page.items], len(queries)))
+        queries.clear()
+
+    assert pages == [([], 5), ([], 5), ([made.invitation_id], 3)]
+    assert acme.service.list(acme.ada, 25, None, None).next_cursor
+    assert queries == [26]
 
 
 def test_members_and_viewers_do_not_see_who_is_invited(acme: Acme) -> None:

@@ -9,7 +9,7 @@ ORG#<id>  ORGANIZATION, MEMBER#<user>; USER#<user> PROFILE   read only: who invi
 """
 
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from pydantic import ValidationError
@@ -147,27 +147,11 @@ class DynamoDBInvitationRepository:
         item = self._table.get(_invitation_key(tenant_id, invitation_id))
         return _invitation(item) if item else None
 
-    def page(
-        self,
-        tenant_id: str,
-        limit: int,
-        after: str | None,
-        wanted: Callable[[Invitation], bool],
-    ) -> tuple[list[Invitation], str | None]:
-        """Ids are ordered by time, so the newest come first; another round while too few did."""
-        found: list[Invitation] = []
+    def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[Invitation], bool]:
+        """Ids are ordered by time, so the newest come first."""
         start = _invitation_key(tenant_id, after) if after else None
-        while True:
-            page = self._newest(tenant_id, _INVITATION, limit, start)
-            for item in page.items:
-                invitation = _invitation(item)
-                if wanted(invitation):
-                    if len(found) == limit:
-                        return found, found[-1].invitation_id
-                    found.append(invitation)
-            start = page.next_key
-            if start is None:
-                return found, None
+        page = self._newest(tenant_id, _INVITATION, limit, start)
+        return [_invitation(item) for item in page.items], page.next_key is not None
 
     # ending
 

@@ -1,6 +1,6 @@
 """Ports: where invitations are kept, and the seats and members that accepting one moves."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -150,14 +150,8 @@ class InvitationRepository(Protocol):
 
     def get(self, tenant_id: str, invitation_id: str) -> Invitation | None: ...
 
-    def page(
-        self,
-        tenant_id: str,
-        limit: int,
-        after: str | None,
-        wanted: Callable[[Invitation], bool],
-    ) -> tuple[list[Invitation], str | None]:
-        """Up to `limit` of those that are wanted, newest first, and the id to go on after."""
+    def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[Invitation], bool]:
+        """Up to `limit` invitations, newest first, after the one `after`; whether more are."""
 
     # ending
 

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tenantry.errors import (
@@ -58,7 +59,7 @@ from tenantry.invitations.repository import Entry, Host, InvitationRepository, K
 from tenantry.messaging.event import EventData
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.model import Member, Organization, PlanName
-from tenantry.persistence import cursors
+from tenantry.persistence import cursors, filtered
 from tenantry.runtime.inputs import parse
 from tenantry.tenancy.access import (
     ACCOUNT_SUSPENDED,
@@ -185,16 +186,21 @@ class InvitationService:
     def list(
         self, caller: Caller, first: int | None, after: str | None, status: str | None
     ) -> InvitationPage:
-        """The organisation's invitations, newest first; with `status`, those that are so now."""
+        """The organisation's invitations, newest first; with `status`, those that are so now.
+
+        A page looks at `filtered.LOOKED_AT` invitations at most.
+        """
         standing = self._standing(caller, INVITATIONS_READ)
         limit = cursors.page_size(first)
         position = cursors.decode(after, "invitation")["invitation"] if after else None
         now = self.stamp.now()
-        items, last = self.invitations.page(
-            standing.tenant_id,
+        items, last = filtered.page(
+            partial(self.invitations.page, standing.tenant_id),
+            lambda invitation: invitation.invitation_id,
+            lambda invitation: status in (None, invitation.status_at(now).value),
             limit,
             position,
-            lambda invitation: status in (None, invitation.status_at(now).value),
+            at_once=limit + 1 if status is None else filtered.AT_ONCE,
         )
         cursor = cursors.encode({"invitation": last}) if last else None
         return InvitationPage(tuple(items), cursor)

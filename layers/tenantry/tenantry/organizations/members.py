@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from tenantry.errors import ConflictError, Fault, ForbiddenError, InvalidInputError, NotFoundError
@@ -38,16 +39,13 @@ from tenantry.organizations.repository import (
     OrganizationRepository,
     Profiles,
 )
-from tenantry.persistence import cursors
+from tenantry.persistence import cursors, filtered
 from tenantry.runtime.inputs import parse
 from tenantry.tenancy.access import MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Meter, Unmetered
 from tenantry.tenancy.roles import Permission, Role, givers_of
 
-LOOKED_AT: Final = 1000
-"""Members that one page looks at, at most: one of few hits may be short, or empty, and go on."""
-_AT_ONCE: Final = 200
 SHOWN: Final = frozenset({"name", "email"})
 """What members' copies hold of a profile."""
 
@@ -72,25 +70,22 @@ class MemberService:
     ) -> MemberPage:
         """The members of the organisation; those who were removed only when asked for.
 
-        A page looks at LOOKED_AT members at most.
+        A page looks at `filtered.LOOKED_AT` members at most.
         """
         limit = cursors.page_size(first)
         given = parse(MemberFilter, chosen)
         position = cursors.decode(after, "member")["member"] if after else None
         standing = self._standing(caller, MEMBERS_READ)
-        found: list[Member] = []
-        looked, goes_on = 0, True
-        while goes_on and looked < LOOKED_AT and len(found) <= limit:
+        found, last = filtered.page(
+            partial(self.members.page, standing.tenant_id),
+            lambda member: member.user_id,
+            given.takes,
+            limit,
+            position,
             # Without a filter a page is one query of just what it takes.
-            size = _AT_ONCE if given.model_fields_set else limit + 1
-            batch, goes_on = self.members.page(standing.tenant_id, position, size)
-            looked += len(batch)
-            found += [member for member in batch if given.takes(member)]
-            position = batch[-1].user_id if batch else position
-        if len(found) > limit:
-            found, position, goes_on = found[:limit], found[limit - 1].user_id, True
-        cursor = cursors.encode({"member": position}) if goes_on and position else None
-        return MemberPage(tuple(found), cursor)
+            at_once=filtered.AT_ONCE if given.model_fields_set else limit + 1,
+        )
+        return MemberPage(tuple(found), cursors.encode({"member": last}) if last else None)
 
     def update_role(
         self, caller: Caller, user_id: str, role: str, expected_version: int | None = None
