@@ -43,7 +43,11 @@ class Closing:
         if hosted is None or hosted.status is not OrganizationStatus.CANCELLED or held is None:
             return None
         account, latest = self.accounts.read(held.account_id, held.operation_id)
-        if account is None or latest is None or _ends(latest):
+        if account is None or latest is None:
+            return None
+        if account.operation_id != latest.operation_id:
+            raise UnavailableError("Something has just begun on the account; its end comes after.")
+        if _ends(latest):
             return None
         if account.status is ProvisioningStatus.FAILED:
             return None  # nothing is left of it but its name

@@ -68,6 +68,7 @@ _TRIES: Final = 5
 _WAIT: Final = 2
 _SOON: Final = 1
 _MOVING: Final = "moving"
+_OPENED: Final = "active"
 _LITTLE: Final = 50
 """So few differences are left to the tail: copying them keeps writers out for no time."""
 _PASSES: Final = 10
@@ -132,7 +133,7 @@ class Moving:
             if hosted.status is not OrganizationStatus.ACTIVE:
                 raise OrganizationSuspendedError("The organisation takes no changes now.")
             route = hosted.route
-            if route.get("account") != account.account_id or route.get("state") != "active":
+            if route.get("account") != account.account_id or route.get("state") != _OPENED:
                 raise ConflictError("The organisation's data is not where it could be moved from.")
             kinds = {account.cloud_type, operation.cloud_type}
             if kinds != {CloudType.PUBLIC, CloudType.PRIVATE}:
@@ -171,13 +172,13 @@ class Moving:
         """Keep writers out: by the route those who read it, by the fences those who had."""
 
         def work(account: Account, operation: Operation) -> Done:
-            hosted = self._hosted(account)
+            hosted = self._still_open(account)
             # The route cannot change meanwhile: only the account's operation, this one, moves it.
             for place in (self._source(account), self._target(account, operation)):
                 self.copies.fence(place, hosted.route_epoch + 1)
 
             def routed() -> tuple[Write, ...]:
-                found = self._hosted(account)
+                found = self._still_open(account)
                 return (self.provisioning.hosting.routed(found, {**found.route, "state": _MOVING}),)
 
             return Done(also=routed)
@@ -374,9 +375,14 @@ class Moving:
     def _undo(self, given: Task, name: StepName, account: Account, operation: Operation) -> int:
         match name:
             case StepName.FLIP | StepName.FENCE | StepName.BACKFILL:
-                # The next epoch passes the fences, and the copiers know older ones.
+                # The next epoch passes the fences, and the copiers know older ones. Only what the
+                # move has closed is opened: what something else closes stays as it is.
                 hosted = self._hosted(account)
-                back = self._route(account, account.cloud_type)
+                if hosted.route.get("account") != account.account_id:
+                    return 0
+                state = str(hosted.route.get("state"))
+                state = _OPENED if state == _MOVING else state
+                back = self._route(account, account.cloud_type, state)
                 self.ledger.accounts.reroute(self.provisioning.hosting.routed(hosted, back))
             case StepName.CREATE:
                 return 0 if self._remove(account, operation, given) else _WAIT
@@ -469,6 +475,14 @@ class Moving:
             raise NotFoundError("There is no such organisation.")
         return hosted
 
+    def _still_open(self, account: Account) -> Hosted:
+        """The organisation, whose place only this move is to close; ConflictError otherwise."""
+        hosted = self._hosted(account)
+        route = hosted.route
+        if route.get("account") != account.account_id or route.get("state") != _OPENED:
+            raise ConflictError("The organisation's place is not open: something else closes it.")
+        return hosted
+
     def _source(self, account: Account) -> Place:
         return self._place(account, account.cloud_type)
 
@@ -479,7 +493,7 @@ class Moving:
         its = self.provisioning
         return its.shared.place(account.hosted_as(kind), its.prefix)
 
-    def _route(self, account: Account, kind: CloudType, state: str = "active") -> dict[str, str]:
+    def _route(self, account: Account, kind: CloudType, state: str = _OPENED) -> dict[str, str]:
         its = self.provisioning
         return its.shared.route(account.hosted_as(kind), its.prefix, state)
 

@@ -63,6 +63,7 @@ from tenantry.tenancy.roles import Permission
 from tenantry.tenancy.stored import Measurements, Metered, Unmeasured, pages_of
 
 _EVENTS_SHOWN: Final = 100
+_TRIES: Final = 5
 _PAST_RESERVATION: Final = frozenset(
     {ProvisioningStatus.PENDING, ProvisioningStatus.CREATING, ProvisioningStatus.ACTIVE}
 )
@@ -383,12 +384,18 @@ class AccountService:
         return self._visible(who, self.accounts.get(account_id))
 
     def current(self, who: Who, account_id: str) -> tuple[Account, Operation]:
+        """The account and the operation that was begun last, as they stand together."""
         given = parse(AccountInput, {"accountId": account_id})
         account = self._visible(who, self.accounts.get(given.account_id))
-        found, operation = self.accounts.read(account.account_id, account.operation_id)
-        if found is None or operation is None:
-            raise NotFoundError("There is no such account.")
-        return found, operation
+        for _ in range(_TRIES):
+            found, operation = self.accounts.read(account.account_id, account.operation_id)
+            if found is None or operation is None:
+                raise NotFoundError("There is no such account.")
+            if found.operation_id == operation.operation_id:
+                return found, operation
+            # Another operation was begun between the two readings: what is decided is about that.
+            account = found
+        raise ConflictError("The account changes all the time; try again.")
 
     # inside
 

@@ -50,10 +50,12 @@ class TeardownService:
     prices: Prices
 
     def plan(self, caller: Caller, account_id: str, *, as_operator: bool = False) -> Plan:
-        """What a teardown would take away, and what that costs; executing it takes its hash."""
+        """What a teardown would take away, and what that costs; executing it takes its hash.
+
+        ConflictError while something else is at work on the account, or waits to be.
+        """
         who = self.accounts.who(caller, ACCOUNT_READ, as_operator)
-        account, _ = self.accounts.current(who, account_id)
-        return self._plan(account)
+        return self._plan(*self.accounts.current(who, account_id))
 
     def request(
         self,
@@ -69,11 +71,12 @@ class TeardownService:
 
         It waits for a second person. One that waits or goes on already is answered as it stands.
         PlanChangedError when there is not what the plan found; InvalidInputError without one.
+        ConflictError while something else is at work on the account, or waits to be.
         """
         who = self.accounts.acting(caller, as_operator, reason, looks=dry_run)
         account, operation = self.accounts.current(who, account_id)
         if dry_run:
-            return Outcome(plan=self._plan(account))
+            return Outcome(plan=self._plan(account, operation))
         if plan is None:
             raise InvalidInputError([{"field": "plan", "message": "is required: the plan's hash"}])
         stamp = self.accounts.stamp
@@ -83,7 +86,7 @@ class TeardownService:
             or (_waits(operation) and operation.approval_until and now < operation.approval_until)
         ):
             return Outcome(account, operation)
-        agreed(plan, self._plan(account))
+        agreed(plan, self._plan(account, operation))
         begun = Operation(
             operation_id=stamp.new_id(),
             account_id=account.account_id,
@@ -142,6 +145,8 @@ class TeardownService:
         approved = operation.approved(caller.user_id, now, self.grace)
         closing = account.moved(ProvisioningStatus.DELETING, now)
         hosted = self._hosted(account)
+        if hosted.route.get("state") != "active":
+            raise ConflictError("The organisation's place is not open; look again later.")
         data = AccountTeardownApproved(
             account_id=account.account_id,
             organization_id=account.tenant_id,
@@ -163,9 +168,14 @@ class TeardownService:
 
     # inside
 
-    def _plan(self, account: Account) -> Plan:
+    def _plan(self, account: Account, operation: Operation) -> Plan:
         if account.status is not ProvisioningStatus.ACTIVE:
             raise ConflictError(f"An account that is {account.status} is not torn down.")
+        if not operation.is_settled and not _waits(operation):
+            raise ConflictError(
+                f"Another operation ({operation.kind}) is at work on the account, or waits to be:"
+                " follow it to its end, or cancel it."
+            )
         hosted = self._hosted(account)
         inventory = self.estate.survey(account, _COUNTED)
         return Plan(
