@@ -329,7 +329,14 @@ def test_an_organisation_that_is_cancelled_while_a_move_begins_ends_after_it(
             begun.append(tenant_id)
             with monkeypatch.context() as earlier:
                 earlier.setattr(OrganizationHosting, "find", lambda *_: seen)
-                world.service.move(OWNER, account.account_id, {"to": "private"}, plan=plan.hash)
+                world.service.move(
+                    OPERATOR,
+                    account.account_id,
+                    {"to": "private"},
+                    as_operator=True,
+                    plan=plan.hash,
+                    reason=REASON,
+                )
         return found
 
     monkeypatch.setattr(world.accounts, "of", of)
