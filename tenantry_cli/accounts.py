@@ -104,7 +104,9 @@ def create(
     body |= saying(reason)
     if own_buckets:
         body["options"] = {"ownBuckets": True}
-    headers = {"idempotency-key": key or str(uuid.uuid4())}
+    # What is only looked at has no key, and so no names, unless one is given.
+    chosen = key or (None if dry_run else str(uuid.uuid4()))
+    headers = {"idempotency-key": chosen} if chosen else {}
     _do(given, "/accounts", watch, dry_run, plan, body, headers)
 
 

@@ -166,6 +166,9 @@ def test_an_owner_asks_for_an_account_and_follows_it(cli: Cli, people: People) -
     cli.login(people.owner("Accounted"))
     words = ("accounts", "create", "Accounted", "--master", "Accounted Ltd")
     [planned] = cli.json(*words, "--dry-run")
+    [private] = cli.json(*words, "--cloud-type", "private", "--dry-run")
+    assert cli.json(*words, "--cloud-type", "private", "--dry-run") == [private]
+    assert "PLAN_CHANGED" in cli(*words, "--plan", private["hash"], ends=1)
     assert cli.json("accounts", "list") == []
 
     done = cli.json(*words, "--plan", planned["hash"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.accounts.model import Account, OperationStatus, ProvisioningStatus
+from tenantry.accounts.model import Account, Names, OperationStatus, ProvisioningStatus
 from tenantry.errors import (
     AccountExistsError,
     ConflictError,
@@ -94,6 +94,36 @@ def test_a_dry_run_changes_nothing_and_its_plan_holds(world: World) -> None:
     assert world.service.request(OWNER, VALUES, plan=plan.hash).account
     with pytest.raises(AccountExistsError):
         world.service.request(OWNER, VALUES, dry_run=True)
+
+
+@pytest.mark.parametrize("kind", ["public", "own-buckets", "private", "dedicated"])
+@pytest.mark.parametrize("looked", ["k-1", None])
+@pytest.mark.parametrize("executed", ["k-1", "k-2", None])
+def test_a_plan_is_executed_with_whatever_key(
+    world: World, kind: str, looked: str | None, executed: str | None
+) -> None:
+    """Names follow from the key: they are shown, and are no part of what is agreed on."""
+    values = VALUES | (
+        {"cloudType": "public", "options": {"ownBuckets": True}}
+        if kind == "own-buckets"
+        else {"cloudType": kind}
+    )
+
+    def by(key: str | None) -> dict[str, Any]:
+        return {**values, "clientMutationId": key} if key else values
+
+    plan = world.service.request(OWNER, by(looked), dry_run=True).plan
+    assert plan
+    other = {**by(executed), "name": "Another"}
+    with pytest.raises(PlanChangedError):
+        world.service.request(OWNER, other, plan=plan.hash)
+    account = world.service.request(OWNER, by(executed), plan=plan.hash).account
+
+    assert account
+    named = Names.of("tenantry", account).own
+    if kind in ("own-buckets", "private"):
+        told = any(named in each for each in plan.resources)
+        assert told is (looked is not None and looked == executed)
 
 
 def test_a_plan_to_retry_does_not_outlive_what_it_was_made_of(world: World) -> None:

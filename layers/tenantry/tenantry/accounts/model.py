@@ -842,6 +842,8 @@ class Plan:
     account_id: str | None
     steps: tuple[str, ...]
     resources: tuple[str, ...]
+    known_by: tuple[str, ...] | None = None
+    """What the hash says of the resources, where their names are none of the plan's."""
     basis: tuple[str, ...] = ()
     """What it was decided on, such as versions."""
     inventory: Inventory | None = None
@@ -851,7 +853,8 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        content = [self.action, *self.steps, *self.resources, *self.basis]
+        told = self.resources if self.known_by is None else self.known_by
+        content = [self.action, *self.steps, *told, *self.basis]
         if self.inventory:
             content.append(self.inventory.model_dump_json())
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]

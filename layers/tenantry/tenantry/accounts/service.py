@@ -491,6 +491,8 @@ class AccountService:
             account_id=account_id,
             steps=course(Kind.PROVISION, given.cloud_type).steps,
             resources=self._resources(given.cloud_type, account_id, own),
+            # Names follow from the key of a request, and who executes the plan has another one.
+            known_by=self._resources(given.cloud_type, None, own),
             basis=(tenant_id, str(hosted.route_epoch), given.fingerprint),
         )
 
