@@ -166,7 +166,11 @@ def test_a_private_account_fails_is_undone_and_becomes_active_by_a_retry(
 def test_a_public_account_has_buckets_of_its_own_until_its_end(
     product: Product, people: People, aws: Callable[[str], Any]
 ) -> None:
-    owner = people.owner()
+    """What nobody has counted yet in the shared bucket comes along; then the files move to private
+    and back."""
+    owner, s3 = people.owner(), aws("s3")
+    tenant_id, before = owner.organization_id, product.outputs["TenantRawBucket"]
+    s3.put_object(Bucket=before, Key=f"{tenant_id}/early.txt", Body=b"early")
     answer = product.rest(
         "POST",
         "/accounts",
@@ -188,9 +192,19 @@ def test_a_public_account_has_buckets_of_its_own_until_its_end(
         route["raw"],
         route["processed"],
     )
-    s3 = aws("s3")
-    for bucket in (route["raw"], route["processed"]):
-        s3.put_object(Bucket=bucket, Key=f"{owner.organization_id}/1.txt", Body=b"1")
+    files = {"early.txt": b"early", "1.txt": b"latest"}
+    for content in (b"older", b"latest"):
+        for bucket in (route["raw"], route["processed"]):
+            s3.put_object(Bucket=bucket, Key=f"{tenant_id}/1.txt", Body=content)
+    for kind in ("private", "public"):
+        assert moved(product, owner.tokens, asked, kind)["comparison"]["isEqual"]
+        there = stored_route(product, aws, owner)
+        assert (there["kind"], there["state"]) == (kind, "active")
+        for name, content in files.items():
+            got = s3.get_object(Bucket=there["raw"], Key=f"{tenant_id}/{name}")
+            assert got["Body"].read() == content
+    assert there["raw"] == route["raw"]
+    assert before not in (there["raw"], there["processed"])
 
     plan, done = torn_down(product, owner, people.operator(), asked)
 
@@ -199,6 +213,17 @@ def test_a_public_account_has_buckets_of_its_own_until_its_end(
     left = {each["Name"] for each in s3.list_buckets()["Buckets"]}
     assert not left & {route["raw"], route["processed"]}
     assert parameters(aws, asked["account"]["id"]) == {}
+
+
+def moved(product: Product, tokens: Tokens, asked: Any, kind: str) -> Any:
+    """Planned, asked for, and seen to its end."""
+    path, to = f"/accounts/{asked['account']['id']}/move", {"to": kind}
+    plan = product.rest("POST", f"{path}?dryRun=true", tokens, body=to).json()["plan"]
+    moving = product.rest("POST", f"{path}?plan={plan['hash']}", tokens, body=to)
+    assert moving.status_code == 202, moving.text
+    done = ended(product, tokens, moving.json())
+    assert done["status"] == "SUCCEEDED", done
+    return done
 
 
 @pytest.fixture

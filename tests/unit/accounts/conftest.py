@@ -15,7 +15,15 @@ from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.line import Line
 from tenantry.accounts.model import Account, Kind, Names, Operation
 from tenantry.accounts.own_accounts import Guard, OwnAccounts
-from tenantry.accounts.provisioning import Failure, Ledger, Provisioning, Shared, Task, Vending
+from tenantry.accounts.provisioning import (
+    Failure,
+    Ledger,
+    Provisioning,
+    Seeding,
+    Shared,
+    Task,
+    Vending,
+)
 from tenantry.accounts.service import AccountService
 from tenantry.accounts.step_functions import execution_input
 from tenantry.accounts.teardown import Paged, Teardown
@@ -346,6 +354,7 @@ class World:
             "Halt": Failure,
             **dict.fromkeys(("Export", "Purge", "Inventory"), Paged),
             "Vend": Vending,
+            "Seed": Seeding,
         }
         given = kinds.get(name, Task).model_validate(payload)
         its = self.teardown if name in TEARDOWN_FUNCTIONS else self.provisioning

@@ -162,12 +162,12 @@ def test_an_account_becomes_active(world: World, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "transitions"), [("public", 10), ("own-buckets", 14), ("private", 14)]
+    ("kind", "transitions"), [("public", 11), ("own-buckets", 15), ("private", 15)]
 )
 def test_orchestration_costs_little_beyond_the_steps(
     world: World, kind: str, transitions: int
 ) -> None:
-    """Eight steps: two states choose a way, and of a private account each look at its stack is
+    """Eight steps: three states choose a way, and of a private account each look at its stack is
     three more."""
     world.stacks.looks = 1
     world.data.silent = 0

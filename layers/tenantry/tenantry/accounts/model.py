@@ -460,6 +460,11 @@ class Operation(_Stored):
         return course(self.kind, self.cloud_type)
 
     @property
+    def leaves_files(self) -> bool:
+        """Whether what it leaves behind is files alone, in the buckets that all share."""
+        return self.kind is Kind.PROVISION and self.own_buckets
+
+    @property
     def is_open(self) -> bool:
         """Whether an execution is, or should be, at work on it."""
         return self.status in OPEN

@@ -289,7 +289,9 @@ class Moving:
         if account.status is ProvisioningStatus.DELETED:
             return self._forgotten(operation)
         hosted = self._hosted(account)
-        if not account.cloud_type == hosted.route.get("kind") == operation.cloud_type:
+        lives_there = account.cloud_type == hosted.route.get("kind") == operation.cloud_type
+        # Whoever has buckets of its own comes back to those that all share by no way.
+        if not lives_there and not operation.leaves_files:
             return self._forgotten(operation)
         if account.retiring is None:
             account, operation = self._retiring(account, operation)
@@ -331,12 +333,14 @@ class Moving:
         return marked, after
 
     def _removed(self, account: Account, operation: Operation, hosted: Hosted) -> bool:
-        if operation.cloud_type is CloudType.PUBLIC:
-            return self._made_gone(account, CloudType.PRIVATE)
         left = self._place(account, CloudType.PUBLIC)
+        if operation.leaves_files:
+            left = self.provisioning.shared.left_behind(account.hosted_as(CloudType.PUBLIC))
+        elif operation.cloud_type is CloudType.PUBLIC:
+            return self._made_gone(account, CloudType.PRIVATE)
         position = self._cleared(left, hosted.route_epoch, operation.position)
         if position is None:
-            return self._made_gone(account, CloudType.PUBLIC)
+            return operation.leaves_files or self._made_gone(account, CloudType.PUBLIC)
         after = operation.model_copy(
             update={"position": position, "entity_version": operation.entity_version + 1}
         )

@@ -6,6 +6,7 @@ already. A task of an older run finds another run's number and leaves everything
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -78,6 +79,9 @@ _LONGEST_IN_LINE: Final = 1200
 _LONGEST_CAUSE: Final = 300
 _PAGES: Final = 20
 """Pages of what comes along to a place of one's own, in one call."""
+_ROUNDS: Final = 900
+"""Calls of a step in one execution: its history holds 25,000 events, and a call that is retried to
+the last takes some 25 of them."""
 NO_ERROR: Final = "none"
 
 
@@ -124,6 +128,18 @@ class Vending(Task):
     progress: Vend | None = None
 
 
+class Bringing(Progress):
+    """How far what an organisation had is brought along; `round` counts calls."""
+
+    round: int = 0
+    hands_on: bool = False
+    """Whether the next execution goes on, since the history of this one fills."""
+
+
+class Seeding(Task):
+    bringing: Bringing | None = None
+
+
 @dataclass(frozen=True)
 class Shared:
     """The table and buckets of those who have none of their own."""
@@ -147,6 +163,12 @@ class Shared:
             way = Abroad(f"{role}{platform_role(prefix)}", names.external_id)
             return replace(place, abroad=way, region=account.region)
         return place
+
+    def left_behind(self, account: Account) -> Place:
+        """Where an organisation that gets a place of its own has what it had; with buckets of its
+        own alone it leaves no items, and the place has no table."""
+        table = "" if account.has_own_buckets else self.table
+        return Place(account.tenant_id, table, self.raw, self.processed)
 
     def route(self, account: Account, prefix: str, state: str) -> dict[str, str]:
         """What leads to the place of one in the platform's own AWS account."""
@@ -370,7 +392,10 @@ class Provisioning:
     """For the step that brings along what an organisation had before."""
     kept: timedelta = timedelta()
     """How long what it had stays where it was, too."""
+    settle: timedelta = timedelta()
+    """How long what began before its route was closed may still work, such as an upload."""
     pages: int = _PAGES
+    rounds: int = _ROUNDS
     users: TechnicalUsers | None = None
     """For the step that makes technical users, and for undoing it."""
 
@@ -528,20 +553,25 @@ class Provisioning:
 
         return self.ledger.run(given, StepName.CONFIGURE, work)
 
-    def seed(self, given: Task) -> Progress:
-        """Bring along what the organisation had before, and write what every tenant begins with,
-        under the tenant's own session.
-
-        UnavailableError while there is more to bring: the task is tried again, and goes on.
-        """
-
-        def work(account: Account, operation: Operation) -> Done:
-            epoch = self._hosted(account).route_epoch
-            brought = self._brought(given, account, operation, epoch)
-            self.data.seed(self._place(account), account, self.stamp.now(), epoch)
-            return Done(fields=brought)
-
-        return self.ledger.run(given, StepName.SEED, work)
+    def seed(self, given: Seeding) -> Bringing:
+        """Bring along what the organisation had before, a part at a time, and write what every
+        tenant begins with, under the tenant's own session."""
+        account, operation = self.ledger.begin(given, StepName.SEED)
+        if operation.step(StepName.SEED).state is StepState.DONE:
+            return Bringing()
+        epoch = self._hosted(account).route_epoch
+        brought, wait = self._brought(account, operation, epoch)
+        if wait is not None:
+            now, number = self.stamp.now(), given.bringing.round + 1 if given.bringing else 1
+            # It gets on, however often it has to be taken up.
+            far = {**brought, "resumes": 0}
+            self.ledger.moved(given, lambda its: its.beaten(now).model_copy(update=far))
+            return Bringing(
+                done=False, wait=wait, round=number, hands_on=number >= self.rounds and not wait
+            )
+        self.data.seed(self._place(account), account, self.stamp.now(), epoch)
+        self.ledger.finish(given, StepName.SEED, Done(fields=brought))
+        return Bringing()
 
     def verify(self, given: Task) -> Progress:
         """Write, read, put and get under the tenant's session, and see it come by the stream.
@@ -620,46 +650,67 @@ class Provisioning:
         self.tree.write(account, values)
 
     def _brought(
-        self, given: Task, account: Account, operation: Operation, epoch: int
-    ) -> Mapping[str, Any]:
-        """What the organisation has in the place that all share, such as exports, as it is told of
-        in the ledger. Nobody writes it meanwhile: the route is closed, and the fence keeps out who
-        read an older one."""
-        if account.cloud_type is CloudType.PUBLIC:
-            return {}
-        if self.copies is None:
-            raise LookupError("this function brings nothing along")
-        shared, target = self.shared, self._place(account)
-        source = Place(account.tenant_id, shared.table, shared.raw, shared.processed)
-        for place in (source, target):
-            self.copies.fence(place, epoch)
-        if operation.step(StepName.SEED).attempts > 1:
-            self.data.unseed(target)  # which an earlier attempt wrote, and is not to be compared
+        self, account: Account, operation: Operation, epoch: int
+    ) -> tuple[Mapping[str, Any], int | None]:
+        """What the organisation has in the place that all share, such as exports and files, as it
+        is told of in the ledger; and in how many seconds there is more to bring, None for nothing.
+
+        Nobody writes it meanwhile: the route is closed, the fence keeps out who read an older one,
+        and where there are files, forms that were signed before have had their time.
+        """
+        if not account.has_stack:
+            return {}, None
+        copies = self._copies()
+        source, target = self._behind_fences(copies, account, operation, epoch)
         old, new = operation.old or Sums(), operation.new or Sums()
-        position, passes = operation.position, operation.passes
+        position, passes, wait = operation.position, operation.passes, 0
         for _ in range(self.pages):
             if not old.is_whole:
-                old = self.copies.sums(source, old)
+                old = copies.sums(source, old)
+            elif passes:
+                new = new if new.is_whole else copies.sums(target, new)
             elif not old.items and not old.objects:
-                return NOTHING_COPIED
-            elif old.objects and target.abroad:
-                raise ConflictError("The organisation has files, which reach no other AWS account.")
-            elif not passes:
-                page = self.copies.copy(source, target, epoch, position)
+                return NOTHING_COPIED, None
+            elif old.objects and (wait := self._unsettled(target, operation)):
+                break
+            else:
+                page = copies.copy(source, target, epoch, position)
                 position, passes = page.next, int(page.next is None)
-            elif not new.is_whole:
-                new = self.copies.sums(target, new)
+                if passes and old.objects:
+                    old = Sums()  # counted while uploads could still come
         far = {"old": old, "new": new, "position": position, "passes": passes}
         if not new.is_whole:
-            now = self.stamp.now()
-            self.ledger.moved(given, lambda its: its.beaten(now).model_copy(update=far))
-            raise UnavailableError("There is more to bring along.")
+            return far, wait
         if old != new:
             raise CopyDiffersError(
                 f"{new.items} items and {new.objects} objects came along,"
                 f" of {old.items} and {old.objects}, or others."
             )
-        return {**far, "passes": 0}
+        return {**far, "passes": 0}, None
+
+    def _behind_fences(
+        self, copies: TenantCopies, account: Account, operation: Operation, epoch: int
+    ) -> tuple[Place, Place]:
+        """From where to where it is brought."""
+        source, target = self.shared.left_behind(account), self._place(account)
+        if not source.table:
+            return source, replace(target, table="")
+        for place in (source, target):
+            copies.fence(place, epoch)
+        if operation.step(StepName.SEED).attempts > 1:
+            self.data.unseed(target)  # which an earlier attempt wrote, and is not to be compared
+        return source, target
+
+    def _unsettled(self, target: Place, operation: Operation) -> int:
+        """Seconds until nothing that began before the route was closed puts any file.
+
+        ConflictError where files cannot be brought.
+        """
+        if target.abroad:
+            raise ConflictError("The organisation has files, which reach no other AWS account.")
+        closed = operation.step(StepName.CONFIGURE).ended_at or operation.heartbeat_at
+        left = (closed + self.settle - self.stamp.now()).total_seconds()
+        return min(LONGEST_WAIT, math.ceil(left)) if left > 0 else 0
 
     # backward
 
@@ -745,6 +796,11 @@ class Provisioning:
         if self.users is None:
             raise LookupError("this function makes and ends no technical users")
         return self.users
+
+    def _copies(self) -> TenantCopies:
+        if self.copies is None:
+            raise LookupError("this function brings nothing along")
+        return self.copies
 
     def _own(self) -> OwnAccounts:
         if self.own is None:

@@ -1,5 +1,7 @@
 """Adapter: a tenant's items and objects from one place to another, page by page.
 
+A place without a table has objects alone.
+
 A pass makes the target equal to the source: what differs is copied, what the source lacks goes. A
 page that comes again changes nothing, so a pass goes on from wherever it stopped. Which partitions
 hold a tenant's items is what the contexts declare (tenancy/holdings.py), so that nobody reads whole
@@ -64,11 +66,12 @@ class DynamoDBTenantCopies:
         self._shared = shared
 
     def fence(self, place: Place, epoch: int) -> None:
-        self._fenced(place, epoch).raise_fence(epoch)
+        if place.table:
+            self._fenced(place, epoch).raise_fence(epoch)
 
     def copy(self, source: Place, target: Place, epoch: int, position: str | None) -> Copied:
         """One page of a pass: the source's items, the target's that it lacks, then objects."""
-        phase, _, rest = (position or "items|").partition("|")
+        phase, _, rest = (position or _first(source)).partition("|")
         match phase:
             case "items":
                 after, differed = self._copy_items(source, target, epoch, rest)
@@ -85,7 +88,7 @@ class DynamoDBTenantCopies:
 
         Answers where to go on; None when but the fence is left.
         """
-        phase, _, rest = (position or "items|").partition("|")
+        phase, _, rest = (position or _first(place)).partition("|")
         if phase == "items":
             nowhere = Place(place.tenant_id, "", "", "")
             after, _removed = self._remove_extra(nowhere, place, epoch, rest)
@@ -94,7 +97,7 @@ class DynamoDBTenantCopies:
 
     def sums(self, place: Place, found: Sums) -> Sums:
         """One page more: items, then objects, summed so that their order does not matter."""
-        phase, _, rest = (found.next or "items|").partition("|")
+        phase, _, rest = (found.next or _first(place)).partition("|")
         total = int(found.checksum or "0", 16)
         if phase == "items":
             page, after = self._page(place, rest)
@@ -279,6 +282,11 @@ class DynamoDBTenantCopies:
                 after = each["Key"]
             if not page.get("IsTruncated"):
                 return
+
+
+def _first(place: Place) -> str:
+    """Where a pass begins."""
+    return "items|" if place.table else "raw|"
 
 
 def _is_stale(copied: Mapping[str, Any], original: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Steps that work on a tenant's data, with credentials that reach that tenant's place only."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ class _Clients:
 
 @cache
 def working() -> Provisioning:
-    return provisioning_with(data=data(), copies=copies())
+    settle = timedelta(seconds=settings().number("MOVE_SETTLE_SECONDS", 0))
+    return provisioning_with(data=data(), copies=copies(), settle=settle)
 
 
 @cache
@@ -102,7 +104,7 @@ def scope_of(place: Place) -> DataScope:
     abroad = place.abroad
     table = table_arn(abroad, place.region, place.table) if abroad else _here(place.table)
     return DataScope(
-        table_arns=(table,),
+        table_arns=(table,) if place.table else (),
         writes=True,
         bucket_arns=tuple(f"arn:{partition}:s3:::{name}" for name in (place.raw, place.processed)),
         writes_objects=True,
