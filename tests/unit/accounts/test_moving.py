@@ -6,6 +6,7 @@ import pytest
 
 from tenantry.accounts.model import Account, CloudType, Names, OperationStatus
 from tenantry.accounts.moving import Moving
+from tenantry.errors import ConflictError
 from tests.support.clock import FakeClock
 from tests.support.fakes.copies import FakeCopies
 from tests.unit.accounts.conftest import GRACE, OPERATOR, OWNER, SHARED
@@ -123,6 +124,85 @@ def test_undoing_may_fail_too(
         assert account.account_id not in world.stacks.made
     elif lives == source and function not in ("VALIDATE", "AdoptShared"):
         assert copies.things(SHARED.table) == {}
+
+
+@pytest.mark.parametrize(
+    "function", ["VALIDATE", "made", "VERIFY", "CATCH_UP", "COPY_TAIL", "COMPARE", "CONFIRM"]
+)
+@pytest.mark.parametrize("to", ["private", "public"])
+def test_a_move_that_failed_is_retried_from_its_beginning(
+    world: MoveWorld, copies: FakeCopies, to: str, function: str
+) -> None:
+    """Nothing stands of what it copied or compared: its organisation has worked on since."""
+    account = settled(world, copies, at="public" if to == "private" else "private")
+    source = where_it_lives(world, account)
+    seen = faulty(world, MADE_BY[to][0] if function == "made" else function, "error for good")
+    failed = world.move(account, to)
+    world.goes_on(20)
+    world.fault = None
+    assert seen
+    copies.write(source, world.hosted().route_epoch, "thing-0", "is another")
+    copies.write(source, world.hosted().route_epoch, "thing-9", "is new")
+    del copies.things(source)["thing-1"]
+    now = dict(copies.things(source))
+
+    plan = world.service.retry(OWNER, account.account_id, dry_run=True).plan
+    assert plan
+    assert plan.steps == tuple(step.name for step in failed.steps)
+    outcome = world.service.retry(OWNER, account.account_id, plan=plan.hash)
+    assert outcome.operation
+    assert (outcome.operation.operation_id, outcome.operation.status) == (
+        failed.operation_id,
+        "PENDING",
+    )
+    assert world.service.retry(OWNER, account.account_id).operation == outcome.operation
+    world.goes_on(20)
+
+    assert world.account(account.account_id).cloud_type == to
+    assert world.account(account.account_id).error is None
+    lives = where_it_lives(world, account)
+    assert lives != source
+    assert copies.things(lives) == now
+    ended = world.operation(world.account(account.account_id))
+    assert (ended.status, ended.error_code) == ("SUCCEEDED", None)
+    assert ended.old == ended.new
+
+
+@pytest.mark.parametrize("ends", ["moved", "given up"])
+def test_what_has_not_failed_is_not_retried_and_a_dry_run_says_so(
+    world: MoveWorld, copies: FakeCopies, ends: str
+) -> None:
+    account = settled(world, copies)
+    world.move(account, "private")
+    if ends == "given up":
+        world.service.cancel(OWNER, account.account_id)
+    world.goes_on()
+
+    for dry_run in (True, False):
+        with pytest.raises(ConflictError):
+            world.service.retry(OWNER, account.account_id, dry_run=dry_run)
+
+
+def test_a_move_is_not_retried_to_where_the_old_copy_is_being_removed(
+    world: MoveWorld, copies: FakeCopies
+) -> None:
+    account = settled(world, copies, at="private")
+    faulty(world, "VALIDATE", "error for good")
+    world.move(account, "public")
+    world.goes_on(20)
+    world.fault = None
+    world.clock.advance(timedelta(days=8))
+    world.moving.retire_due()
+    assert world.account(account.account_id).retiring
+
+    for dry_run in (True, False):
+        with pytest.raises(ConflictError):
+            world.service.retry(OWNER, account.account_id, dry_run=dry_run)
+
+    retired(world)
+    world.service.retry(OWNER, account.account_id)
+    world.goes_on(20)
+    assert where_it_lives(world, account) == SHARED.table
 
 
 @pytest.mark.parametrize("to", ["private", "public"])

@@ -657,14 +657,17 @@ class Operation(_Stored):
     def retried(self, now: datetime) -> Self:
         """In the queue again, to go on with the first step that is not done.
 
-        Where something was left over it is purged once more, since it came after the purge.
+        Where something was left over it is purged once more, since it came after the purge. A move
+        that failed has been led back, so that nothing of it stands: what it checked, copied and
+        compared is of another day, and is done anew.
         """
         self._only(OperationStatus.FAILED)
         anew = {"state": StepState.PENDING, "started_at": None, "ended_at": None}
         again = StepName.PURGE if self.error_code == LEFTOVERS else None
+        kept = self.kind is not Kind.MOVE
         steps = tuple(
             step
-            if step.state is StepState.DONE and step.name is not again
+            if kept and step.state is StepState.DONE and step.name is not again
             else step.model_copy(update=anew)
             for step in self.steps
         )

@@ -144,29 +144,40 @@ class AccountService:
         plan: str | None = None,
         reason: str | None = None,
     ) -> Outcome:
-        """Queue a failed operation again, from its first step that is not done.
+        """Queue a failed operation again, from its first step that is not done; a move, which has
+        been led back, from its beginning.
 
-        Emits AccountRequested. One that waits or runs already is answered as it stands.
+        Emits AccountRequested, of a move AccountMoveRequested. One that waits or runs already is
+        answered as it stands. ConflictError for what has not failed, on a dry run too, and for a
+        move to where an old copy is being removed.
         """
         who = self.acting(caller, as_operator, reason, looks=dry_run)
         account, operation = self.current(who, account_id)
-        would = self._plan("retry", account, operation, _remaining(operation))
+        now = self.stamp.now()
+        failed = operation.status is OperationStatus.FAILED
+        after = operation.retried(now) if failed else operation
+        moves = operation.kind is Kind.MOVE
+        would = self._plan("retry", account, operation, _remaining(after))
+        if not dry_run:
+            agreed(plan, would)
+        if operation.is_over or operation.status is OperationStatus.AWAITING_APPROVAL:
+            raise ConflictError(f"The operation is {operation.status}; it has not failed.")
+        if failed and moves:
+            _with_nothing_left(account)
         if dry_run:
             return Outcome(plan=would)
-        agreed(plan, would)
-        if operation.is_open or operation.status is OperationStatus.PENDING:
+        if not failed:
             return Outcome(account, operation)
-        now = self.stamp.now()
-        after = operation.retried(now)
-        goes_on = (
-            ProvisioningStatus.DELETING
-            if operation.kind is Kind.TEARDOWN
-            else ProvisioningStatus.PENDING
-        )
-        pending = account.moved(goes_on, now, error=None)
-        event = self._requested(pending, after, who)
-        self.accounts.advance(Advance((operation, after), (account, pending), event))
-        return Outcome(pending, after)
+        if moves:
+            again = account.amended(now, error=None)
+            event = self._move_requested(again, after, who)
+        else:
+            ends = operation.kind is Kind.TEARDOWN
+            status = ProvisioningStatus.DELETING if ends else ProvisioningStatus.PENDING
+            again = account.moved(status, now, error=None)
+            event = self._requested(again, after, who)
+        self.accounts.advance(Advance((operation, after), (account, again), event))
+        return Outcome(again, after)
 
     def cancel(
         self,
@@ -258,8 +269,7 @@ class AccountService:
             raise ConflictError("An account is moved when it is active and nothing is at work.")
         if {account.cloud_type, to} != {CloudType.PUBLIC, CloudType.PRIVATE}:
             raise ConflictError("Moves lead from public to private, or back.")
-        if account.retiring:
-            raise ConflictError("What the move before has left is being removed; try again later.")
+        _with_nothing_left(account)
         hosted = self._hosted(account.tenant_id)
         would = Plan(
             action=f"move to {to}",
@@ -288,8 +298,7 @@ class AccountService:
             heartbeat_at=now,
         )
         after = account.amended(now, operation_id=operation.operation_id, error=None)
-        data = AccountMoveRequested(**_about(account, operation), cloud_type=to, reason=who.reason)
-        event = self.stamp.event(data, who.cause)
+        event = self._move_requested(account, operation, who)
         self.accounts.begin((account, after), operation, event)
         return Outcome(after, operation)
 
@@ -463,6 +472,12 @@ class AccountService:
         )
         return self.stamp.event(data, who.cause)
 
+    def _move_requested(self, account: Account, operation: Operation, who: Who) -> Event:
+        data = AccountMoveRequested(
+            **_about(account, operation), cloud_type=operation.cloud_type, reason=who.reason
+        )
+        return self.stamp.event(data, who.cause)
+
     def _repeated(
         self, found: Account, given: RequestAccountInput, operation: Operation | None = None
     ) -> Outcome:
@@ -504,7 +519,7 @@ class AccountService:
             account_id=account.account_id,
             steps=steps,
             resources=self._resources(
-                account.cloud_type, account.account_id, account.options.own_buckets
+                operation.cloud_type, account.account_id, account.options.own_buckets
             ),
             basis=(
                 str(account.entity_version),
@@ -554,6 +569,11 @@ def _about(account: Account, operation: Operation) -> dict[str, str]:
         "organization_id": account.tenant_id,
         "operation_id": operation.operation_id,
     }
+
+
+def _with_nothing_left(account: Account) -> None:
+    if account.retiring:
+        raise ConflictError("What the move before has left is being removed; try again later.")
 
 
 def agreed(plan: str | None, would: Plan) -> None:
