@@ -22,6 +22,9 @@ SUSPEND = """mutation($id: ID!, $reason: String!) {
 REACTIVATE = """mutation($id: ID!, $reason: String!) {
   reactivateOrganization(organizationId: $id, reason: $reason) { id name status }
 }"""
+APPOINT = """mutation($id: ID!, $user: ID!, $reason: String!) {
+  appointOwner(organizationId: $id, userId: $user, reason: $reason) { userId role status }
+}"""
 
 Reason = Annotated[str, typer.Option(help="Why: the organisation reads it in its activity.")]
 DryRun = Annotated[bool, typer.Option(help="Show what would be asked for, ask for nothing.")]
@@ -56,6 +59,15 @@ def reactivate(
 ) -> None:
     """Open a suspended organisation again. Operators only."""
     _decide(ctx, "reactivateOrganization", REACTIVATE, organization, dry_run, {"reason": reason})
+
+
+@app.command("appoint-owner")
+def appoint_owner(
+    ctx: typer.Context, organization: str, user: str, reason: Reason, dry_run: DryRun = False
+) -> None:
+    """Make a member an owner where no owner can act any more. Operators only."""
+    asked = {"user": user, "reason": reason}
+    _decide(ctx, "appointOwner", APPOINT, organization, dry_run, asked)
 
 
 def instant(text: str) -> str:

@@ -154,6 +154,16 @@ def transfer_ownership(userId: str) -> dict[str, Any]:  # noqa: N803 - schema
     return member_reply(member_service().transfer(fields.context["caller"], userId))
 
 
+@fields.resolver(type_name="Mutation", field_name="appointOwner")
+def appoint_owner(
+    organizationId: str,  # noqa: N803 - schema
+    userId: str,  # noqa: N803 - schema
+    reason: str,
+) -> dict[str, Any]:
+    caller = fields.context["caller"]
+    return member_reply(member_service().appoint(caller, organizationId, userId, reason))
+
+
 @fields.resolver(type_name="Query", field_name="supportSessions")
 def support_sessions(first: int | None = None, after: str | None = None) -> dict[str, Any]:
     page = support_service().page(fields.context["caller"], first, after)

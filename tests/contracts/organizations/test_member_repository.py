@@ -102,6 +102,22 @@ def test_the_last_owner_stays(made: Stores, fields: dict[str, Any]) -> None:
     assert counted(made) == (2, 1)
 
 
+def test_an_owner_ends_only_while_another_one_can_act(made: Stores) -> None:
+    made.members.save(change(stored(made), role=Role.OWNER))
+    steps_down = change(stored(made, "u-1"), role=Role.ADMIN)
+    made.members.show("t-1", "u-2", Shown("Zoë", "zoe@x.example", 1, is_suspended=True))
+    with pytest.raises(ConflictError):
+        made.members.save(steps_down, heir="u-2")
+    with pytest.raises(ConflictError):
+        made.members.save(steps_down, heir="u-3")
+    assert (stored(made, "u-1").role, counted(made)) == (Role.OWNER, (2, 2))
+
+    made.members.show("t-1", "u-2", Shown("Zoë", "zoe@x.example", 2))
+    made.members.save(steps_down, heir="u-2")
+
+    assert (stored(made, "u-1").role, counted(made)) == (Role.ADMIN, (2, 1))
+
+
 def test_a_stale_change_of_an_owner_is_stale_and_not_the_last(made: Stores) -> None:
     before = stored(made, "u-1")
     made.members.save(change(before, extra_permissions=("activity:read",)))

@@ -78,6 +78,11 @@ FIELDS = {
         'mutation { reactivateOrganization(organizationId: "MISSING", reason: "doors") { id } }',
         OPERATORS,
     ),
+    "appointOwner": Field(
+        'mutation { appointOwner(organizationId: "MISSING", userId: "MISSING", reason: "doors") '
+        "{ userId } }",
+        OPERATORS,
+    ),
 }
 
 ROUTES = {

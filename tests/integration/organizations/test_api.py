@@ -193,6 +193,20 @@ def test_operators_suspend_and_reactivate(organizations_api: Api) -> None:
     assert organizations_api.code(*rename, organization=made["id"]) == "OK"
 
 
+def test_operators_appoint_an_owner(organizations_api: Api) -> None:
+    made = organizations_api.create()
+    organizations_api.join(made["id"], "bob")
+    arguments = {"organizationId": made["id"], "userId": "bob", "reason": "their owner is gone"}
+
+    assert organizations_api.code("appointOwner", arguments) == "FORBIDDEN"
+    appointed = organizations_api.data("appointOwner", arguments, **OPERATOR)
+
+    assert (appointed["userId"], appointed["role"]) == ("bob", "OWNER")
+    bob: dict[str, Any] = {"user": "bob", "organization": made["id"]}
+    assert organizations_api.code("leaveOrganization", **bob) == "OK"
+    assert organizations_api.code("leaveOrganization", organization=made["id"]) == "LAST_OWNER"
+
+
 def test_a_domain_is_claimed_proven_and_released(organizations_api: Api) -> None:
     who = {"organization": organizations_api.create()["id"]}
     domain = {"domain": "acme.example"}

@@ -387,6 +387,36 @@ def test_of_two_owners_who_turn_on_each_other_at_once_one_is_left(
     assert all("OK" in each and set(each) & refusals for each in told), told
 
 
+@pytest.mark.parametrize(
+    "commands", [("remove", "remove"), ("leave", "leave"), ("leave", "remove")]
+)
+def test_of_two_owners_beside_one_who_cannot_act_one_is_left(
+    many_founded: None, concurrent_api: Api, commands: tuple[str, str]
+) -> None:
+    """The count of owners would let both go: the third one counts, and the platform bars them."""
+    for own in _pairs(concurrent_api, 25):
+        concurrent_api.join(own, "eve", Role.OWNER)
+        card = Card(None, "eve@x.example", 1, is_suspended=True)
+        assert DynamoDBMemberRepository(concurrent_api.table).show(own, "eve", card)
+
+        at_once(
+            [
+                partial(_turned_on, own, commands[0], "ada", "bob"),
+                partial(_turned_on, own, commands[1], "bob", "ada"),
+            ]
+        )
+
+        assert _owners(concurrent_api, own) == (1, 2)
+
+
+@dataclass(frozen=True)
+class Card:
+    name: str | None
+    email: str
+    entity_version: int
+    is_suspended: bool = False
+
+
 def test_without_a_floor_in_the_transaction_nobody_would_be_left(
     concurrent_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

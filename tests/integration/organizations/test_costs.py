@@ -139,7 +139,6 @@ def test_changing_a_member_is_one_read_and_one_write(
     [
         ("removeUser", {"userId": "bob"}),
         ("updateUserRole", {"userId": "bob", "role": "OWNER"}),
-        ("suspendMember", {"userId": "cat"}),
     ],
 )
 def test_what_moves_a_seat_or_an_owner_is_one_transaction_of_two_items(
@@ -152,6 +151,47 @@ def test_what_moves_a_seat_or_an_owner_is_one_transaction_of_two_items(
 
     assert cost.operations == ["BatchGetItem", "TransactWriteItems"]
     assert (cost.read_units, cost.write_units, cost.index_write_units) == (3, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("suspendMember", {"userId": "cat"}),
+        ("removeUser", {"userId": "cat"}),
+        ("updateUserRole", {"userId": "cat", "role": "ADMIN"}),
+    ],
+)
+def test_where_an_owner_ends_another_one_is_looked_at_in_the_transaction(
+    organizations_api: Api, own: dict[str, Any], name: str, arguments: dict[str, Any]
+) -> None:
+    organizations_api.join(own["organization"], "cat", Role.OWNER)
+
+    cost = cost_of(organizations_api, name, arguments, **own)
+
+    assert cost.operations == ["BatchGetItem", "TransactWriteItems"]
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (3, 6, 1)
+
+
+def test_an_owner_who_leaves_looks_for_another_one(
+    organizations_api: Api, own: dict[str, Any]
+) -> None:
+    organizations_api.join(own["organization"], "cat", Role.OWNER)
+
+    left = cost_of(organizations_api, "leaveOrganization", **own)
+
+    assert left.operations == ["BatchGetItem", "Query", "TransactWriteItems"]
+    assert (left.read_units, left.write_units, left.index_write_units) == (3, 6, 1)
+
+
+def test_appointing_an_owner(organizations_api: Api, own: dict[str, Any]) -> None:
+    organizations_api.join(own["organization"], "bob")
+    given = {"organizationId": own["organization"], "userId": "bob", "reason": "r"}
+
+    cost = cost_of(organizations_api, "appointOwner", given, user="root", groups=["SuperAdmin"])
+
+    assert cost.operations == ["GetItem", "BatchGetItem", "TransactWriteItems"]
+    # The new owner's item carries two events, and so begins a second KB.
+    assert (cost.read_units, cost.write_units, cost.index_write_units) == (3, 6, 1)
 
 
 def test_leaving_and_handing_over(organizations_api: Api, own: dict[str, Any]) -> None:

@@ -61,8 +61,10 @@ def _ask(name: str, arguments: dict[str, Any], **who: Any) -> Callable[[Api, str
     return lambda api, own: api.ask(name, arguments, organization=own, **who)
 
 
-def _operate(name: str) -> Callable[[Api, str], Any]:
-    return lambda api, own: api.ask(name, {"organizationId": own, "reason": "r"}, **OPERATOR)
+def _operate(name: str, **more: str) -> Callable[[Api, str], Any]:
+    return lambda api, own: api.ask(
+        name, {"organizationId": own, "reason": "r", **more}, **OPERATOR
+    )
 
 
 def _nothing(_api: Api) -> None:
@@ -75,6 +77,7 @@ COMMANDS: dict[str, tuple[Callable[[Api], Any], Callable[[Api, str], Any]]] = {
     "settings": (_own, _ask("updateOrganizationSettings", {"input": {"joinByDomain": True}})),
     "suspend": (_own, _operate("suspendOrganization")),
     "reactivate": (_suspended, _operate("reactivateOrganization")),
+    "appoint": (_with(Role.MEMBER), _operate("appointOwner", **BOB)),
     "claim": (_own, _ask("claimDomain", DOMAIN)),
     "verify": (_proof, _ask("verifyDomain", DOMAIN)),
     "release": (_proven, _ask("releaseDomain", DOMAIN)),

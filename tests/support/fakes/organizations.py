@@ -138,7 +138,7 @@ class InMemoryMembers:
     """Of the profiles that the copies were made of."""
     pages: int = 0
 
-    def save(self, *changes: MemberChange) -> None:
+    def save(self, *changes: MemberChange, heir: str | None = None) -> None:
         events = [event for change in changes for event in change.events]
         if events[0] in self.organizations.events:
             return
@@ -148,6 +148,9 @@ class InMemoryMembers:
                 raise ConflictError(change.before.user_id)
         tenant_id = changes[0].before.tenant_id
         stored = self.organizations.organizations[tenant_id]
+        stays = self.organizations.members.get((tenant_id, heir)) if heir else None
+        if heir and not (stays and stays.leads and not stays.barred):
+            raise ConflictError(heir)
         seats = sum(c.after.is_current - c.before.is_current for c in changes)
         owners = sum(c.after.leads - c.before.leads for c in changes)
         if owners < 0 and stored.owners + owners < 1:

@@ -228,7 +228,7 @@ def test_a_request_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_report_shows_what_operators_did_outside_of_sessions_and_why() -> None:
     world, root = World(), Actor(id="root", kind="operator")
-    kinds = ("LicenseRenewed", "AccountTeardownApproved", "OrganizationSuspended")
+    kinds = ("LicenseRenewed", "AccountTeardownApproved", "OwnerAppointed")
     acts = [
         envelope(n, NOW - timedelta(days=n), type=kind, actor=root, data={"reason": f"Ticket {n}"})
         for n, kind in enumerate(kinds, 1)

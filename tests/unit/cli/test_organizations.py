@@ -34,7 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return seen
 
 
-FIELDS = ("grantPlan", "suspendOrganization", "reactivateOrganization")
+FIELDS = ("grantPlan", "suspendOrganization", "reactivateOrganization", "appointOwner")
 
 
 @pytest.fixture
@@ -81,12 +81,19 @@ def test_an_organisation_is_closed_and_opened_with_a_reason(
     assert run("organizations", command, "acme") == 2
 
 
+def test_an_owner_is_appointed_with_a_reason(run: Run, asked: list[dict[str, Any]]) -> None:
+    assert run("organizations", "appoint-owner", "acme", "bob", *BECAUSE) == 0
+    assert asked == [{"id": "acme", "user": "bob", "reason": "a pilot"}]
+    assert run("organizations", "appoint-owner", "acme", "bob") == 2
+
+
 @pytest.mark.parametrize(
     "words",
     [
         (*GRANT, "FREE", "--until", "2027-01-31"),
         ("organizations", "suspend", "acme"),
         ("organizations", "reactivate", "acme"),
+        ("organizations", "appoint-owner", "acme", "bob"),
     ],
 )
 def test_a_dry_run_shows_what_would_be_asked_for_and_asks_nothing(

@@ -46,7 +46,7 @@ class World:
         )
         self.stored_members = InMemoryMembers(self.organizations)
         self.members = MemberService(
-            self.organizations, self.stored_members, permissions, self.stamp
+            self.organizations, self.stored_members, permissions, self.operators, self.stamp
         )
         self.sessions = InMemorySupport(self.organizations)
         self.support = SupportService(self.organizations, self.sessions, self.operators, self.stamp)

@@ -15,7 +15,10 @@ from tenantry.errors import (
     OrganizationSuspendedError,
     TenantryError,
 )
-from tenantry.tenancy.access import MemberStatus
+from tenantry.organizations.events import MemberRemoved
+from tenantry.organizations.model import Member
+from tenantry.organizations.repository import MemberChange
+from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import Role
 from tests.unit.organizations.conftest import World
@@ -505,6 +508,147 @@ def test_a_suspended_organisation_keeps_its_members_as_they_are(
         with pytest.raises(OrganizationSuspendedError):
             change()
     assert len(world.members.page(owner, None, None, None).items) == 2
+
+
+# owners whom the platform keeps out
+
+
+def barred(world: World, caller: Caller) -> Caller:
+    where = caller.organization_id, caller.user_id
+    kept_out = world.member(caller).model_copy(update={"barred": True})
+    world.organizations.members[where] = kept_out
+    return caller
+
+
+def test_an_owner_goes_only_while_another_one_can_act(world: World) -> None:
+    owner = world.founded()
+    bob = barred(world, world.joined(owner, "bob", Role.OWNER))
+    world.joined(owner, "cat", Role.OWNER, MemberStatus.SUSPENDED)
+    assert world.counted(owner)[1] == 2
+
+    ends: list[Callable[[], object]] = [
+        lambda: world.members.leave(owner),
+        lambda: world.members.remove(owner, "ada"),
+        lambda: world.members.update_role(owner, "ada", "ADMIN"),
+    ]
+    for end in ends:
+        with pytest.raises(LastOwnerError, match="who can act"):
+            end()
+    world.members.remove(owner, "bob")
+    assert world.member(bob).status is MemberStatus.REMOVED
+
+
+def test_of_two_owners_who_end_each_other_beside_a_barred_one_one_can_act(world: World) -> None:
+    """The count of owners would let both go."""
+    owner = world.founded()
+    bob = world.joined(owner, "bob", Role.OWNER)
+    barred(world, world.joined(owner, "cat", Role.OWNER))
+    both = world.organizations.members.copy()
+    world.members.remove(owner, "bob")
+    kept = world.organizations.members
+    read, turn = both[owner.organization_id, "bob"], kept[owner.organization_id, "ada"]
+
+    with pytest.raises(ConflictError):
+        world.stored_members.save(
+            MemberChange(
+                turn,
+                turn.changed(status=MemberStatus.REMOVED),
+                (world.stamp.event(_removed(turn), bob.cause),),
+            ),
+            heir=read.user_id,
+        )
+    assert world.counted(owner)[1] == 2
+
+
+def _removed(member: Member) -> MemberRemoved:
+    return MemberRemoved(
+        organization_id=member.tenant_id,
+        user_id=member.user_id,
+        role=member.role,
+        how="removed",
+        removed_by="bob",
+    )
+
+
+def test_an_operator_appoints_an_owner_where_none_can_act(world: World, operator: Caller) -> None:
+    owner = world.founded()
+    bob = world.joined(owner, "bob", Role.MANAGER, MemberStatus.ACTIVE, "audit:read")
+    at = owner.organization_id
+    barred(world, owner)
+
+    appointed = world.members.appoint(operator, at, "bob", "Ticket 7: their owner is gone")
+
+    assert (appointed.role, appointed.extra_permissions) == (Role.OWNER, ())
+    assert world.counted(owner) == (2, 2)
+    told = world.organizations.events[-3:]
+    assert [each.type for each in told] == [
+        "OwnerAppointed",
+        "MemberRoleChanged",
+        "MemberPermissionsChanged",
+    ]
+    assert {(each.actor.id, each.actor.kind) for each in told} == {("root", "operator")}
+    assert told[0].data == {
+        "organization_id": at,
+        "owner_id": "bob",
+        "reason": "Ticket 7: their owner is gone",
+    }
+    assert world.members.appoint(operator, at, "bob", "again") == appointed
+    assert world.told().count("OwnerAppointed") == 1
+    world.members.remove(bob, "ada")
+    assert world.counted(owner) == (1, 1)
+
+
+def test_an_owner_of_a_suspended_organisation_is_appointed(world: World, operator: Caller) -> None:
+    """Who else should pay for it?"""
+    owner = world.founded()
+    world.joined(owner, "bob")
+    world.service.suspend(operator, owner.organization_id, "unpaid")
+
+    assert world.members.appoint(operator, owner.organization_id, "bob", "gone").leads
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [(r, s) for r in (Role.MEMBER, Role.OWNER) for s in ("SUSPENDED", "REMOVED", "INVITED")],
+)
+def test_nobody_is_appointed_who_could_not_act(
+    world: World, operator: Caller, role: Role, status: str
+) -> None:
+    owner = world.founded()
+    world.joined(owner, "bob", role, MemberStatus(status))
+    barred(world, world.joined(owner, "cat"))
+
+    for user_id in ("bob", "cat", "nobody"):
+        with pytest.raises((ConflictError, NotFoundError)):
+            world.members.appoint(operator, owner.organization_id, user_id, "gone")
+    with pytest.raises(NotFoundError):
+        world.members.appoint(operator, "nowhere", "ada", "gone")
+    assert "OwnerAppointed" not in world.told()
+
+
+def test_only_operators_appoint_and_say_why(world: World, operator: Caller) -> None:
+    owner = world.founded()
+    world.joined(owner, "bob")
+    at = owner.organization_id
+    world.operators.suspended.add("fired")
+
+    for caller in (owner, operator.model_copy(update={"user_id": "fired"})):
+        with pytest.raises(ForbiddenError):
+            world.members.appoint(caller, at, "bob", "gone")
+    with pytest.raises(InvalidInputError) as refused:
+        world.members.appoint(operator, at, "b#b", " ")
+    assert {fault["field"] for fault in refused.value.faults} == {"userId", "reason"}
+
+
+def test_a_cancelled_organisation_is_given_no_owner(world: World, operator: Caller) -> None:
+    owner = world.founded()
+    world.joined(owner, "bob")
+    stored = world.organizations.organizations[owner.organization_id]
+    ended = stored.model_copy(update={"status": OrganizationStatus.CANCELLED})
+    world.organizations.organizations[owner.organization_id] = ended
+
+    with pytest.raises(ConflictError, match="cancelled"):
+        world.members.appoint(operator, owner.organization_id, "bob", "gone")
 
 
 # handing over

@@ -49,7 +49,11 @@ class Members(RuleBasedStateMachine):
         )
         self.organizations = organizations
         self.service = MemberService(
-            organizations, DynamoDBMemberRepository(self.table), permissions, self.stamp
+            organizations,
+            DynamoDBMemberRepository(self.table),
+            permissions,
+            FakeOperators(),
+            self.stamp,
         )
         self.own = service.create(Caller(user_id="ada"), {"name": "Acme"}).tenant_id
         self.expected: dict[str, tuple[str, str]] = {"ada": ("OWNER", "ACTIVE")}

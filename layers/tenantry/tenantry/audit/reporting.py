@@ -46,6 +46,7 @@ VENDOR_TYPES: Final = (
     "LicenseRevoked",
     "OrganizationReactivated",
     "OrganizationSuspended",
+    "OwnerAppointed",
     "PlanGranted",
 )
 """What operators of the platform do outside of a support session; others do some of it too."""

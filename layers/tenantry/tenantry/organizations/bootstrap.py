@@ -68,6 +68,7 @@ def member_service() -> MemberService:
         organizations=DynamoDBOrganizationRepository(platform_table()),
         members=DynamoDBMemberRepository(platform_table()),
         catalogue=permissions,
+        operators=_Operators(),
         stamp=stamp(),
         meter=meter(platform_table()),
     )

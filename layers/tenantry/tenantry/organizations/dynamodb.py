@@ -40,7 +40,7 @@ from tenantry.organizations.model import (
     SupportSession,
 )
 from tenantry.organizations.repository import Acting, Card, MemberChange, Unreadable
-from tenantry.organizations.seats import COUNTERS, member_item, moved, reserve
+from tenantry.organizations.seats import COUNTERS, member_item, moved, reserve, vouch
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import (
     Key,
@@ -58,6 +58,7 @@ from tenantry.persistence.writes import Assign, Change, Copy, Count, Create, Wri
 from tenantry.tenancy.access import ACCOUNT_SUSPENDED, MemberStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Batch, Meter
+from tenantry.tenancy.roles import OWNERS
 
 RELEASED_KEPT = timedelta(days=90)
 _TRIES = 3
@@ -262,17 +263,20 @@ class DynamoDBMemberRepository:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def save(self, *changes: MemberChange) -> None:
+    def save(self, *changes: MemberChange, heir: str | None = None) -> None:
         """One conditional write; a transaction where seats or owners move, or several change."""
         writes: list[Change] = [_member_change(change) for change in changes]
         count = moved(*((change.before, change.after) for change in changes))
+        more: list[Write] = [count] if count else []
+        if heir:
+            more.append(vouch(changes[0].before.tenant_id, heir, OWNERS))
         try:
-            if count is None and len(writes) == 1:
+            if len(writes) + len(more) == 1:
                 self._table.write(writes[0])
             else:
-                self._table.transact([*writes, *([count] if count else [])])
+                self._table.transact([*writes, *more])
         except ConditionFailedError as failure:
-            if count is None or failure.failures != (len(writes),):
+            if count is None or min(failure.failures) != len(writes):
                 raise ConflictError("The member has changed since; read them again.") from failure
             if failure.items[len(writes)].get("owners", 0) <= 1:
                 raise LastOwnerError(

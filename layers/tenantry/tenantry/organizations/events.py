@@ -79,6 +79,16 @@ class MemberRoleChanged(_OrganizationsEvent):
     after: Role
 
 
+class OwnerAppointed(_OrganizationsEvent):
+    """An operator of the platform has made a member an owner, since no owner could."""
+
+    type: ClassVar[str] = "OwnerAppointed"
+
+    organization_id: str
+    owner_id: str
+    reason: str
+
+
 class MemberPermissionsChanged(_OrganizationsEvent):
     """The permissions that the member has beyond their role, before and after."""
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from tenantry.errors import ConflictError, Fault, ForbiddenError, InvalidInputError, NotFoundError
+from tenantry.errors import (
+    ConflictError,
+    Fault,
+    ForbiddenError,
+    InvalidInputError,
+    LastOwnerError,
+    NotFoundError,
+)
 from tenantry.messaging.event import Envelope, EventData
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.events import (
@@ -15,6 +22,7 @@ from tenantry.organizations.events import (
     MemberRemoved,
     MemberRoleChanged,
     MemberSuspended,
+    OwnerAppointed,
     OwnershipTransferred,
 )
 from tenantry.organizations.model import (
@@ -25,6 +33,7 @@ from tenantry.organizations.model import (
     MEMBERS_ROLES,
     MEMBERS_SUSPEND,
     OWNERSHIP_TRANSFER,
+    AppointInput,
     Member,
     MemberFilter,
     MemberInput,
@@ -36,12 +45,13 @@ from tenantry.organizations.repository import (
     Acting,
     MemberChange,
     MemberRepository,
+    Operators,
     OrganizationRepository,
     Profiles,
 )
 from tenantry.persistence import cursors, filtered
 from tenantry.runtime.inputs import parse
-from tenantry.tenancy.access import MemberStatus, Standing
+from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Meter, Unmetered
 from tenantry.tenancy.roles import Permission, Role, givers_of
@@ -62,6 +72,7 @@ class MemberService:
     members: MemberRepository
     catalogue: Callable[[], Mapping[str, Permission]]
     """Every permission of the product, by name."""
+    operators: Operators
     stamp: Stamp
     meter: Meter = field(default_factory=Unmetered)
 
@@ -102,10 +113,7 @@ class MemberService:
         if given.role is before.role:
             return before
         after = self._in_role(before, given.role)
-        self.members.save(
-            self._change(before, after, standing.cause(caller), *_told(before, after))
-        )
-        return after
+        return self._saved(before, after, _told(before, after), standing.cause(caller))
 
     def update_permissions(
         self,
@@ -134,7 +142,7 @@ class MemberService:
             return before
         after = before.changed(extra_permissions=wanted)
         data = _permissions_changed(before, after)
-        return self._saved(before, after, data, standing.cause(caller))
+        return self._saved(before, after, (data,), standing.cause(caller))
 
     def suspend(self, caller: Caller, user_id: str, expected_version: int | None = None) -> Member:
         """Keep a member out until they are reactivated; emits MemberSuspended. They keep a seat."""
@@ -148,7 +156,7 @@ class MemberService:
         data = MemberSuspended(
             organization_id=before.tenant_id, user_id=before.user_id, role=before.role
         )
-        return self._saved(before, after, data, standing.cause(caller))
+        return self._saved(before, after, (data,), standing.cause(caller))
 
     def reactivate(
         self, caller: Caller, user_id: str, expected_version: int | None = None
@@ -162,7 +170,7 @@ class MemberService:
         data = MemberReactivated(
             organization_id=before.tenant_id, user_id=before.user_id, role=before.role
         )
-        return self._saved(before, after, data, standing.cause(caller))
+        return self._saved(before, after, (data,), standing.cause(caller))
 
     def remove(self, caller: Caller, user_id: str, expected_version: int | None = None) -> Member:
         """End a membership and free its seat, once; emits MemberRemoved.
@@ -181,7 +189,7 @@ class MemberService:
         """End the caller's own membership; emits MemberRemoved, once.
 
         Who has left is answered so again; who was removed is refused. LastOwnerError for the last
-        owner.
+        owner who can act.
         """
         given = parse(MemberInput, _input(caller.user_id, expected_version))
         acting = self._acting(caller)
@@ -223,7 +231,8 @@ class MemberService:
         )
         stepped_down = _told(own, left)
         if before.role is Role.OWNER:
-            self.members.save(self._change(own, left, cause, transferred, *stepped_down))
+            change = self._change(own, left, cause, transferred, *stepped_down)
+            self.members.save(change, heir=before.user_id)
             return before
         after = self._in_role(before, Role.OWNER)
         self.members.save(
@@ -231,6 +240,33 @@ class MemberService:
             self._change(own, left, cause, *stepped_down),
         )
         return after
+
+    def appoint(self, caller: Caller, organization_id: str, user_id: str, reason: str) -> Member:
+        """Make an active member an owner where no owner can any more; operators only.
+
+        Emits OwnerAppointed, MemberRoleChanged, and MemberPermissionsChanged as `update_role`. Who
+        is an owner already is answered as they stand. ConflictError for a cancelled organisation,
+        and for who is suspended there or by the platform.
+        """
+        self.operators.require_active(caller)
+        asked = {"organizationId": organization_id, "userId": user_id, "reason": reason}
+        given = parse(AppointInput, asked)
+        found = self.organizations.acting(given.organization_id, given.user_id)
+        if found.organization is None:
+            raise NotFoundError("There is no such organisation.")
+        if found.organization.status is OrganizationStatus.CANCELLED:
+            raise ConflictError("The organisation has been cancelled.")
+        before = _current(found.member)
+        if before.status is not MemberStatus.ACTIVE or before.barred:
+            raise ConflictError("They are suspended; name somebody else.")
+        if before.role is Role.OWNER:
+            return before  # an answer may have been lost
+        after = self._in_role(before, Role.OWNER)
+        appointed = OwnerAppointed(
+            organization_id=before.tenant_id, owner_id=before.user_id, reason=given.reason
+        )
+        told = (appointed, *_told(before, after))
+        return self._saved(before, after, told, caller.operator_cause)
 
     # inside
 
@@ -283,11 +319,33 @@ class MemberService:
             how=how,
             removed_by=cause.actor.id,
         )
-        return self._saved(before, after, data, cause)
+        return self._saved(before, after, (data,), cause)
 
-    def _saved(self, before: Member, after: Member, data: EventData, cause: Cause) -> Member:
-        self.members.save(self._change(before, after, cause, data))
+    def _saved(
+        self, before: Member, after: Member, told: Sequence[EventData], cause: Cause
+    ) -> Member:
+        heir = self._heir(before, cause.actor.id) if before.leads and not after.leads else None
+        self.members.save(self._change(before, after, cause, *told), heir=heir)
         return after
+
+    def _heir(self, before: Member, acting_id: str) -> str:
+        """An owner who stays and can act; LastOwnerError without one.
+
+        Only owners touch owners, so whoever ends somebody else is one. Who the platform has
+        suspended counts among the owners, but nobody could do anything for the organisation then.
+        """
+        if acting_id != before.user_id:
+            return acting_id
+        after, goes_on = None, True
+        while goes_on:
+            page, goes_on = self.members.page(before.tenant_id, after, filtered.AT_ONCE)
+            for member in page:
+                if member.leads and not member.barred and member.user_id != before.user_id:
+                    return member.user_id
+                after = member.user_id
+        raise LastOwnerError(
+            "The organisation would be without an owner who can act; make somebody else one first."
+        )
 
     def _change(
         self, before: Member, after: Member, cause: Cause, *happened: EventData

@@ -695,6 +695,12 @@ class OperatorInput(OrganizationInput):
     reason: Line
 
 
+class AppointInput(OperatorInput):
+    """Whom an operator makes an owner, and why."""
+
+    user_id: Identifier
+
+
 class MemberInput(_CamelInput):
     """A member, and the version of them that a change is made on."""
 

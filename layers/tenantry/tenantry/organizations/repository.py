@@ -140,11 +140,11 @@ class OrganizationRepository(Protocol):
 
 
 class MemberRepository(Protocol):
-    def save(self, *changes: MemberChange) -> None:
+    def save(self, *changes: MemberChange, heir: str | None = None) -> None:
         """Store the changes with the seats and owners that they move, all or none.
 
-        ConflictError unless each `before` still stands there; LastOwnerError when the
-        organisation would be left without an active owner.
+        ConflictError unless each `before` still stands there, and the `heir` is an owner who can
+        act; LastOwnerError when the organisation would be left without an active owner.
         """
 
     def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[Member], bool]:
