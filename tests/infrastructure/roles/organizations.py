@@ -3,7 +3,10 @@
 from tests.infrastructure.grants import DUE, MEMBERSHIPS, PLATFORM, items, keys, of
 
 ROLES = {
-    "ApiFunction": items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+    "ApiFunction": items(
+        PLATFORM,
+        *("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+    ),
     "RefreshMembersFunction": {
         *items(PLATFORM, "GetItem", "UpdateItem"),
         *items(MEMBERSHIPS, "Query"),
@@ -23,7 +26,10 @@ ROLES = {
 
 KEYS = {
     "ApiFunction": {
-        *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *keys(
+            "ORG#*",
+            *("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        ),
         *keys("USER#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *keys("DOMAIN#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *keys("SLUG#*", "PutItem", "UpdateItem"),
