@@ -23,6 +23,7 @@ from tenantry.accounts.vending import (
     Credentials,
     Order,
     Progress,
+    Standing,
     State,
     Vended,
     VendorKind,
@@ -523,7 +524,21 @@ def test_a_closed_account_is_shut_and_still_told_of(world: World) -> None:
 
 
 def test_an_account_that_is_gone_is_closed(world: World) -> None:
-    assert world.vendor.close("999999999999").state is State.DONE
+    gone = "999999999999"
+
+    assert world.vendor.standing(gone) is Standing.GONE
+    assert world.vendor.release(gone).is_over
+    world.vendor.quarantine(gone)
+    assert world.vendor.close(gone).state is State.DONE
+
+
+def test_whether_an_account_is_open_is_told(world: World) -> None:
+    _, account = made(world)
+    assert world.vendor.standing(account) is Standing.OPEN
+
+    closed(world, account)
+
+    assert world.vendor.standing(account) is Standing.CLOSED
 
 
 def test_the_order_of_a_closed_account_makes_no_other(world: World) -> None:

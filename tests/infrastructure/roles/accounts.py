@@ -79,7 +79,7 @@ ROLES = {
         ),
     },
     "AwaitGraceFunction": LEDGER,
-    "ExportFunction": LEDGER | SURVEY | of("${Archive.Arn}/*", "s3:PutObject"),
+    "ExportFunction": LEDGER | SURVEY | MANAGEMENT | of("${Archive.Arn}/*", "s3:PutObject"),
     "StopInflowsFunction": LEDGER | items(PLATFORM, "GetItem"),
     "PurgeFunction": {
         *LEDGER,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tenantry.accounts.estate import AwsEstate, Seeing
-from tenantry.accounts.model import Account, CloudType, Names
+from tenantry.accounts.estate import NOT_LOOKED_AT, AwsEstate, Seeing
+from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
-from tenantry.errors import LeftoversError
+from tenantry.errors import LeftoversError, UnknownRouteError
 from tenantry.persistence.table import Table
 from tests.integration.accounts.test_estate import Place
 from tests.support.accounts import account
@@ -134,3 +134,73 @@ def test_what_a_lock_holds_is_told_and_stays(abroad: Abroad) -> None:
     with pytest.raises(LeftoversError, match="cannot be deleted: AccessDenied"):
         abroad.estate.purge(abroad.account)
     assert s3.get_object(Bucket=abroad.names.raw, Key="acme/locked")["Body"].read() == b"x"
+
+
+# one that lets nobody in
+
+
+def shut(abroad: Abroad, place: Place, *, closed: bool) -> AwsEstate:
+    """As the plan, an export and a purge see one that is closed already, or that only seems so."""
+    here = SimpleNamespace(dynamodb=place.cloud.client("dynamodb"), s3=place.s3)
+
+    def session(where: Any) -> Any:
+        if where.abroad:
+            raise UnknownRouteError("The organisation's own AWS account lets nobody in.")
+        return here
+
+    return AwsEstate(
+        "tenantry",
+        Shared(place.table.name, *place.buckets[:2]),
+        session,
+        ssm=place.ssm,
+        dynamodb=here.dynamodb,
+        platform=place.platform.name,
+        exports=place.buckets[2],
+        leaves_out=lambda its: closed and its == abroad.account,
+    )
+
+
+@pytest.fixture
+def place(
+    ministack: MiniStack, ministack_tenant_table: Table, ministack_platform_table: Table
+) -> Place:
+    return Place(ministack, ministack_tenant_table, ministack_platform_table)
+
+
+def test_one_that_is_closed_already_is_left_out_and_that_is_told(place: Place) -> None:
+    abroad = Abroad(place)
+    estate = shut(abroad, place, closed=True)
+
+    planned = estate.survey(abroad.account, 100)
+
+    number = abroad.account.aws_account_id
+    assert planned == Inventory(
+        resources=(f"AWS account {number}: {NOT_LOOKED_AT}",), is_whole=False
+    )
+    assert exported(estate, abroad.account) == []
+    assert estate.buckets(abroad.account) == tuple(place.buckets)
+    assert estate.purge(abroad.account)
+
+
+@pytest.mark.parametrize("what", ["survey", "export", "purge"])
+def test_one_that_only_lets_nobody_in_is_not_passed_over(place: Place, what: str) -> None:
+    abroad = Abroad(place)
+    estate = shut(abroad, place, closed=False)
+
+    ways: dict[str, Callable[[], Any]] = {
+        "survey": lambda: estate.survey(abroad.account, 100),
+        "export": lambda: exported(estate, abroad.account),
+        "purge": lambda: estate.purge(abroad.account),
+    }
+    with pytest.raises(UnknownRouteError):
+        ways[what]()
+
+
+def exported(estate: AwsEstate, its: Account) -> list[Any]:
+    after, lines = None, list[Any]()
+    while True:
+        listing = estate.export(its, after)
+        lines += listing.lines
+        after = listing.next
+        if after is None:
+            return lines

@@ -13,6 +13,7 @@ from tenantry.accounts.vending import (
     Order,
     Placement,
     Progress,
+    Standing,
     State,
     Vended,
     VendorSettings,
@@ -92,6 +93,15 @@ class FakeVendor:
 
     def release(self, aws_account_id: str) -> Progress:
         return self._called("release", lambda: self._release(aws_account_id))
+
+    def standing(self, aws_account_id: str) -> Standing:
+        def stands() -> Standing:
+            its = self._of(aws_account_id)
+            if its is None:
+                return Standing.GONE
+            return Standing.CLOSED if its.closed_at else Standing.OPEN
+
+        return self._called("standing", stands)
 
     def quarantine(self, aws_account_id: str) -> None:
         def move() -> None:

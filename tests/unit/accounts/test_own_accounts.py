@@ -10,6 +10,7 @@ from tenantry.accounts.model import Account, ProvisioningStatus
 from tenantry.accounts.own_accounts import Guard, OwnAccounts, entered, external_id
 from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Place
+from tenantry.accounts.vending import State
 from tenantry.errors import AccountShutError, ExternalIdIgnoredError, VendingFailedError
 from tests.support.accounts import account
 from tests.support.fakes.vending import SETTINGS, FakeVendor
@@ -145,13 +146,21 @@ def test_one_that_is_closed_has_nothing() -> None:
     assert entered(vendor, ours(number, ProvisioningStatus.DELETING)) is None
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_one_that_is_open_and_shut_is_not_taken_for_empty(known: bool) -> None:
+def test_one_that_is_gone_has_nothing() -> None:
+    vendor = FakeVendor()
+    number = made(vendor)
+    vendor.made.clear()
+
+    assert entered(vendor, ours(number, ProvisioningStatus.DELETING)) is None
+    assert OwnAccounts(vendor, SETTINGS).ended(ours(number, ProvisioningStatus.DELETING)) is (
+        State.DONE
+    )
+
+
+def test_one_that_is_open_and_shut_is_not_taken_for_empty() -> None:
     vendor = FakeVendor()
     number = made(vendor)
     vendor.before = shut
-    if not known:
-        vendor.made.clear()
 
     with pytest.raises(AccountShutError):
         entered(vendor, ours(number, ProvisioningStatus.DELETING))

@@ -806,3 +806,19 @@ def test_without_the_closing_step_an_account_would_stay_open(world: World) -> No
 
     (lodging,) = world.vendor.made.values()
     assert not lodging.closed
+
+
+@pytest.mark.parametrize("how", ["closed", "gone"])
+def test_an_aws_account_that_is_closed_already_or_gone_is_torn_down(world: World, how: str) -> None:
+    account = active(world, "dedicated")
+    (lodging,) = world.vendor.made.values()
+    if how == "gone":
+        world.vendor.made.clear()
+    else:
+        lodging.closed_at, lodging.closed = world.clock(), True
+    due(world, account)
+    world.goes_on()
+
+    ended = world.account(account.account_id)
+    assert ended.status is ProvisioningStatus.DELETED
+    assert world.operation(ended).certificate

@@ -15,7 +15,7 @@ from tenantry.accounts.model import Account, CloudType, Inventory, Names
 from tenantry.accounts.provisioning import Shared
 from tenantry.accounts.repository import Listing, MachineClients, Place
 from tenantry.accounts.tenant_items import TenantItems
-from tenantry.errors import LeftoversError
+from tenantry.errors import LeftoversError, UnknownRouteError
 from tenantry.persistence.items import from_wire
 from tenantry.persistence.keys import part
 from tenantry.runtime.services import calling
@@ -27,6 +27,7 @@ _PARTS: Final = 4
 _NOT_EXPORTED: Final = frozenset({"events", "event_ids", "token_hashes"})
 """What stamps, and what opens invitations: neither is the tenant's."""
 _GONE: Final = frozenset({"NoSuchBucket", "404"})
+NOT_LOOKED_AT: Final = "it lets nobody in, so what it held is neither counted nor kept"
 _called: Final = calling("A service")
 
 
@@ -57,7 +58,8 @@ class AwsEstate:
 
     Into an AWS account of the organisation's own `inside` sees, as its administrator, or answers
     None of one that is closed, which has nothing; without it what is known to be there counts as
-    there.
+    there. One that lets nobody in is refused with UnknownRouteError, unless `leaves_out` says that
+    nothing is asked of it: a survey then tells so.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class AwsEstate:
         kms: Any = None,
         clients: MachineClients | None = None,
         inside: Callable[[Account], Seeing | None] | None = None,
+        leaves_out: Callable[[Account], bool] = lambda _account: False,
         platform: str = "",
         exports: str = "",
     ) -> None:
@@ -84,12 +87,13 @@ class AwsEstate:
         self._here = Seeing(cloudformation, dynamodb, s3, tags, kms)
         self._clients = clients
         self._inside = inside
+        self._leaves_out = leaves_out
         self._platform = platform
         self._exports = exports
 
     def survey(self, account: Account, most: int | None = None) -> Inventory:
         items = item_bytes = objects = object_bytes = records = 0
-        whole = True
+        whole = self._inside is not None or not self._is_left_out(account)
         named, (tagged, going) = self._seen(account)
         for each in self._items(account, named):
             for item in each.all():
@@ -223,7 +227,8 @@ class AwsEstate:
         own, places = self._own(account), [self._in_common(account)]
         # A session for what is gone may be refused before anything is asked.
         alone = own if own and own.table != self._shared.table else None
-        if alone and (named is None or f"table {alone.table}" in named):
+        wanted = alone and (named is None or f"table {alone.table}" in named)
+        if alone and wanted and not self._is_left_out(account):
             places.insert(0, alone)
         return [
             TenantItems(
@@ -310,6 +315,8 @@ class AwsEstate:
         if not self._is_made(account):
             return set(), ([], ())
         if self._inside is None:
+            if self._is_left_out(account):
+                return {f"AWS account {account.aws_account_id}: {NOT_LOOKED_AT}"}, ([], ())
             names = Names.of(self._prefix, account)
             known = {f"AWS account {account.aws_account_id}", f"table {names.table}"}
             return known | {f"bucket {name}" for name in names.buckets}, ([], ())
@@ -381,6 +388,19 @@ class AwsEstate:
             return None
         return self._place(account)
 
+    def _is_left_out(self, account: Account) -> bool:
+        """Whether its own AWS account lets nobody in and nothing is asked of it for that."""
+        own = self._own(account)
+        if own is None or own.abroad is None:
+            return False
+        try:
+            self._session(own)
+        except UnknownRouteError:
+            if self._leaves_out(account):
+                return True
+            raise
+        return False
+
     def _in_common(self, account: Account) -> Place:
         shared = self._shared
         return Place(account.tenant_id, shared.table, shared.raw, shared.processed)
@@ -388,9 +408,12 @@ class AwsEstate:
     def _buckets(self, account: Account, named: set[str] | None) -> tuple[str, ...]:
         """The tenant's own, and those that are shared by all."""
         own, shared = self._own(account), self._in_common(account)
-        mine = (own.raw, own.processed) if own else ()
+        both = (own.raw, own.processed) if own else ()
+        mine = [name for name in both if named is None or f"bucket {name}" in named]
+        if mine and self._is_left_out(account):
+            mine = []
         return (
-            *(name for name in mine if named is None or f"bucket {name}" in named),
+            *mine,
             shared.raw,
             shared.processed,
             *((self._exports,) if self._exports else ()),

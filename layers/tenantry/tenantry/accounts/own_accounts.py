@@ -11,7 +11,14 @@ from typing import Final, Protocol
 
 from tenantry.accounts.model import Account
 from tenantry.accounts.repository import Place
-from tenantry.accounts.vending import AccountVendor, Credentials, Order, State, VendorSettings
+from tenantry.accounts.vending import (
+    AccountVendor,
+    Credentials,
+    Order,
+    Standing,
+    State,
+    VendorSettings,
+)
 from tenantry.errors import AccountShutError, ExternalIdIgnoredError, VendingFailedError
 
 _EXTERNAL_ID_BYTES: Final = 48
@@ -23,11 +30,11 @@ def external_id() -> str:
 
 
 def is_closed(vendor: AccountVendor, account: Account) -> bool:
-    """Whether its AWS account is closed, as who made it says: nobody getting in proves nothing."""
-    return any(
-        each.aws_account_id == account.aws_account_id and not each.is_open
-        for each in vendor.find(account.tenant_id)
-    )
+    """Whether its AWS account is closed or gone, as who made it says: nobody getting in proves
+    nothing."""
+    if account.aws_account_id is None:
+        return False
+    return vendor.standing(account.aws_account_id) is not Standing.OPEN
 
 
 def entered(vendor: AccountVendor, account: Account) -> Credentials | None:

@@ -179,6 +179,14 @@ class Progress(_Frozen):
         return self.state in (State.DONE, State.FAILED)
 
 
+class Standing(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    """Or about to be."""
+    GONE = "GONE"
+    """The organisation knows of none such: AWS has deleted it, or it has left."""
+
+
 class Placement(_Frozen):
     """Where an account stands, and which service control policies are in effect there."""
 
@@ -244,8 +252,11 @@ class AccountVendor(Protocol):
     def release(self, aws_account_id: str) -> Progress:
         """Take it out of what governs it; DONE when it is no longer enrolled, or never was."""
 
+    def standing(self, aws_account_id: str) -> Standing:
+        """Whether it is open still."""
+
     def quarantine(self, aws_account_id: str) -> None:
-        """Move it to the quarantine unit."""
+        """Move it to the quarantine unit; one that is gone is fine."""
 
     def close(self, aws_account_id: str) -> Progress:
         """Close it, for good. WAITING while AWS's quotas, or ours, allow no closure; RUNNING while

@@ -16,10 +16,12 @@ from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accou
 from tenantry.accounts.bootstrap.people import addressee
 from tenantry.accounts.bootstrap.steps import offers_dedicated
 from tenantry.accounts.bootstrap.technical_users import machine_clients
+from tenantry.accounts.bootstrap.vendor import vendor
 from tenantry.accounts.costs import prices
 from tenantry.accounts.estate import AwsEstate, Seeing
 from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.model import GRACE, Account, Operation
+from tenantry.accounts.own_accounts import is_closed
 from tenantry.accounts.provisioning import Ledger, Shared
 from tenantry.accounts.repository import Addressee, Leaver, Place
 from tenantry.accounts.s3 import S3Archive
@@ -45,7 +47,9 @@ def teardown_service() -> TeardownService:
     grace = timedelta(
         seconds=settings().number("TEARDOWN_GRACE_SECONDS", int(GRACE.total_seconds()))
     )
-    return TeardownService(account_service(), _looking(), grace, prices())
+    # Whether one that lets nobody in is closed is found out by who may ask, before it is exported.
+    estate = _looking(leaves_out=lambda _account: True)
+    return TeardownService(account_service(), estate, grace, prices())
 
 
 @cache
@@ -56,7 +60,7 @@ def stepping() -> Teardown:
 
 @cache
 def exporting() -> Teardown:
-    estate = _looking()
+    estate = _looking(leaves_out=_is_closed)
     bodies = S3Bodies(
         estate, boto3.client("s3", config=CONFIG), settings().required("ARCHIVE_BUCKET")
     )
@@ -72,6 +76,8 @@ def purging() -> Teardown:
         ssm=boto3.client("ssm", config=CONFIG),
         dynamodb=dynamodb(),
         clients=machine_clients(),
+        # What is left in it goes with its stack, by who gets in or is told that it is closed.
+        leaves_out=lambda _account: True,
         **_administration(),
     )
     return _teardown(estate=estate, people=_People(), farewells=DynamoDBFarewells(platform_table()))
@@ -128,7 +134,14 @@ def _closed(_account: Account) -> None:
     """An organisation's own AWS account is closed before its end is certified."""
 
 
-def _looking(inside: Callable[[Account], Seeing | None] | None = None) -> AwsEstate:
+def _is_closed(account: Account) -> bool:
+    return offers_dedicated() and is_closed(vendor(), account)
+
+
+def _looking(
+    inside: Callable[[Account], Seeing | None] | None = None,
+    leaves_out: Callable[[Account], bool] = lambda _account: False,
+) -> AwsEstate:
     return AwsEstate(
         settings().required("PREFIX"),
         _shared(),
@@ -141,6 +154,7 @@ def _looking(inside: Callable[[Account], Seeing | None] | None = None) -> AwsEst
         kms=boto3.client("kms", config=CONFIG),
         clients=machine_clients(),
         inside=inside,
+        leaves_out=leaves_out,
         **_administration(),
     )
 

@@ -21,6 +21,7 @@ from tenantry.accounts.vending import (
     Order,
     Placement,
     Progress,
+    Standing,
     State,
     Vended,
     VendorSettings,
@@ -172,6 +173,12 @@ class OrganizationsVendor:
 
     # ending
 
+    def standing(self, aws_account_id: str) -> Standing:
+        account = self._account(aws_account_id)
+        if account is None:
+            return Standing.GONE
+        return Standing.OPEN if _state(account) in _OPEN else Standing.CLOSED
+
     def release(self, aws_account_id: str) -> Progress:
         """Nothing governs an account that Organizations made but the organisation."""
         return Progress(state=State.DONE, aws_account_id=aws_account_id)
@@ -253,8 +260,8 @@ class OrganizationsVendor:
 
     def _move(self, aws_account_id: str, unit: str) -> None:
         parent = self._parent(aws_account_id)
-        if parent == unit:
-            return
+        if parent in (unit, None):
+            return  # it is there, or gone
         try:
             self._called(
                 "move_account",
