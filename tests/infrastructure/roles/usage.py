@@ -47,7 +47,7 @@ KEYS = {
         ),
         ("dynamodb:BatchGetItem", "ORG#*"),
         ("dynamodb:DeleteItem", "SWEEP#*"),
-        ("dynamodb:Query", "ORG#*"),
+        *(("dynamodb:Query", key) for key in ("ORG#*", "SWEEP#*")),
     },
 }
 

@@ -108,7 +108,7 @@ def test_what_was_uploaded_is_counted_and_told_in_figures(
     metering.upload("t-1/b", 5, "shared-processed")
     metering.upload("t-10/a", 1000)  # of somebody whose name begins alike
 
-    assert metering.run() == {"measured": 2, "drifted": 0, "ended": True}
+    assert metering.run() == {"measured": 2, "drifted": 0, "ended": True, "waiting": 0}
 
     counters, rows = metering.state("t-1", "t-2")
     assert counters == [12, 0]
@@ -118,6 +118,9 @@ def test_what_was_uploaded_is_counted_and_told_in_figures(
     told = [line for line in capsys.readouterr().out.splitlines() if "StoredBytes" in line]
     figures = json.loads(told[-1])
     assert (figures["StoredBytes"], figures["StoredOldBytes"]) == ([12.0], [10.0])
+    # Alarms ring by these.
+    assert 0 < figures["StorageRoundAge"][0] < 3600
+    assert (figures["StorageWaiting"], figures["StorageLongestWait"]) == ([0.0], [0.0])
 
 
 def test_objects_are_counted_where_the_route_leads(metering: Metering) -> None:
@@ -153,7 +156,7 @@ def test_a_run_without_time_for_all_of_one_is_gone_on_with_by_the_next(
         assert meter_storage.handler({}, context)["measured"] == 0
     monkeypatch.setattr(type(context), "get_remaining_time_in_millis", lambda _self: 300_000)
     with recorded() as calls:
-        assert meter_storage.handler({}, context) == {"measured": 1, "drifted": 0, "ended": True}
+        assert meter_storage.handler({}, context) == {"measured": 1, "drifted": 0, "ended": True, "waiting": 0}
 
     assert metering.state("t-1")[0] == [36]
     assert len(calls.of("ListObjectVersions")) == 6 - 3
@@ -165,7 +168,7 @@ def test_a_bucket_that_is_gone_keeps_nobody_else_waiting(metering: Metering) -> 
     metering.found("t-2")
     metering.upload("t-2/a", 4)
 
-    assert metering.run() == {"measured": 1, "drifted": 0, "ended": True}
+    assert metering.run() == {"measured": 1, "drifted": 0, "ended": True, "waiting": 0}
     assert metering.state("t-2")[0] == [4]
 
 
@@ -219,9 +222,10 @@ def test_what_a_round_costs(metering: Metering) -> None:
         name: (len(cost.calls.all), cost.read_units, cost.write_units)
         for name, cost in (("same", same), ("changed", changed))
     }
-    # Of each organisation: itself and its counter are read, its measurement and the progress are
+    # Of each run, what waits is looked for, three times, and how old the round is. Of each
+    # organisation: itself and its counter are read, its measurement and the progress are
     # written; a counter that changes is written with the measurement, in a transaction.
-    assert seen == {"same": (62, 42, 14), "changed": (62, 42, 32)}
+    assert seen == {"same": (66, 46, 14), "changed": (66, 46, 32)}
 
 
 def test_what_is_taken_while_it_is_set_is_not_lost(

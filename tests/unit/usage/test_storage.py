@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import CorruptDataError, OrganizationMovingError, UnknownRouteError
+from tenantry.errors import (
+    CorruptDataError,
+    OrganizationMovingError,
+    UnavailableError,
+    UnknownRouteError,
+)
 from tenantry.messaging.stamp import Stamp
 from tenantry.organizations.counters import Kind, given_back, taken
 from tenantry.persistence.keys import organization_key
@@ -47,7 +52,8 @@ class World:
     refuses: dict[str, Exception] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
     pages: int = 1000
-    """That one run has time for."""
+    """That one run has time for, and each organisation in its turn."""
+    turn: int = 1000
 
     def __post_init__(self) -> None:
         self.stamp = Stamp(self.clock, FakeIds())
@@ -74,10 +80,15 @@ class World:
         return self.meters[tenant_id]
 
     def run(self, *, anew: bool = True) -> Tally:
-        left = iter(range(self.pages))
+        left = self.pages
 
         def may_go_on() -> bool:
-            return next(left, None) is not None
+            nonlocal left
+            left -= 1
+            return left >= 0
+
+        def is_early() -> bool:
+            return left > self.pages // 2 and may_go_on()
 
         metering = StorageMetering(
             self.usage,
@@ -86,10 +97,11 @@ class World:
             self.stamp,
             may_go_on,
             lambda what, tenant_id: self.left.append((what, tenant_id)),
+            turn=self.turn,
         )
         register = InMemoryRegister(set(self.meters))
         sweep = Sweep("meter-storage", register, self.progress, self.stamp, DAY, at_once=1)
-        self.ended = sweep.run(metering.visit, lambda: True, anew=anew).ended
+        self.done = metering.run(sweep, is_early, anew=anew)
         return metering.tally
 
     def _meter(self, organization: Routed) -> TenantMeter:
@@ -226,30 +238,129 @@ def test_a_counter_that_moves_while_it_is_measured_is_left_alone(world: World) -
 def test_an_organisation_with_much_is_measured_over_many_runs(world: World) -> None:
     many = list(range(1, 42))
     world.found("t-1", *many)
-    world.found("t-2", 7)
-    world.pages = 4
+    world.turn = 4
+    world.pages = 9
     world.run()
-    assert not world.ended
+    assert world.done.waiting == ("t-1",)
     runs = 1
-    while not world.ended:
-        world.clock.advance(timedelta(minutes=60))
+    while world.done.waiting:
+        world.clock.advance(timedelta(minutes=15))
         world.run(anew=False)
         runs += 1
         assert runs < 20
 
     assert world.latest().total == Stored(objects=41, bytes=sum(many))
     assert world.counter() == sum(many)
-    assert world.latest("t-2").total.bytes == 7
-    assert world.store.measuring() is None
+    assert runs > 2
     # Every page is counted once: what was counted is not counted again by the next run.
     assert world.meters["t-1"].pages == 21 + 1
 
 
+def test_an_organisation_that_takes_days_holds_up_no_round(world: World) -> None:
+    """Nor is it begun anew with each of them: it ends while the others are measured every day."""
+    many = list(range(1, 101))
+    world.found("t-1", *many)
+    others = [f"t-{number}" for number in range(2, 6)]
+    for number, tenant in enumerate(others):
+        world.found(tenant, number)
+    world.turn, world.pages = 5, 25
+
+    for day in range(1, 20):
+        world.run(anew=False)
+        assert {world.latest(tenant).day for tenant in others} == {world.clock().date()}
+        assert world.done.age == timedelta()
+        if world.store.latest("t-1"):
+            break
+        assert world.done.longest == (day - 1) * DAY
+        world.clock.advance(DAY)
+
+    assert day > 2
+    assert world.latest().total.bytes == sum(many)
+    assert world.meters["t-1"].pages <= 50 + 1 + world.pages
+
+
+def test_without_turns_the_round_would_be_held_up(world: World) -> None:
+    """The twin of the test above: who takes all of the time leaves the others nothing."""
+    world.found("t-1", *range(1, 101))
+    world.found("t-2", 5)
+    world.turn, world.pages = 1000, 25
+    world.run()
+
+    assert world.store.latest("t-2") is None
+    assert not world.done.ended
+
+
+def test_those_that_wait_have_turns_in_the_order_of_their_waiting(world: World) -> None:
+    for tenant in ("t-1", "t-2"):
+        world.found(tenant, *range(1, 41))
+    world.turn, world.pages = 3, 12
+    for _ in range(2):
+        world.run()
+        world.clock.advance(timedelta(minutes=15))
+
+    counted = [world.meters[tenant].pages for tenant in ("t-1", "t-2")]
+    assert max(counted) - min(counted) <= world.turn
+    assert min(counted) > world.turn
+
+
+def test_a_round_that_does_not_end_is_seen_to_grow_old(world: World) -> None:
+    for number in range(1, 5):
+        world.found(f"t-{number}", 5)
+    world.pages = 1
+    for hours in (0, 20, 20):
+        world.clock.advance(timedelta(hours=hours))
+        world.run(anew=False)
+
+    assert not world.done.ended
+    assert world.done.age == timedelta(hours=40)
+
+
+def test_a_bucket_that_is_busy_is_tried_again_by_the_next_run_and_holds_nobody_up(
+    world: World,
+) -> None:
+    meter = world.found("t-1", 1, 2, 3, 4)
+    world.found("t-2", 7)
+
+    def busy() -> None:
+        raise UnavailableError("The tenant's bucket is busy.")
+
+    meter.meanwhile = busy
+    world.run()
+    assert (world.done.ended, world.done.waiting) == (True, ("t-1",))
+    assert world.latest("t-2").total.bytes == 7
+
+    meter.meanwhile = lambda: None
+    world.run(anew=False)
+    assert not world.done.waiting
+    assert world.latest().total.bytes == 10
+
+
+@pytest.mark.parametrize("ends", ["it is taken away", "it is gone", "it moves"])
+def test_nobody_waits_for_what_is_no_more_to_be_measured(world: World, ends: str) -> None:
+    world.found("t-1", *range(1, 41))
+    world.turn = 2
+    world.pages = 3
+    world.run()
+    assert world.done.waiting == ("t-1",)
+
+    if ends == "it is gone":
+        world.table.delete(organization_key("t-1"))
+    elif ends == "it moves":
+        world.refuses["t-1"] = OrganizationMovingError("m")
+    else:
+        item = world.table.get(organization_key("t-1"))
+        world.table.put({**(item or {}), "route": {"state": "deleted"}})
+    world.run(anew=False)
+
+    assert not world.done.waiting
+    assert world.store.latest("t-1") is None
+
+
 def test_what_moved_meanwhile_is_counted_anew_where_it_is_now(world: World) -> None:
     world.found("t-1", 1, 2, 3, 4)
-    world.pages = 1
+    world.pages = 2
     world.run()
-    assert world.store.measuring()
+    assert world.done.waiting
 
     world.meters["t-1"] = FakeMeter({RAW: [10, 20, 3, 4]}, place="own-raw own-processed")
     world.pages = 100
@@ -260,10 +371,11 @@ def test_what_moved_meanwhile_is_counted_anew_where_it_is_now(world: World) -> N
 
 def test_what_stopped_long_ago_is_begun_anew(world: World) -> None:
     meter = world.found("t-1", 1, 2, 3, 4)
-    world.pages = 1
+    world.pages = 2
     world.run()
+    assert world.done.waiting
     meter.current[RAW] = [10, 20, 3, 4]
-    world.clock.advance(2 * DAY)
+    world.clock.advance(3 * DAY)
     world.pages = 100
     world.run(anew=False)
 

@@ -143,6 +143,11 @@ class Measuring(BaseModel):
     area: Area | None = Area.RAW
     """What is counted now; None when all is."""
     position: str | None = None
+    stopped_at: datetime | None = None
+    """When somebody last went on with it."""
+
+    def stopped(self, now: datetime) -> Self:
+        return self.model_copy(update={"stopped_at": now})
 
     def counted(self, area: Area, found: Stored, position: str | None) -> Self:
         """With a page more of the area that is counted now."""

@@ -1,7 +1,7 @@
 """Adapter: measurements of what organisations have stored, on the platform table.
 
 ORG#<org>             STORAGE#<day>   the measurement of a day, the latest of it
-SWEEP#meter-storage   MEASURING       the one that is on its way, of an organisation with much
+SWEEP#meter-storage   MEASURING#<org> one that has stopped on its way, of an organisation with much
 """
 
 from typing import Final
@@ -18,27 +18,37 @@ from tenantry.usage.model import Counted
 from tenantry.usage.storage import COUNTER, KEPT
 
 _DAY: Final = "STORAGE#"
-_MEASURING: Final = key("SWEEP#meter-storage", "MEASURING")
+_SWEEP: Final = "SWEEP#meter-storage"
+_MEASURING: Final = "MEASURING#"
+_PAGE: Final = 100
 
 
 class DynamoDBMetering:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def measuring(self) -> Measuring | None:
-        found = self._table.get(_MEASURING)
-        # What cannot be gone on with is begun anew: it is our own, and of today.
-        try:
-            return Measuring.model_validate(found) if found else None
-        except ValidationError:
-            return None
+    def waiting(self) -> list[Measuring]:
+        items = list[Item]()
+        start: Key | None = None
+        while True:
+            page = self._table.query(_SWEEP, prefix=_MEASURING, limit=_PAGE, start=start)
+            items += page.items
+            if (start := page.next_key) is None:
+                break
+        found = [each for each in map(_measuring, items) if each]
+        return sorted(found, key=lambda each: each.stopped_at or each.began_at)
 
-    def stop(self, measuring: Measuring | None) -> None:
-        if measuring is None:
-            self._table.delete(_MEASURING)
-            return
+    def is_waiting(self, tenant_id: str) -> bool:
+        found = self._table.get(_measuring_key(tenant_id))
+        return found is not None and _measuring(found) is not None
+
+    def stop(self, measuring: Measuring) -> None:
         item = measuring.model_dump(mode="json", exclude_none=True)
-        self._table.put({**_MEASURING, "entity_type": "Measuring", **item})
+        where = _measuring_key(measuring.tenant_id)
+        self._table.put({**where, "entity_type": "Measuring", **item})
+
+    def forget(self, tenant_id: str) -> None:
+        self._table.delete(_measuring_key(tenant_id))
 
     def latest(self, tenant_id: str) -> Metered | None:
         found, _ = self.page(tenant_id, 1, None)
@@ -87,6 +97,18 @@ class DynamoDBMetering:
 
 def _day_key(tenant_id: str, day: str) -> Key:
     return key(organization_pk(tenant_id), f"{_DAY}{part(day)}")
+
+
+def _measuring_key(tenant_id: str) -> Key:
+    return key(_SWEEP, f"{_MEASURING}{part(tenant_id)}")
+
+
+def _measuring(item: Item) -> Measuring | None:
+    """None of what cannot be gone on with: it is our own, and is measured anew."""
+    try:
+        return Measuring.model_validate(item)
+    except ValidationError:
+        return None
 
 
 def _metered(item: Item) -> Metered:

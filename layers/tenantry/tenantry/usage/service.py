@@ -90,6 +90,11 @@ class Sweep:
             return Swept(visited, found)
         return Swept(visited, found, ended=at.ended_at is not None)
 
+    def age(self) -> timedelta:
+        """How long ago the latest round was begun: more than `every`, and its own time, is late."""
+        began_at = self.progress.read(self.name).began_at
+        return self.stamp.now() - began_at if began_at else timedelta()
+
     def _saved(self, progress: Progress) -> Progress:
         self.progress.save(progress)
         return progress

@@ -5,7 +5,7 @@ end: what lies there is what counts, and the daily measurement says what that is
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -13,6 +13,7 @@ from tenantry.errors import (
     ConflictError,
     CorruptDataError,
     OrganizationMovingError,
+    UnavailableError,
     UnknownRouteError,
 )
 from tenantry.messaging.stamp import Cause, Stamp
@@ -20,8 +21,9 @@ from tenantry.organizations.counters import ATTRIBUTES, Kind
 from tenantry.organizations.model import Organization
 from tenantry.tenancy.stored import Measuring, Metered, TenantMeter
 from tenantry.usage.events import CounterDrifted
-from tenantry.usage.model import Counted
+from tenantry.usage.model import Counted, UsageLedger
 from tenantry.usage.repository import UsageRepository
+from tenantry.usage.service import Sweep
 
 if TYPE_CHECKING:
     from tenantry.tenancy.router import Routed
@@ -29,17 +31,25 @@ if TYPE_CHECKING:
 COUNTER: Final = ATTRIBUTES[Kind.STORAGE]
 KEPT: Final = timedelta(days=400)
 """So long are measurements of a day: a year is compared with the one before."""
-_STALE: Final = timedelta(days=1)
-"""What stopped longer ago is begun anew: what it has counted has changed since."""
+TURN: Final = 250
+"""Pages of an organisation's objects before it is another's turn: as a rule less than a minute."""
+_STALE: Final = timedelta(days=2)
+"""What nobody went on with for so long is begun anew: what it has counted has changed since."""
 _GONE: Final = "deleted"
 
 
 class MeteringStore(Protocol):
-    def measuring(self) -> Measuring | None:
-        """The measurement that is on its way; the sweep has one at a time."""
+    def waiting(self) -> list[Measuring]:
+        """Measurements that stopped on their way, the one that waits longest first."""
 
-    def stop(self, measuring: Measuring | None) -> None:
-        """Keep where it stopped; None forgets it."""
+    def is_waiting(self, tenant_id: str) -> bool:
+        """Whether an organisation's measurement has stopped on its way."""
+
+    def stop(self, measuring: Measuring) -> None:
+        """Keep how far it has come."""
+
+    def forget(self, tenant_id: str) -> None:
+        """None of an organisation is on its way any more."""
 
     def latest(self, tenant_id: str) -> Metered | None:
         """The latest measurement of an organisation."""
@@ -55,15 +65,35 @@ class MeteringStore(Protocol):
 class Tally:
     """What a run has measured."""
 
+    pages: int = 0
     organizations: int = 0
     bytes: int = 0
     old_bytes: int = 0
     drifted: int = 0
 
 
+@dataclass(frozen=True)
+class Run:
+    """What a run has done, and how the measurement stands after it."""
+
+    tally: Tally
+    ended: bool
+    """Whether the round came to its end."""
+    age: timedelta
+    """How long ago the latest round was begun."""
+    waiting: tuple[str, ...]
+    """Organisations with more than fits into a turn, which later runs go on with."""
+    longest: timedelta
+    """How long ago the oldest of these measurements was begun."""
+
+
 @dataclass
 class StorageMetering:
-    """`meter` counts an organisation's objects; `may_go_on` is asked between pages of them."""
+    """`meter` counts an organisation's objects; `may_go_on` is asked between pages of them.
+
+    Whoever has more than fits into a turn holds nobody up: it waits with what was counted, and is
+    gone on with beside the rounds, however many of them pass.
+    """
 
     usage: UsageRepository
     store: MeteringStore
@@ -72,55 +102,100 @@ class StorageMetering:
     may_go_on: Callable[[], bool]
     report: Callable[[str, str], None] = lambda _what, _tenant_id: None
     tally: Tally = Tally()
+    turn: int = TURN
 
-    def visit(self, tenant_ids: Sequence[str]) -> int | None:
-        """Measure these; answers how many were, None when there is no time for all of one.
+    def run(self, sweep: Sweep, is_early: Callable[[], bool], *, anew: bool = False) -> Run:
+        """Go on with what waits while it `is_early`, so that the round has its share of the time;
+        then with the round, and in what is left of the time with what waits."""
+        self.go_on(is_early)
+        swept = sweep.run(self.visit, self.may_go_on, anew=anew)
+        while self.may_go_on() and self.go_on(self.may_go_on):
+            pass
+        waiting, now = self.store.waiting(), self.stamp.now()
+        return Run(
+            self.tally,
+            swept.ended,
+            sweep.age(),
+            tuple(each.tenant_id for each in waiting),
+            max((now - each.began_at for each in waiting), default=timedelta()),
+        )
+
+    def visit(self, tenant_ids: Sequence[str]) -> int:
+        """Measure these, each as far as its turn goes; answers how many were measured whole.
 
         Emits CounterDrifted where a context moves the counter of storage, and it was wrong.
         """
-        measured = 0
+        before = self.tally.organizations
         for tenant_id, found in self.usage.read(tenant_ids).items():
-            if found is None:
-                self.report("storage cannot be measured: an item breaks its schema", tenant_id)
-                continue
-            organization = found[0]
-            if organization.route.get("state") == _GONE:
-                continue
-            try:
-                whole = self._measured(organization)
-            except OrganizationMovingError:
-                continue  # it is set up, or taken away: another day
-            except UnknownRouteError as error:
-                self.report(f"storage cannot be measured: {error.code}", tenant_id)
-                continue
-            if whole is None:
-                return None
-            try:
-                self._kept(whole)
-            except CorruptDataError:
-                # Nobody else's is measured the later for it.
-                self.report("storage was measured and not kept: an item cannot be read", tenant_id)
-                continue
-            measured += 1
-        return measured
+            if not self.store.is_waiting(tenant_id):
+                self._take(tenant_id, found, None, self.may_go_on)
+        return self.tally.organizations - before
 
-    def _measured(self, organization: Organization) -> Measuring | None:
-        """All that there is, going on where an earlier run stopped; None when time is up."""
-        meter, begun = self.meter(organization), self.store.measuring()
+    def go_on(self, may_go_on: Callable[[], bool]) -> bool:
+        """A turn of each that waits, while there is time; answers whether any came further."""
+        before = self.tally.pages
+        for begun in self.store.waiting():
+            if not may_go_on():
+                break
+            found = self.usage.read([begun.tenant_id])
+            if begun.tenant_id in found:
+                self._take(begun.tenant_id, found[begun.tenant_id], begun, may_go_on)
+            else:
+                self.store.forget(begun.tenant_id)
+        return self.tally.pages > before
+
+    def _take(
+        self,
+        tenant_id: str,
+        found: tuple[Organization, UsageLedger] | None,
+        begun: Measuring | None,
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        """An organisation's turn, going on with what was `begun`."""
+        if found is None:
+            self.report("storage cannot be measured: an item breaks its schema", tenant_id)
+            return
+        try:
+            whole = self._counted(found[0], begun, may_go_on)
+            if whole and whole.area is not None:
+                self.store.stop(whole.stopped(self.stamp.now()))
+                return
+            if whole:
+                self._kept(whole)
+        except OrganizationMovingError:
+            pass  # it is set up, or taken away: another day
+        except UnknownRouteError as error:
+            self.report(f"storage cannot be measured: {error.code}", tenant_id)
+        except CorruptDataError:
+            self.report("storage was measured and not kept: an item cannot be read", tenant_id)
+        if begun:
+            self.store.forget(tenant_id)
+
+    def _counted(
+        self,
+        organization: Organization,
+        begun: Measuring | None,
+        may_go_on: Callable[[], bool],
+    ) -> Measuring | None:
+        """As much as there is time for; None of an organisation that has gone."""
+        if organization.route.get("state") == _GONE:
+            return None
+        meter = self.meter(organization)
         its = self._goes_on(begun, organization, meter.place)
-        while its.area is not None:
-            if not self.may_go_on():
-                self.store.stop(its)
-                return None
-            its = its.counted(its.area, *meter.page(its.area, its.position))
-        if begun is not None:
-            self.store.stop(None)
+        for _ in range(self.turn):
+            if its.area is None or not may_go_on():
+                break
+            try:
+                found, position = meter.page(its.area, its.position)
+            except UnavailableError:
+                break  # its bucket is busy, or out of reach for a while: others' are not
+            its = its.counted(its.area, found, position)
+            self.tally = replace(self.tally, pages=self.tally.pages + 1)
         return its
 
     def _goes_on(self, begun: Measuring | None, its: Organization, place: str) -> Measuring:
         now = self.stamp.now()
-        same = begun and (begun.tenant_id, begun.place) == (its.tenant_id, place)
-        if begun and same and now - begun.began_at < _STALE:
+        if begun and begun.place == place and now - (begun.stopped_at or now) < _STALE:
             return begun
         seen = self.usage.counted(its.tenant_id, COUNTER) or Counted(None, None)
         return Measuring(
@@ -136,11 +211,12 @@ class StorageMetering:
         drifted = done and sets is not None and its.moves is not None
         if drifted:
             self._tell(its.tenant_id, counted, total.bytes)
-        self.tally = Tally(
-            self.tally.organizations + 1,
-            self.tally.bytes + total.bytes,
-            self.tally.old_bytes + total.old_bytes,
-            self.tally.drifted + drifted,
+        self.tally = replace(
+            self.tally,
+            organizations=self.tally.organizations + 1,
+            bytes=self.tally.bytes + total.bytes,
+            old_bytes=self.tally.old_bytes + total.old_bytes,
+            drifted=self.tally.drifted + drifted,
         )
 
     def _is_wrong(self, its: Measuring, found: int) -> bool:

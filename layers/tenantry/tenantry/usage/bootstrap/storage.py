@@ -11,11 +11,13 @@ from tenantry.tenancy.bootstrap.storage import tenant_meter
 from tenantry.usage.bootstrap import DAILY, register
 from tenantry.usage.dynamodb import DynamoDBProgress, DynamoDBUsage
 from tenantry.usage.dynamodb_storage import DynamoDBMetering
-from tenantry.usage.service import Sweep, Swept
-from tenantry.usage.storage import StorageMetering, Tally
+from tenantry.usage.service import Sweep
+from tenantry.usage.storage import Run, StorageMetering
 
 
-def meter(may_go_on: Callable[[], bool], *, anew: bool = False) -> tuple[Swept, Tally]:
+def meter(
+    may_go_on: Callable[[], bool], is_early: Callable[[], bool], *, anew: bool = False
+) -> Run:
     """A run of the daily measurement."""
     table = platform_table()
     metering = StorageMetering(
@@ -27,4 +29,4 @@ def meter(may_go_on: Callable[[], bool], *, anew: bool = False) -> tuple[Swept, 
         report=left_aside,
     )
     sweep = Sweep("meter-storage", register(), DynamoDBProgress(table), stamp(), DAILY, at_once=1)
-    return sweep.run(metering.visit, may_go_on, anew=anew), metering.tally
+    return metering.run(sweep, is_early, anew=anew)
