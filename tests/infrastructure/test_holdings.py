@@ -32,6 +32,7 @@ GOES = {
     "platform LICENSE#",
     "platform LICENSED#",
     "platform USAGE",
+    "platform ROOM#",
     "platform STORAGE#",
     "platform AUDIT_GAP#",
     "tenant ",

@@ -32,6 +32,7 @@ SILENT = {
     "organizations/dynamodb.py create": "whose a slug is: a reservation",
     "organizations/dynamodb.py prove": "whose a domain is: a reservation",
     "organizations/dynamodb.py release": "that a domain is free: a reservation",
+    "organizations/room.py _row": "room for an object on its way: a reservation",
     "usage/dynamodb_storage.py _row": "what lay in the buckets: a measurement, and nobody's doing",
 }
 

@@ -117,7 +117,11 @@ replicas = st.builds(
     lambda key, used: Store(key, to_wire({"used": used, "events": [{"id": "e-1"}]})),
     keys,
     st.integers(0, 3),
-) | st.builds(Remove, keys)
+) | st.builds(
+    lambda key, used: Remove(key, {} if used is None else {"used": used}),
+    keys,
+    st.sampled_from([None, 0, 1, 2]),
+)
 
 
 def _asked(

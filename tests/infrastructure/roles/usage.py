@@ -46,7 +46,7 @@ KEYS = {
             for key in ("ORG#*", "SWEEP#*")
         ),
         ("dynamodb:BatchGetItem", "ORG#*"),
-        ("dynamodb:DeleteItem", "SWEEP#*"),
+        *(("dynamodb:DeleteItem", key) for key in ("ORG#*", "SWEEP#*")),
         *(("dynamodb:Query", key) for key in ("ORG#*", "SWEEP#*")),
     },
 }

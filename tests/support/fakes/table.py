@@ -168,13 +168,14 @@ def _allowed(write: Write, stored: Item) -> bool:
             within = all(_within(step, stored.get(step.attribute, 0)) for step in write.steps)
             there = bool(stored) or bool(write.makes)
             return within and there and _equal(stored, write.require)
-        case Check():
-            among = all(stored.get(name) in values for name, values in write.one_of.items())
+        case Check() | Assign():
+            one_of = write.one_of if isinstance(write, Check) else {}
+            among = all(stored.get(name) in values for name, values in one_of.items())
             return among and bool(stored) and _equal(stored, write.require)
-        case Assign():
-            return bool(stored) and _equal(stored, write.require)
-        case Fence() | Store() | Remove():
-            return not isinstance(write, Fence) or _is_open(write, stored)
+        case Remove():
+            return not write.require or (bool(stored) and _equal(stored, write.require))
+        case Fence() | Store():
+            return isinstance(write, Store) or _is_open(write, stored)
 
 
 def _is_open(write: Fence, stored: Item) -> bool:

@@ -21,6 +21,7 @@ HOLDINGS: Final = (
     ),
     Holding(Store.PLATFORM, "members", "MEMBER#"),
     Holding(Store.PLATFORM, "programs", "MACHINE#"),
+    Holding(Store.PLATFORM, "room for objects on their way", "ROOM#"),
     Holding(Store.PLATFORM, "support sessions", "SUPPORT#"),
     Holding(Store.PLATFORM, "operators' sessions", "OPERATOR#"),
     Holding(Store.PLATFORM, "claims on domains", "DOMAIN#", beside=_claim),

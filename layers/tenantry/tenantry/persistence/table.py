@@ -379,9 +379,21 @@ class Table:
 
     def _replica(self, write: Store | Remove) -> tuple[str, dict[str, Any]]:
         if isinstance(write, Remove):
-            return "Delete", {"TableName": self.name, "Key": to_wire(write.key)}
+            return "Delete", self._remove(write)
         item = {**without_events(dict(write.item)), **to_wire(write.key)}
         return "Put", {"TableName": self.name, "Item": item}
+
+    def _remove(self, write: Remove) -> dict[str, Any]:
+        request: dict[str, Any] = {"TableName": self.name, "Key": to_wire(write.key)}
+        if not write.require:
+            return request
+        expressions = _Expressions()
+        return {
+            **request,
+            "ConditionExpression": expressions.equal(write.require),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **expressions.parameters(),
+        }
 
     def _update(
         self, key: Key, update: str, condition: str, expressions: "_Expressions"

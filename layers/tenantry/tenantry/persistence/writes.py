@@ -133,9 +133,13 @@ class Store:
 
 @dataclass(frozen=True)
 class Remove:
-    """The item goes, and nobody is told: for copies, where the original is gone."""
+    """The item goes, and nobody is told: for copies, where the original is gone, and for notes.
+
+    Refused when there is no item with the attribute values of `require`, if it has any.
+    """
 
     key: Key
+    require: Mapping[str, Any] = field(default_factory=dict)
 
 
 Write = Create | Change | Count | Check | Assign | Fence | Store | Remove

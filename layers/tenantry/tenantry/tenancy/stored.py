@@ -62,8 +62,6 @@ class Metered(BaseModel):
     day: date
     measured_at: datetime
     areas: Mapping[Area, Stored]
-    moves: int | None = None
-    """How often the counter of storage had moved by then."""
 
     def of(self, area: Area) -> Stored:
         return self.areas.get(area, Stored())
@@ -136,9 +134,12 @@ class Measuring(BaseModel):
     tenant_id: str
     place: str
     began_at: datetime
-    value: int | None = None
-    """The counter of storage when it began, and how often it had moved."""
-    moves: int | None = None
+    began_with: int = 0
+    """What the counter of storage said when it began."""
+    passed: int = 0
+    """How many bytes had ever had room by then."""
+    open: int = 0
+    """How many had it then, and were not settled."""
     areas: Mapping[Area, Stored] = {}
     area: Area | None = Area.RAW
     """What is counted now; None when all is."""
@@ -163,5 +164,22 @@ class Measuring(BaseModel):
             day=now.date(),
             measured_at=now,
             areas=self.areas,
-            moves=self.moves,
         )
+
+    def sets(self, counted: int, passed: int) -> int | None:
+        """What the counter is to be set to that says `counted` now; None while it may be right.
+
+        While objects were counted, some came and some went. All that came had room by then, or was
+        given it since; so no more can lie there than what was found, and that. And what was found
+        is no more than what the counter said, and what was given room since. A counter that is
+        within both is left alone; another is set to the most that may lie there, so that it never
+        says less than that.
+        """
+        found, given = self._found, passed - self.passed
+        most = found + self.open + given
+        too_little = found > self.began_with + given and counted < most
+        return most if counted > most or too_little else None
+
+    @property
+    def _found(self) -> int:
+        return sum(stored.bytes for stored in self.areas.values())

@@ -1,6 +1,7 @@
 """Adapter: measurements of what organisations have stored, on the platform table.
 
 ORG#<org>             STORAGE#<day>   the measurement of a day, the latest of it
+ORG#<org>             ROOM#<room>     what is on its way, of whoever keeps files
 SWEEP#meter-storage   MEASURING#<org> one that has stopped on its way, of an organisation with much
 """
 
@@ -8,15 +9,16 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from tenantry.errors import CorruptDataError
+from tenantry.errors import ConflictError, CorruptDataError
+from tenantry.organizations.room import PASSED, ROOMS, Room, settled
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Assign, Create, moves_of
 from tenantry.tenancy.stored import Measuring, Metered
-from tenantry.usage.model import Counted
-from tenantry.usage.storage import COUNTER, KEPT
+from tenantry.usage.storage import COUNTER, KEPT, Counter
 
+_COUNTER: Final = (COUNTER, moves_of(COUNTER), PASSED)
 _DAY: Final = "STORAGE#"
 _SWEEP: Final = "SWEEP#meter-storage"
 _MEASURING: Final = "MEASURING#"
@@ -28,13 +30,7 @@ class DynamoDBMetering:
         self._table = table
 
     def waiting(self) -> list[Measuring]:
-        items = list[Item]()
-        start: Key | None = None
-        while True:
-            page = self._table.query(_SWEEP, prefix=_MEASURING, limit=_PAGE, start=start)
-            items += page.items
-            if (start := page.next_key) is None:
-                break
+        items = self._all(_SWEEP, _MEASURING)
         found = [each for each in map(_measuring, items) if each]
         return sorted(found, key=lambda each: each.stopped_at or each.began_at)
 
@@ -50,9 +46,21 @@ class DynamoDBMetering:
     def forget(self, tenant_id: str) -> None:
         self._table.delete(_measuring_key(tenant_id))
 
-    def latest(self, tenant_id: str) -> Metered | None:
-        found, _ = self.page(tenant_id, 1, None)
-        return found[0] if found else None
+    def counter(self, tenant_id: str) -> Counter:
+        item = self._table.get(organization_key(tenant_id)) or {}
+        return Counter(*(item.get(name) for name in _COUNTER))
+
+    def rooms(self, tenant_id: str) -> list[Room]:
+        try:
+            return [Room(**item) for item in self._all(organization_pk(tenant_id), ROOMS)]
+        except ValidationError as error:
+            raise CorruptDataError("a stored Room breaks its schema") from error
+
+    def settle(self, room: Room) -> None:
+        try:
+            self._table.transact(settled(room))
+        except ConditionFailedError as failure:
+            raise ConflictError("It is settled, or was never counted.") from failure
 
     def page(
         self, tenant_id: str, limit: int, after: str | None
@@ -67,13 +75,13 @@ class DynamoDBMetering:
         last = page.next_key["SK"].removeprefix(_DAY) if page.next_key else None
         return [_metered(item) for item in page.items], last
 
-    def keep(self, metered: Metered, counter: tuple[Counted, int] | None) -> bool:
+    def keep(self, metered: Metered, counter: tuple[Counter, int] | None) -> bool:
         row = self._row(metered)
         if counter is None:
             self._table.write(row)
             return True
         seen, value = counter
-        as_seen = {COUNTER: seen.value, moves_of(COUNTER): seen.moves}
+        as_seen = dict(zip(_COUNTER, (seen.value, seen.moves, seen.passed), strict=True))
         sets = Assign(organization_key(metered.tenant_id), {COUNTER: value}, as_seen)
         try:
             self._table.transact((sets, row))
@@ -81,6 +89,14 @@ class DynamoDBMetering:
             self._table.write(row)
             return False
         return True
+
+    def _all(self, pk: str, prefix: str) -> list[Item]:
+        items, start = list[Item](), None
+        while True:
+            page = self._table.query(pk, prefix=prefix, limit=_PAGE, start=start)
+            items += page.items
+            if (start := page.next_key) is None:
+                return items
 
     @staticmethod
     def _row(metered: Metered) -> Create:

@@ -5,6 +5,7 @@ end: what lies there is what counts, and the daily measurement says what that is
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,9 +20,10 @@ from tenantry.errors import (
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.counters import ATTRIBUTES, Kind
 from tenantry.organizations.model import Organization
+from tenantry.organizations.room import Room
 from tenantry.tenancy.stored import Measuring, Metered, TenantMeter
 from tenantry.usage.events import CounterDrifted
-from tenantry.usage.model import Counted, UsageLedger
+from tenantry.usage.model import UsageLedger
 from tenantry.usage.repository import UsageRepository
 from tenantry.usage.service import Sweep
 
@@ -36,6 +38,19 @@ TURN: Final = 250
 _STALE: Final = timedelta(days=2)
 """What nobody went on with for so long is begun anew: what it has counted has changed since."""
 _GONE: Final = "deleted"
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The counter of storage: its value, how often it has moved, and how many bytes ever had room.
+
+    None where there was none.
+    """
+
+    value: int | None = None
+    moves: int | None = None
+    passed: int | None = None
 
 
 class MeteringStore(Protocol):
@@ -51,10 +66,16 @@ class MeteringStore(Protocol):
     def forget(self, tenant_id: str) -> None:
         """None of an organisation is on its way any more."""
 
-    def latest(self, tenant_id: str) -> Metered | None:
-        """The latest measurement of an organisation."""
+    def counter(self, tenant_id: str) -> Counter:
+        """The counter of an organisation, strongly consistent."""
 
-    def keep(self, metered: Metered, counter: tuple[Counted, int] | None) -> bool:
+    def rooms(self, tenant_id: str) -> list[Room]:
+        """Room that is not settled, strongly consistent."""
+
+    def settle(self, room: Room) -> None:
+        """Nothing came of it; ConflictError when somebody was there first."""
+
+    def keep(self, metered: Metered, counter: tuple[Counter, int] | None) -> bool:
         """Store it, over an earlier one of the day, and with it the counter's new value.
 
         False when the counter has moved since it was seen: then all but the counter is stored.
@@ -197,20 +218,40 @@ class StorageMetering:
         now = self.stamp.now()
         if begun and begun.place == place and now - (begun.stopped_at or now) < _STALE:
             return begun
-        seen = self.usage.counted(its.tenant_id, COUNTER) or Counted(None, None)
+        seen, rooms = self._looked_at(its.tenant_id)
+        if ended := [room for room in rooms if room.until <= now]:
+            for room in ended:
+                with suppress(ConflictError):  # its own context was there first
+                    self.store.settle(room)
+            seen, rooms = self._looked_at(its.tenant_id)
         return Measuring(
-            tenant_id=its.tenant_id, place=place, began_at=now, value=seen.value, moves=seen.moves
+            tenant_id=its.tenant_id,
+            place=place,
+            began_at=now,
+            began_with=seen.value or 0,
+            passed=seen.passed or 0,
+            open=sum(room.bytes for room in rooms),
         )
+
+    def _looked_at(self, tenant_id: str) -> tuple[Counter, list[Room]]:
+        """In this order: room that is given in between counts twice, and none is left out."""
+        seen = self.store.counter(tenant_id)
+        return seen, self.store.rooms(tenant_id)
 
     def _kept(self, its: Measuring) -> None:
         metered = its.ended(self.stamp.now())
-        total, counted = metered.total, its.value or 0
-        seen = Counted(its.value, its.moves)
-        sets = (seen, total.bytes) if self._is_wrong(its, total.bytes) else None
-        done = self.store.keep(metered, sets)
-        drifted = done and sets is not None and its.moves is not None
-        if drifted:
-            self._tell(its.tenant_id, counted, total.bytes)
+        total, drifted = metered.total, False
+        for _ in range(_TRIES):
+            seen = self.store.counter(its.tenant_id)
+            value = its.sets(seen.value or 0, seen.passed or 0)
+            if not self.store.keep(metered, None if value is None else (seen, value)):
+                continue  # it has moved in between: what it may say has moved with it
+            drifted = value is not None and seen.moves is not None
+            if value is not None and drifted:
+                self._tell(its.tenant_id, seen.value or 0, value)
+            break
+        else:
+            self.report("a counter moves too often to be set; the next round tries", its.tenant_id)
         self.tally = replace(
             self.tally,
             organizations=self.tally.organizations + 1,
@@ -218,18 +259,6 @@ class StorageMetering:
             old_bytes=self.tally.old_bytes + total.old_bytes,
             drifted=self.tally.drifted + drifted,
         )
-
-    def _is_wrong(self, its: Measuring, found: int) -> bool:
-        """Whether the counter is to be set.
-
-        One that says too little is. One that says too much may hold room for what is still on its
-        way, so it has to have stood still since the measurement before.
-        """
-        counted = its.value or 0
-        if found >= counted or its.moves is None:
-            return found != counted
-        before = self.store.latest(its.tenant_id)
-        return before is not None and before.moves == its.moves
 
     def _tell(self, tenant_id: str, counted: int, found: int) -> None:
         data = CounterDrifted(
