@@ -135,6 +135,8 @@ class World:
     executions: FakeExecutions = field(default_factory=FakeExecutions)
     operators: FakeOperators = field(default_factory=FakeOperators)
     reported: list[str] = field(default_factory=list)
+    left_aside: list[str] = field(default_factory=list)
+    """Organisations whose operation could not be read."""
     fault: Fault | None = None
     places: int = 10
     transitions: int = 0
@@ -149,7 +151,9 @@ class World:
             settings=self.vendor.settings,
             report=lambda what, _account: self.reported.append(what),
         )
-        self.accounts = DynamoDBAccountRepository(self.table, self.places)
+        self.accounts = DynamoDBAccountRepository(
+            self.table, self.places, lambda _what, tenant_id: self.left_aside.append(tenant_id)
+        )
         self.organizations = DynamoDBOrganizationRepository(self.table)
         self.hosting = OrganizationHosting(self.organizations)
         self.machines = Machines(self.table)

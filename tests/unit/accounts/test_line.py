@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tenantry.accounts.model import OperationStatus, ProvisioningStatus
+from tenantry.accounts.model import Operation, OperationStatus, ProvisioningStatus
 from tests.support.clock import FakeClock
 from tests.unit.accounts.conftest import OPERATOR, REASON, World
 
@@ -184,3 +184,77 @@ def test_one_that_is_back_in_the_line_is_given_up_by_undoing_what_it_did(world: 
     assert world.operation(account).status is OperationStatus.CANCELLED
     assert world.account(account.account_id).status is ProvisioningStatus.DELETED
     assert world.places_taken == 0
+
+
+# what cannot be dealt with
+
+
+def unreadable(world: World, line: str) -> None:
+    """Another operation in a line, before all others, of which nobody knows what its status is."""
+    its = next(
+        item for item in world.table.items.values() if item.get("entity_type") == "AccountOperation"
+    )
+    key = ("ACCOUNT#broken", "OPERATION#broken")
+    broken = {**its, "PK": key[0], "SK": key[1], "status": "PAUSED", "tenant_id": "broken"}
+    world.table.items[key] = {**broken, "GSI2PK": line, "GSI2SK": "2000"}
+
+
+def test_an_operation_that_cannot_be_read_keeps_nobody_waiting(world: World) -> None:
+    ask(world, 0)
+    unreadable(world, "OPERATIONS#WAITING")
+
+    assert world.line.move_up() == 1
+    assert world.left_aside == ["broken"]
+
+
+def test_however_many_cannot_be_read_the_next_one_is_found(world: World) -> None:
+    ask(world, 0)
+    unreadable(world, "OPERATIONS#WAITING")
+    broken = world.table.items.pop(("ACCOUNT#broken", "OPERATION#broken"))
+    for number in range(30):
+        key = (f"ACCOUNT#broken-{number}", "OPERATION#broken")
+        world.table.items[key] = {**broken, "PK": key[0]}
+
+    assert world.line.move_up() == 1
+
+
+def test_a_sweep_goes_on_behind_one_that_cannot_be_read(world: World) -> None:
+    ask(world, 0)
+    world.line.move_up()
+    (run,) = world.executions.started
+    world.executions.states[run.execution_name] = "ABORTED"
+    shard = next(
+        str(item["GSI2PK"])
+        for item in world.table.items.values()
+        if str(item.get("GSI2PK")).startswith("OPERATIONS#OPEN")
+    )
+    unreadable(world, shard)
+    world.clock.advance(timedelta(minutes=10))
+
+    assert world.line.sweep() == 1
+    assert world.executions.started[-1].run == 2
+
+
+def test_one_that_cannot_be_settled_or_started_keeps_nobody_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [ask(world, number) for number in range(3)]
+    start = world.executions.start
+
+    def refused(operation: Operation) -> None:
+        if operation.account_id == asked[1]:
+            raise RuntimeError("no")
+        start(operation)
+
+    monkeypatch.setattr(world.executions, "start", refused)
+    with pytest.raises(RuntimeError):
+        world.line.move_up()
+    assert [op.account_id for op in world.executions.started] == [asked[0], asked[2]]
+
+    world.clock.advance(timedelta(minutes=10))
+    for run in world.executions.started:
+        world.executions.states[run.execution_name] = "ABORTED"
+    with pytest.raises(RuntimeError):
+        world.line.sweep()
+
+    assert [op.run for op in world.executions.started] == [1, 1, 2, 2]

@@ -13,7 +13,7 @@ The ledger is kept short, times as milliseconds: its item is written twice a ste
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from tenantry.persistence.table import ConditionFailedError, Table
 from tenantry.persistence.writes import Change, Count, Create, Write
 
 SHARDS: Final = 8
+_PAGES: Final = 4
+"""Of a line, where what cannot be read is passed over."""
 EVENTS_KEPT: Final = timedelta(days=90)
 _LIST: Final = "ACCOUNTS"
 _WAITING: Final = "OPERATIONS#WAITING"
@@ -46,10 +48,18 @@ _STEP: Final = {"state": "s", "attempts": "n", "error": "x", "started_at": "b", 
 
 
 class DynamoDBAccountRepository:
-    def __init__(self, table: Table, places: int) -> None:
-        """`places` is how many operations may run at a time."""
+    def __init__(
+        self,
+        table: Table,
+        places: int,
+        report: Callable[[str, str], None] = lambda _what, _tenant_id: None,
+    ) -> None:
+        """`places` is how many operations may run at a time; `report` is told of an operation in
+        a line that cannot be read, and of which organisation: the others are not to wait for it.
+        """
         self._table = table
         self._places = places
+        self._report = report
 
     def request(
         self, account: Account, operation: Operation, event: Event
@@ -176,12 +186,24 @@ class DynamoDBAccountRepository:
         return self._indexed(_RETIRING, ("0", f"{until.isoformat()}~"), limit)
 
     def _indexed(self, pk: str, between: tuple[str, str] | None, limit: int) -> list[Operation]:
-        if between:
-            page = self._table.query(pk, index="GSI2", between=between, limit=limit)
-        else:
-            page = self._table.query(pk, index="GSI2", limit=limit)
-        found = self._table.get_all([key(item["PK"], item["SK"]) for item in page.items])
-        return [_operation(item) for item in found if item]
+        how: dict[str, Any] = {"between": between} if between else {}
+        found: list[Operation] = []
+        for _ in range(_PAGES):
+            page = self._table.query(pk, index="GSI2", limit=limit, **how)
+            found += self._readable([key(item["PK"], item["SK"]) for item in page.items])
+            if len(found) >= limit or page.next_key is None:
+                break
+            how["start"] = page.next_key
+        return found[:limit]
+
+    def _readable(self, keys: list[Key]) -> Iterator[Operation]:
+        for item in self._table.get_all(keys):
+            if item is None:
+                continue
+            try:
+                yield _operation(item)
+            except CorruptDataError:
+                self._report("an operation cannot be read", str(item.get("tenant_id")))
 
     def note(self, operation: Operation, events: Sequence[StackEvent]) -> None:
         for event in events:

@@ -40,9 +40,10 @@ class Line:
         """Start those who wait longest while there are places; answers how many.
 
         That no place is free is no failure: whoever ends lets the next one in. One that is back in
-        the line, for there was no room for what it asked for, comes first, others of them last.
+        the line, for there was no room for what it asked for, comes first, others of them last. One
+        that cannot be started keeps nobody waiting; its error is raised at the end.
         """
-        started = 0
+        started, failed = 0, list[Exception]()
         now = self.stamp.now()
         again = self.accounts.parked(_ASK_AGAIN, now)
         waiting = self.accounts.waiting(_LOOKED_AT, now + AWAITED_AT_WORK)
@@ -56,15 +57,30 @@ class Line:
                 break
             except ConflictError:
                 continue
-            self.executions.start(begun)
+            try:
+                self.executions.start(begun)
+            except Exception as error:
+                failed.append(error)  # the sweep starts it, when it has fallen silent
+                continue
             started += 1
+        if failed:
+            raise failed[0]
         return started
 
     def sweep(self) -> int:
-        """Settle open operations that have fallen silent; answers how many it looked at."""
+        """Settle open operations that have fallen silent; answers how many it looked at.
+
+        One that cannot be settled keeps nobody waiting; its error is raised at the end.
+        """
+        failed = list[Exception]()
         silent = self.accounts.silent(self.stamp.now() - STALE_AFTER, _LOOKED_AT)
         for operation in silent:
-            self._settle(operation)
+            try:
+                self._settle(operation)
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return len(silent)
 
     def ended(self, account_id: str, operation_id: str, run: int) -> None:

@@ -54,7 +54,6 @@ from tenantry.errors import (
     NotFoundError,
     OrganizationSuspendedError,
     StreamSilentError,
-    TenantryError,
 )
 from tenantry.messaging.event import SYSTEM, Event, EventData
 from tenantry.messaging.stamp import Cause, Stamp
@@ -265,13 +264,13 @@ class Moving:
 
         One that cannot go does not keep the others waiting; its error is raised at the end.
         """
-        gone, failed = 0, list[TenantryError]()
+        gone, failed = 0, list[Exception]()
         due = self.ledger.accounts.retiring(self.stamp.now(), _RETIRED_AT_ONCE)
         share = replace(self, pages=max(1, self.pages // len(due))) if due else self
         for operation in due:
             try:
                 gone += share.retire(operation.account_id, operation.operation_id)
-            except TenantryError as error:
+            except Exception as error:
                 failed.append(error)
         if failed:
             raise failed[0]
