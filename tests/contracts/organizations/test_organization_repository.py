@@ -12,6 +12,7 @@ from tenantry.organizations.model import Member, Organization, PlanName, Setting
 from tenantry.organizations.repository import Acting, OrganizationRepository
 from tenantry.tenancy.access import MemberStatus, OrganizationStatus
 from tenantry.tenancy.roles import Role
+from tests.contracts.organizations.conftest import Stores
 from tests.support.clock import START
 
 _numbers = count(1)
@@ -253,3 +254,14 @@ def test_ended_memberships_are_left_out(organizations: OrganizationRepository) -
 
     assert [each.organization_id for each in items] == ["t-4"]
     assert after is None
+
+
+def test_whom_the_platform_has_suspended_is_known(stores: Stores) -> None:
+    stores.operator("u-1", True)
+    stores.operator("u-2", False)
+
+    assert [stores.organizations.is_barred(user) for user in ("u-1", "u-2", "u-3")] == [
+        False,
+        True,
+        False,
+    ]

@@ -70,6 +70,9 @@ class InMemoryOrganizations:
     def get(self, tenant_id: str) -> Organization | None:
         return self.organizations.get(tenant_id)
 
+    def is_barred(self, user_id: str) -> bool:
+        return user_id in self.suspended
+
     def acting(
         self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
     ) -> Acting:

@@ -3,6 +3,7 @@
 import pytest
 
 from tenantry.errors import (
+    ForbiddenError,
     IdempotencyMismatchError,
     InvalidInputError,
     LimitExceededError,
@@ -116,3 +117,12 @@ def test_a_sign_up_whose_name_is_taken_gets_a_suffix(world: World) -> None:
 def test_a_sign_up_with_no_name_of_this_kind_is_refused(world: World) -> None:
     with pytest.raises(InvalidInputError):
         world.service.found("ada", "a\u202eb", Cause())
+
+
+def test_whom_the_platform_has_suspended_founds_nothing(world: World) -> None:
+    world.organizations.suspended.add("ada")
+
+    for values in ({"name": "Acme"}, {"name": "Acme", "clientMutationId": "k-1"}):
+        with pytest.raises(ForbiddenError, match="suspended"):
+            world.service.create(ADA, values)
+    assert world.organizations.organizations == {}

@@ -44,6 +44,15 @@ def test_a_claim_names_the_record_to_publish(world: World) -> None:
     assert claim.status is DomainClaimStatus.PENDING
 
 
+def test_a_domain_that_the_organisation_does_not_take_joins_nobody(world: World) -> None:
+    owner = proven(world)
+    world.service.update_settings(owner, {"allowedDomains": ["other.example"]})
+    assert join(world, "bob") is None
+
+    world.service.update_settings(owner, {"allowedDomains": [DOMAIN, "other.example"]})
+    assert join(world, "bob") == owner.organization_id
+
+
 def test_claiming_again_answers_the_open_claim(world: World) -> None:
     owner = world.founded()
 

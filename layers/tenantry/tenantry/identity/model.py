@@ -232,7 +232,12 @@ def groups_of(grant: Grant | None, pool_groups: Container[str]) -> list[str]:
 
 
 class Wishes(Input):
-    """What a sign-up's client metadata asks for; metadata of other kinds is not ours to judge."""
+    """What a sign-up's client metadata asks for; metadata of other kinds is not ours to judge.
+
+    `organization_id` is whom a front end expects them to join. Nobody joins by it, as anybody can
+    write it: it is looked at before there is an account, so that a sign-up for an organisation that
+    could not take them is refused then. What lets them in is an invitation or their proven domain.
+    """
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
 

@@ -114,6 +114,11 @@ class DynamoDBOrganizationRepository:
         item = self._table.get(organization_key(tenant_id))
         return _organization(item) if item else None
 
+    def is_barred(self, user_id: str) -> bool:
+        """Their profile is the identity context's: whether it is suspended is all we look at."""
+        profile = self._table.get(profile_key(user_id))
+        return profile is not None and profile.get("status") == "SUSPENDED"
+
     def acting(
         self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
     ) -> Acting:

@@ -110,6 +110,9 @@ class OrganizationRepository(Protocol):
     def get(self, tenant_id: str) -> Organization | None:
         """The organisation, strongly consistent."""
 
+    def is_barred(self, user_id: str) -> bool:
+        """Whether the platform has suspended the person; strongly consistent."""
+
     def acting(
         self, tenant_id: str, user_id: str, *, operator: bool = False, other: str | None = None
     ) -> Acting:

@@ -8,6 +8,7 @@ from tenantry.errors import (
     ConflictError,
     DomainNotProvenError,
     DomainTakenError,
+    ForbiddenError,
     IdempotencyMismatchError,
     InvalidInputError,
     LimitExceededError,
@@ -61,7 +62,12 @@ from tenantry.organizations.seats import joined
 from tenantry.persistence import cursors
 from tenantry.runtime.identifiers import derived_id
 from tenantry.runtime.inputs import parse
-from tenantry.tenancy.access import MemberStatus, OrganizationStatus, Standing
+from tenantry.tenancy.access import (
+    ACCOUNT_SUSPENDED,
+    MemberStatus,
+    OrganizationStatus,
+    Standing,
+)
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.metering import Meter, Unmetered
 from tenantry.tenancy.roles import Permission, Role
@@ -95,9 +101,13 @@ class OrganizationService:
         With a `clientMutationId` it is done once: a repetition answers the organisation founded
         first, as it stands now and if its founder still may read it; IdempotencyMismatchError when
         the content differs. SlugTakenError for a slug that was asked for; one made of the name
-        gets a suffix. LimitExceededError when the caller has founded as many as a user may.
+        gets a suffix. LimitExceededError when the caller has founded as many as a user may,
+        ForbiddenError when the platform has suspended them: they belong to nothing whose standing
+        would tell.
         """
         given = parse(CreateOrganizationInput, values)
+        if self.organizations.is_barred(caller.user_id):
+            raise ForbiddenError(ACCOUNT_SUSPENDED)
         key = given.client_mutation_id
         tenant_id = derived_id("organization", caller.user_id, key) if key else self.stamp.new_id()
         founded, is_new = self._found(tenant_id, caller.user_id, given, caller.cause)
@@ -288,8 +298,9 @@ class OrganizationService:
     def join_by_domain(self, user_id: str, email: str, cause: Cause) -> str | None:
         """Make a user a member of the organisation that has proven their e-mail's domain.
 
-        Answers its id; None when there is none, it does not want that, is not active or is full,
-        or the user's membership has ended. The caller has verified the address.
+        Answers its id; None when there is none, it does not want that or takes addresses of other
+        domains only, is not active or is full, or the user's membership has ended. The caller has
+        verified the address.
         """
         domain = domain_of(email)
         tenant_id = self.domains.holder(domain) if domain else None
@@ -304,6 +315,7 @@ class OrganizationService:
                 organization is None
                 or organization.status is not OrganizationStatus.ACTIVE
                 or not organization.settings.join_by_domain
+                or not organization.settings.allows(email)
             ):
                 return None
             member = Member(
