@@ -1,7 +1,6 @@
 """What an AWS account of an organisation's own begins with: the baseline of dedicated accounts."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,8 @@ import pytest
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 
+from tenantry.accounts.dedicated_stacks import RECORDER_ROLE
+from tenantry.accounts.vendors.errands import MADE_OF, boundary
 from tests.infrastructure.templates import ROOT, Json, as_list, parse
 
 PATH = ROOT / "stacks/dedicated-account-baseline.yaml"
@@ -17,7 +18,12 @@ PRIVATE = parse("private", (ROOT / "stacks/private-account.yaml").read_text())
 RESOURCES: dict[str, Json] = STACK.body["Resources"]
 LARGEST = 51_200
 """Bytes of a template that CreateStack takes as text."""
-WATCHERS = {"Trail": "MakesTrail", "Recorder": "MakesRecorder", "Detector": "MakesDetector"}
+WATCHERS = {
+    "Trail": "MakesTrail",
+    "Recorder": "MakesRecorder",
+    "RecorderRole": "MakesRecorderRole",
+    "Detector": "MakesDetector",
+}
 
 
 def statements(role: str) -> list[Json]:
@@ -93,14 +99,45 @@ def test_every_role_has_a_boundary() -> None:
         "Platform": "Boundary",
         "ForwarderRole": "Boundary",
         "AlarmsRole": "Boundary",
-        "RecorderRole": "RecorderBoundary",
     }
     assert not list(STACK.properties("AWS::IAM::User", "AWS::IAM::Group"))
-    for name in ("Boundary", "RecorderBoundary"):
-        called = RESOURCES[name]["Properties"]["ManagedPolicyName"]
-        assert re.fullmatch(r"\$\{Deployment\}-.*boundary", called["Fn::Sub"]), (
-            "the session that deploys it makes roles behind policies of such names alone"
-        )
+    ((_, limit),) = STACK.properties("AWS::IAM::ManagedPolicy")
+    named = limit["ManagedPolicyName"]["Fn::Sub"].replace("${Deployment}", "d")
+    assert boundary("aws", "1", "d") == f"arn:aws:iam::1:policy/{named}", (
+        "the session that deploys it makes roles behind this policy alone"
+    )
+
+
+def test_every_role_has_a_name_that_its_session_may_give_rights_to() -> None:
+    for name, role in STACK.properties("AWS::IAM::Role"):
+        assert role["RoleName"]["Fn::Sub"].startswith("${Deployment}-"), name
+
+
+def test_its_session_may_make_what_it_has() -> None:
+    services = {
+        "ApplicationAutoScaling": "application-autoscaling",
+        **{name: name.lower() for name in ("Budgets", "CloudTrail", "CloudWatch", "Config")},
+        **{name: name.lower() for name in ("DynamoDB", "Events", "GuardDuty", "KMS", "Lambda")},
+        **{name: name.lower() for name in ("Logs", "S3")},
+    }
+    made_of = {resource["Type"].split("::")[1] for _, resource in STACK.resources()} - {"IAM"}
+    assert {services[name] for name in made_of} == set(MADE_OF)
+
+
+def test_the_recorder_works_as_the_role_that_aws_keeps_for_it() -> None:
+    """Nobody can be given that role, and nothing else here may what it may."""
+    assert RESOURCES["RecorderRole"]["Type"] == "AWS::IAM::ServiceLinkedRole"
+    assert RESOURCES["RecorderRole"]["Properties"] == {"AWSServiceName": "config.amazonaws.com"}
+    assert RESOURCES["RecorderRole"]["DeletionPolicy"] == "Retain", "others may need it"
+    condition, made, there = RESOURCES["Recorder"]["Properties"]["RoleARN"]["Fn::If"]
+    assert condition == RESOURCES["RecorderRole"]["Condition"] == "MakesRecorderRole"
+    assert there["Fn::Sub"].endswith(f":role/aws-service-role/config.amazonaws.com/{RECORDER_ROLE}")
+    assert made["Fn::Sub"] == there["Fn::Sub"].replace(RECORDER_ROLE, "${RecorderRole}")
+
+
+def test_no_role_has_a_policy_of_somebody_elses_making() -> None:
+    for name, role in STACK.properties("AWS::IAM::Role"):
+        assert "ManagedPolicyArns" not in role, name
 
 
 @pytest.mark.parametrize("role", ["Platform", "ForwarderRole", "AlarmsRole"])

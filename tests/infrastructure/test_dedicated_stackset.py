@@ -22,9 +22,9 @@ def test_cfn_lint_is_clean_outside_and_inside() -> None:
     assert [str(match) for match in lint(SET["TemplateBody"], ["eu-central-1"])] == []
 
 
-def test_what_it_names_by_itself_is_allowed_for() -> None:
-    resources = INSIDE.body["Resources"].values()
-    assert [each for each in resources if "ManagedPolicyName" in each["Properties"]]
+def test_it_makes_no_role_but_the_one_that_aws_keeps_for_its_recorder() -> None:
+    made = {each["Type"] for _, each in INSIDE.resources() if each["Type"].startswith("AWS::IAM")}
+    assert made == {"AWS::IAM::ServiceLinkedRole"}
     assert SET["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
 
 
@@ -46,7 +46,7 @@ def test_all_its_parameters_are_given() -> None:
 
 
 def test_it_has_all_of_the_baseline_that_is_conditional_on_watching() -> None:
-    watching = {"Records", "MakesTrail", "MakesRecorder", "MakesDetector"}
+    watching = {"Records", "MakesTrail", "MakesRecorder", "MakesRecorderRole", "MakesDetector"}
     conditional = {n for n, r in BASELINE.resources() if r.get("Condition") in watching}
 
     assert set(INSIDE.body["Resources"]) == conditional

@@ -17,7 +17,8 @@ from tenantry.accounts.cloudformation import CloudFormationStacks
 from tenantry.accounts.dedicated_stacks import DedicatedStacks, Inside
 from tenantry.accounts.model import Account, CloudType, Names, Options
 from tenantry.accounts.repository import Stack, Stacks
-from tenantry.accounts.vending import Credentials
+from tenantry.accounts.vending import Credentials, Purpose
+from tenantry.accounts.vendors.errands import policy
 from tenantry.errors import AccountShutError
 from tests.support.accounts import FakeEntranceBus, FakeExternalIds, FakeStacks, account
 from tests.support.clock import FakeClock
@@ -187,8 +188,34 @@ class DedicatedWorld(PrivateWorld):
     def _inside(self, credentials: Credentials) -> Inside:
         assert credentials.aws_account_id == self.account.aws_account_id
         self.looked.append(credentials.aws_account_id)
+        keys = self._session(credentials.aws_account_id)
         services = ("cloudformation", "dynamodb", "s3")
-        return Inside(**{service: self.client(service) for service in services})
+        return Inside(**{service: self.cloud.client(service, keys) for service in services})
+
+    def _session(self, number: str) -> dict[str, str]:
+        """An administrator's, with what its errand needs."""
+        iam, sts = self.client("iam"), self.client("sts")
+        if "administrator" not in [each["RoleName"] for each in iam.list_roles()["Roles"]]:
+            root = {"Effect": "Allow", "Principal": {"AWS": number}, "Action": "sts:AssumeRole"}
+            anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+            iam.create_role(RoleName="administrator", AssumeRolePolicyDocument=_policy(root))
+            iam.put_role_policy(
+                RoleName="administrator", PolicyName="all", PolicyDocument=_policy(anything)
+            )
+        keys = sts.assume_role(
+            RoleArn=f"arn:aws:iam::{number}:role/administrator",
+            RoleSessionName="errand",
+            Policy=policy(self.vendor.errands[-1], "aws", number, self.prefix),
+        )["Credentials"]
+        return {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 class BucketsWorld(PrivateWorld):
@@ -361,6 +388,17 @@ def test_its_administrator_is_asked_for_again_before_the_session_ends(own: Dedic
     own.clock.advance(timedelta(minutes=2))
     stacks.find(own.account)
     assert len(own.looked) == 2
+
+
+def test_each_session_there_is_for_what_is_done_with_it(own: DedicatedWorld) -> None:
+    stacks = own.stacks()
+    stacks.create(own.account, "op-1")
+    assert made(own, stacks).is_ready
+    removed(own, stacks)
+
+    opened = [errand.purpose for errand in own.vendor.errands]
+    assert opened == [Purpose.SETTING_UP, Purpose.LOOKING, Purpose.ENDING]
+    assert {errand.name for errand in own.vendor.errands} == {own.names.own}
 
 
 def test_without_an_aws_account_nothing_is_entered(own: DedicatedWorld) -> None:

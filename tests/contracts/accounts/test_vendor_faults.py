@@ -26,7 +26,7 @@ from tenantry.accounts.vendors.organizations import OrganizationsVendor
 from tenantry.bootstrap import CONFIG
 from tenantry.errors import UnavailableError
 from tests.support.clock import FakeClock
-from tests.support.fakes.vending import SETTINGS
+from tests.support.fakes.vending import LOOKING, SETTINGS
 from tests.support.faults import (
     Answer,
     Call,
@@ -114,7 +114,7 @@ class Organization:
             if self.made is None:
                 account = _made(vendor, order)
                 _again(lambda: vendor.place(order, account))
-                assert _again(lambda: vendor.access(account)).aws_account_id == account
+                assert _again(lambda: vendor.access(account, LOOKING)).aws_account_id == account
                 self.made = account
             ends = self.made
             _ended(lambda: vendor.release(ends))

@@ -34,7 +34,7 @@ from tenantry.accounts.vendors.management import Keys, ManagementAccount
 from tenantry.accounts.vendors.organizations import OrganizationsVendor
 from tenantry.errors import AccountShutError, GuardrailMissingError
 from tests.support.clock import FakeClock
-from tests.support.fakes.vending import ROOT, SETTINGS, FakeVendor, Made
+from tests.support.fakes.vending import LOOKING, ROOT, SETTINGS, FakeVendor, Made
 from tests.support.ministack import MiniStack
 
 STACK = Path(__file__).parents[3] / "stacks/management-account-role.yaml"
@@ -428,38 +428,34 @@ def test_an_account_without_the_guardrail_is_told(world: World) -> None:
 def test_the_management_account_administers_it(world: World) -> None:
     _, account = made(world)
 
-    credentials = world.vendor.access(account)
+    credentials = world.vendor.access(account, LOOKING)
 
     assert world.who(credentials) == account
 
 
 @pytest.mark.parametrize("kind", VendorKind)
-def test_it_makes_roles_behind_the_deployments_boundary_alone(
+def test_its_session_does_the_errand_and_nothing_else(
     ministack: MiniStack, kind: VendorKind
 ) -> None:
     world = LocalWorld(ministack, kind)
     _, account = made(world)
-    keys = world.vendor.access(account)
-    iam = ministack.client(
-        "iam",
-        {
-            "aws_access_key_id": keys.access_key_id,
-            "aws_secret_access_key": keys.secret_access_key,
-            "aws_session_token": keys.session_token,
-        },
-    )
-    boundary = iam.create_policy(
-        PolicyName=f"{world.settings.deployment}-boundary", PolicyDocument=NOTHING
-    )["Policy"]["Arn"]
+    keys = world.vendor.access(account, LOOKING)
+    session = {
+        "aws_access_key_id": keys.access_key_id,
+        "aws_secret_access_key": keys.secret_access_key,
+        "aws_session_token": keys.session_token,
+    }
 
+    assert ministack.client("dynamodb", session).list_tables()["TableNames"] == []
     with pytest.raises(ClientError, match="AccessDenied"):
-        iam.create_role(RoleName="loose", AssumeRolePolicyDocument=NOTHING)
-    iam.create_role(RoleName="held", AssumeRolePolicyDocument=NOTHING, PermissionsBoundary=boundary)
+        ministack.client("iam", session).create_role(
+            RoleName="loose", AssumeRolePolicyDocument=NOTHING
+        )
 
 
 def test_an_account_that_nobody_made_lets_nobody_in(world: World) -> None:
     with pytest.raises(AccountShutError):
-        world.vendor.access("999999999999")
+        world.vendor.access("999999999999", LOOKING)
 
 
 # finding
@@ -518,7 +514,7 @@ def test_a_closed_account_is_shut_and_still_told_of(world: World) -> None:
 
     assert (first.state, done.state) == (State.RUNNING, State.DONE)
     with pytest.raises(AccountShutError):
-        world.vendor.access(account)
+        world.vendor.access(account, LOOKING)
     (found,) = world.vendor.find("acme")
     assert not found.is_open
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tenantry.accounts.vendors.management import bounded
+from tenantry.accounts.vending import Errand, Purpose
+from tenantry.accounts.vendors.errands import boundary, policy
 
 STACK = Path(__file__).parents[3] / "stacks/dedicated-account-baseline.yaml"
 PLATFORM = "000000000000"
@@ -29,17 +30,12 @@ class Worlds:
         self.until = until
         self.name = f"{name}-t1"
         self.account = self._make_account(name)
+        self.deployment = name
         self.reader = self._platform_role(f"{name}-reader")
         self.stranger = self._platform_role(f"{name}-stranger")
-        self.deployment = name
         self.bus = client("events").create_event_bus(Name=name)["EventBusArn"]
-        self.admin = self._keys(
-            client("sts", **MANAGEMENT).assume_role(
-                RoleArn=f"arn:aws:iam::{self.account}:role/OrganizationAccountAccessRole",
-                RoleSessionName="setting-up",
-                Policy=bounded("aws", self.account, name),
-            )
-        )
+        self.root = self._administrator()
+        self.sets_up = self._administrator(Purpose.SETTING_UP)
         self._deploy()
 
     @property
@@ -50,6 +46,18 @@ class Worlds:
         return self._keys(
             self.client("sts", **keys).assume_role(
                 RoleArn=self.platform_role, RoleSessionName="tenant-t1", **external
+            )
+        )
+
+    def _administrator(self, purpose: Purpose | None = None) -> dict[str, str]:
+        """Narrowed to an errand, as the platform's sessions are."""
+        errand = Errand(purpose, self.name) if purpose else None
+        said = policy(errand, "aws", self.account, self.deployment) if errand else ""
+        return self._keys(
+            self.client("sts", **MANAGEMENT).assume_role(
+                RoleArn=f"arn:aws:iam::{self.account}:role/OrganizationAccountAccessRole",
+                RoleSessionName="setting-up",
+                **({"Policy": said} if said else {}),
             )
         )
 
@@ -87,7 +95,7 @@ class Worlds:
             "MakesRecorder": "false",
             "MakesDetector": "false",
         }
-        cloudformation = self.client("cloudformation", **self.admin)
+        cloudformation = self.client("cloudformation", **self.sets_up)
         cloudformation.create_stack(
             StackName=self.name,
             TemplateBody=STACK.read_text(),
@@ -161,7 +169,7 @@ def test_the_role_reaches_the_data_and_nothing_else(worlds: Worlds) -> None:
 
 
 def test_the_external_id_is_told_to_nobody(worlds: Worlds) -> None:
-    cloudformation = worlds.client("cloudformation", **worlds.admin)
+    cloudformation = worlds.client("cloudformation", **worlds.sets_up)
     described = json.dumps(
         [
             cloudformation.describe_stacks(StackName=worlds.name)["Stacks"],
@@ -179,38 +187,59 @@ def assumable_by(account: str) -> str:
     return _allow("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{account}:root"})
 
 
-def test_who_sets_it_up_makes_roles_behind_the_boundary_alone(worlds: Worlds) -> None:
-    iam = worlds.client("iam", **worlds.admin)
-    trust = assumable_by(worlds.account)
-    other = iam.create_policy(PolicyName="other", PolicyDocument=_allow("*", Resource="*"))
-
-    for given in ({}, {"PermissionsBoundary": other["Policy"]["Arn"]}):
+def test_who_sets_it_up_gives_no_rights_itself(worlds: Worlds) -> None:
+    """CloudFormation does for it; what that may do in its name `test_errands.py` tells."""
+    iam = worlds.client("iam", **worlds.sets_up)
+    limit = boundary("aws", worlds.account, worlds.deployment)
+    everything = _allow("*", Resource="*")
+    refused: list[tuple[str, dict[str, str]]] = [
+        ("create_role", {"RoleName": "x", "AssumeRolePolicyDocument": "{}"}),
+        ("create_policy", {"PolicyName": "another-boundary", "PolicyDocument": everything}),
+        ("create_policy_version", {"PolicyArn": limit, "PolicyDocument": everything}),
+        ("delete_policy", {"PolicyArn": limit}),
+        ("delete_role_permissions_boundary", {"RoleName": f"{worlds.deployment}-platform"}),
+        ("create_user", {"UserName": "loose"}),
+    ]
+    for operation, given in refused:
         with pytest.raises(ClientError, match="AccessDenied"):
-            iam.create_role(RoleName="loose", AssumeRolePolicyDocument=trust, **given)
+            getattr(iam, operation)(**given)
     with pytest.raises(ClientError, match="AccessDenied"):
-        iam.create_user(UserName="loose")
+        iam.create_role(RoleName="x", AssumeRolePolicyDocument="{}", PermissionsBoundary=limit)
+
+
+def test_who_set_it_up_neither_changes_its_stack_nor_makes_another(worlds: Worlds) -> None:
+    cloudformation = worlds.client("cloudformation", **worlds.sets_up)
+    for operation in ("update_stack", "delete_stack"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(cloudformation, operation)(StackName=worlds.name)
     with pytest.raises(ClientError, match="AccessDenied"):
-        iam.delete_role_permissions_boundary(RoleName=f"{worlds.deployment}-platform")
-    for role in iam.list_roles()["Roles"]:
-        if role["RoleName"] != "OrganizationAccountAccessRole":
-            found = iam.get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"]
-            assert found["PermissionsBoundaryArn"].endswith(f"/{worlds.deployment}-boundary")
+        cloudformation.create_stack(StackName="another", TemplateBody=STACK.read_text())
+
+
+def test_every_role_that_was_made_lies_behind_the_boundary(worlds: Worlds) -> None:
+    iam = worlds.client("iam", **worlds.root)
+    made = {each["RoleName"] for each in iam.list_roles()["Roles"]} - {
+        "OrganizationAccountAccessRole"
+    }
+    assert made == {f"{worlds.deployment}-{name}" for name in ("platform", "forwarder", "alarms")}
+    for name in made:
+        found = iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]
+        assert found["PermissionsBoundaryArn"].endswith(f"/{worlds.deployment}-boundary")
 
 
 def test_behind_it_nobody_does_more_whatever_their_policy_says(worlds: Worlds) -> None:
     """A role that may do all there is reaches the tenant's data, and nothing else."""
-    iam = worlds.client("iam", **worlds.admin)
-    boundary = f"arn:aws:iam::{worlds.account}:policy/{worlds.deployment}-boundary"
+    iam = worlds.client("iam", **worlds.root)
     iam.create_role(
         RoleName="all",
         AssumeRolePolicyDocument=assumable_by(worlds.account),
-        PermissionsBoundary=boundary,
+        PermissionsBoundary=boundary("aws", worlds.account, worlds.deployment),
     )
     everything = _allow("*", Resource="*")
     iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=everything)
     arn = f"arn:aws:iam::{worlds.account}:role/all"
     keys = worlds._keys(
-        worlds.client("sts", **worlds.admin).assume_role(RoleArn=arn, RoleSessionName="all")
+        worlds.client("sts", **worlds.root).assume_role(RoleArn=arn, RoleSessionName="all")
     )
 
     worlds.client("dynamodb", **keys).get_item(

@@ -10,9 +10,11 @@ from tenantry.accounts.vending import (
     CLOSURES_WITHIN,
     DEPLOYMENT_TAG,
     Credentials,
+    Errand,
     Order,
     Placement,
     Progress,
+    Purpose,
     Standing,
     State,
     Vended,
@@ -31,6 +33,7 @@ SETTINGS = VendorSettings(
     required_policy="p-guardrail",
 )
 ROOT = "r-root"
+LOOKING = Errand(Purpose.LOOKING, "tenantry-acme")
 
 
 @dataclass
@@ -77,6 +80,8 @@ class FakeVendor:
     """By e-mail address."""
     failed: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    errands: list[Errand] = field(default_factory=list)
+    """What sessions were opened for."""
     _lock: Any = field(default_factory=threading.RLock)
 
     def begin(self, order: Order) -> Progress:
@@ -88,8 +93,13 @@ class FakeVendor:
     def place(self, order: Order, aws_account_id: str) -> Placement:
         return self._called("place", lambda: self._place(order, aws_account_id))
 
-    def access(self, aws_account_id: str) -> Credentials:
-        return self._called("access", lambda: self._access(aws_account_id))
+    def access(self, aws_account_id: str, errand: Errand) -> Credentials:
+        def enter() -> Credentials:
+            credentials = self._access(aws_account_id)
+            self.errands.append(errand)
+            return credentials
+
+        return self._called("access", enter)
 
     def release(self, aws_account_id: str) -> Progress:
         return self._called("release", lambda: self._release(aws_account_id))

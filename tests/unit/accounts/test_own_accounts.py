@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tenantry.accounts.bootstrap.steps import provisioning_with
-from tenantry.accounts.dedicated_stacks import DedicatedStacks
+from tenantry.accounts.dedicated_stacks import DedicatedStacks, Inside
 from tenantry.accounts.model import Account, ProvisioningStatus
 from tenantry.accounts.own_accounts import Guard, OwnAccounts, entered, external_id
 from tenantry.accounts.provisioning import Shared
@@ -13,7 +14,7 @@ from tenantry.accounts.repository import Place
 from tenantry.accounts.vending import State
 from tenantry.errors import AccountShutError, ExternalIdIgnoredError, VendingFailedError
 from tests.support.accounts import account
-from tests.support.fakes.vending import SETTINGS, FakeVendor
+from tests.support.fakes.vending import LOOKING, SETTINGS, FakeVendor
 from tests.support.invocations import forget, wire
 
 SHARED = Place("acme", "table", "raw", "processed")
@@ -132,7 +133,7 @@ def test_one_that_is_open_is_entered() -> None:
     vendor = FakeVendor()
     number = made(vendor)
 
-    credentials = entered(vendor, ours(number, ProvisioningStatus.DELETING))
+    credentials = entered(vendor, ours(number, ProvisioningStatus.DELETING), LOOKING)
 
     assert credentials
     assert credentials.aws_account_id == number
@@ -143,7 +144,7 @@ def test_one_that_is_closed_has_nothing() -> None:
     number = made(vendor)
     closed(vendor, number)
 
-    assert entered(vendor, ours(number, ProvisioningStatus.DELETING)) is None
+    assert entered(vendor, ours(number, ProvisioningStatus.DELETING), LOOKING) is None
 
 
 def test_one_that_is_gone_has_nothing() -> None:
@@ -151,7 +152,7 @@ def test_one_that_is_gone_has_nothing() -> None:
     number = made(vendor)
     vendor.made.clear()
 
-    assert entered(vendor, ours(number, ProvisioningStatus.DELETING)) is None
+    assert entered(vendor, ours(number, ProvisioningStatus.DELETING), LOOKING) is None
     assert OwnAccounts(vendor, SETTINGS).ended(ours(number, ProvisioningStatus.DELETING)) is (
         State.DONE
     )
@@ -163,7 +164,7 @@ def test_one_that_is_open_and_shut_is_not_taken_for_empty() -> None:
     vendor.before = shut
 
     with pytest.raises(AccountShutError):
-        entered(vendor, ours(number, ProvisioningStatus.DELETING))
+        entered(vendor, ours(number, ProvisioningStatus.DELETING), LOOKING)
 
 
 def test_what_is_in_one_that_ends_is_not_left_behind_because_nobody_gets_in() -> None:
@@ -245,3 +246,63 @@ def test_the_partition_is_that_of_the_region(monkeypatch: pytest.MonkeyPatch) ->
 
     assert provisioning_with().shared.partition == "aws-cn"
     forget()
+
+
+# what watches it
+
+
+class NoRoleError(ClientError):
+    """There is no such role."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__({"Error": {"Code": code}}, "GetRole")
+
+
+@dataclass
+class There:
+    """What an AWS account is asked about what watches it."""
+
+    trails: list[str] = field(default_factory=list)
+    recorders: list[str] = field(default_factory=list)
+    detectors: list[str] = field(default_factory=list)
+    refused: str = "NoSuchEntity"
+
+    def describe_trails(self) -> dict[str, list[str]]:
+        return {"trailList": self.trails}
+
+    def describe_configuration_recorders(self) -> dict[str, list[str]]:
+        return {"ConfigurationRecorders": self.recorders}
+
+    def list_detectors(self) -> dict[str, list[str]]:
+        return {"DetectorIds": self.detectors}
+
+    def get_role(self, RoleName: str) -> None:  # noqa: N803 - boto3's name
+        assert RoleName == "AWSServiceRoleForConfig"
+        if self.refused:
+            raise NoRoleError(self.refused)
+
+
+def watchers(there: There) -> dict[str, str]:
+    inside = Inside(None, None, None, cloudtrail=there, config=there, guardduty=there, iam=there)
+    return stacks(FakeVendor(), Recording())._watchers(inside)
+
+
+def test_what_an_account_lacks_of_what_watches_it_is_made() -> None:
+    assert set(watchers(There()).values()) == {"true"}
+
+
+def test_what_watches_it_already_is_not_made_again() -> None:
+    full = There(trails=["t"], recorders=["r"], detectors=["d"], refused="")
+
+    assert set(watchers(full).values()) == {"false"}
+
+
+def test_a_recorder_that_is_to_be_made_works_as_the_role_that_is_there() -> None:
+    made = watchers(There(refused=""))
+
+    assert (made["MakesRecorder"], made["MakesRecorderRole"]) == ("true", "false")
+
+
+def test_what_is_not_known_of_that_role_is_no_answer() -> None:
+    with pytest.raises(ClientError):
+        watchers(There(refused="AccessDenied"))

@@ -14,6 +14,7 @@ from tenantry.accounts.repository import Place
 from tenantry.accounts.vending import (
     AccountVendor,
     Credentials,
+    Errand,
     Order,
     Standing,
     State,
@@ -37,15 +38,15 @@ def is_closed(vendor: AccountVendor, account: Account) -> bool:
     return vendor.standing(account.aws_account_id) is not Standing.OPEN
 
 
-def entered(vendor: AccountVendor, account: Account) -> Credentials | None:
-    """A session in its AWS account; None for one that is closed.
+def entered(vendor: AccountVendor, account: Account, errand: Errand) -> Credentials | None:
+    """A session in its AWS account for the errand; None for one that is closed.
 
     AccountShutError when one that is open lets nobody in, or when there is none.
     """
     if account.aws_account_id is None:
         raise AccountShutError("The account has no AWS account of its own.")
     try:
-        return vendor.access(account.aws_account_id)
+        return vendor.access(account.aws_account_id, errand)
     except AccountShutError:
         if is_closed(vendor, account):
             return None

@@ -211,6 +211,21 @@ class Vended(_Frozen):
         return self.tags.get(TENANT_TAG)
 
 
+class Purpose(StrEnum):
+    SETTING_UP = "setting up"
+    LOOKING = "looking"
+    ENDING = "ending"
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a session in an account is for, which it may do and nothing else."""
+
+    purpose: Purpose
+    name: str
+    """Of the stack and the table there, and what the names of the buckets begin with."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """A session in an account, for an hour at most: it came by a chain of roles."""
@@ -243,8 +258,8 @@ class AccountVendor(Protocol):
         GuardrailMissingError when the required one is not.
         """
 
-    def access(self, aws_account_id: str) -> Credentials:
-        """A session in the account, as its administrator: for setting it up and for ending it.
+    def access(self, aws_account_id: str, errand: Errand) -> Credentials:
+        """A session in the account, as its administrator narrowed to the errand.
 
         AccountShutError when it lets nobody in: it is too new yet, or closed.
         """

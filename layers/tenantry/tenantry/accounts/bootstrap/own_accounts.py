@@ -21,7 +21,7 @@ from tenantry.accounts.provisioning import Provisioning
 from tenantry.accounts.quarantine import Quarantine
 from tenantry.accounts.repository import Entrance
 from tenantry.accounts.ssm import SsmExternalIds
-from tenantry.accounts.vending import Credentials
+from tenantry.accounts.vending import Credentials, Errand, Purpose
 from tenantry.bootstrap import CONFIG, settings
 from tenantry.runtime.identifiers import now
 from tenantry.runtime.observability import MetricUnit, logger, metrics
@@ -115,7 +115,8 @@ def _parameters(account: Account, external: str) -> dict[str, str]:
 def seen_inside(account: Account) -> Seeing | None:
     """What there is in the organisation's own AWS account, as its administrator sees it; None of
     one that is closed."""
-    credentials = entered(vendor(), account)
+    name = Names.of(settings().required("PREFIX"), account).own
+    credentials = entered(vendor(), account, Errand(Purpose.LOOKING, name))
     if credentials is None:
         return None
     own = _keys(credentials)
@@ -137,6 +138,7 @@ def _inside(credentials: Credentials) -> Inside:
         cloudtrail=boto3.client("cloudtrail", **own),
         config=boto3.client("config", **own),
         guardduty=boto3.client("guardduty", **own),
+        iam=boto3.client("iam", **own),
     )
 
 

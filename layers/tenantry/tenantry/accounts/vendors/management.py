@@ -5,7 +5,6 @@ trusts nobody else. So the platform assumes one role there, with its external id
 alone hops on. Role chaining keeps each session to an hour.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 from botocore.exceptions import ClientError
 
-from tenantry.accounts.vending import Credentials, VendorSettings
+from tenantry.accounts.vending import Credentials, Errand, VendorSettings
+from tenantry.accounts.vendors.errands import policy
 from tenantry.errors import AccountShutError
 from tenantry.runtime.services import reached
 
@@ -24,51 +24,6 @@ SESSION_NAME: Final = "tenantry-vendor"
 _LIFETIME: Final = 3600
 _MARGIN: Final = timedelta(minutes=5)
 _STS: Final = "The service that gives credentials"
-_GIVES_RIGHTS: Final = [
-    "iam:AttachRolePolicy",
-    "iam:CreateRole",
-    "iam:PutRolePermissionsBoundary",
-    "iam:PutRolePolicy",
-]
-_GOES_AROUND: Final = [
-    "iam:AddUserToGroup",
-    "iam:CreateAccessKey",
-    "iam:CreateGroup",
-    "iam:CreateLoginProfile",
-    "iam:CreatePolicyVersion",
-    "iam:CreateUser",
-    "iam:DeleteRolePermissionsBoundary",
-    "iam:SetDefaultPolicyVersion",
-    "iam:UpdateAssumeRolePolicy",
-]
-"""What would give rights to somebody without a boundary, or take a boundary's limits away."""
-
-
-def bounded(partition: str, aws_account_id: str, deployment: str) -> str:
-    """The policy of an administrator's session: roles are made, and given rights, behind a
-    boundary of the deployment's alone, and nobody else is let in who would have none."""
-    boundary = f"arn:{partition}:iam::{aws_account_id}:policy/{deployment}-*boundary"
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-                {
-                    "Sid": "RolesBehindTheBoundary",
-                    "Effect": "Deny",
-                    "Action": _GIVES_RIGHTS,
-                    "Resource": "*",
-                    "Condition": {"StringNotLike": {"iam:PermissionsBoundary": boundary}},
-                },
-                {
-                    "Sid": "NoWayAround",
-                    "Effect": "Deny",
-                    "Action": _GOES_AROUND,
-                    "Resource": "*",
-                },
-            ],
-        }
-    )
 
 
 class Keys(TypedDict):
@@ -113,8 +68,9 @@ class ManagementAccount:
     def servicecatalog(self) -> Any:
         return self._client("servicecatalog", self._connect.servicecatalog)
 
-    def enter(self, aws_account_id: str) -> Credentials:
-        """A session in an account that was made; AccountShutError when it lets nobody in."""
+    def enter(self, aws_account_id: str, errand: Errand) -> Credentials:
+        """A session in an account that was made, with what its errand needs; AccountShutError when
+        it lets nobody in."""
         sts = self._client("sts", self._connect.sts)
         partition = self._settings.management_role_arn.split(":")[1]
         role = f"arn:{partition}:iam::{aws_account_id}:role/{self._settings.access_role}"
@@ -124,7 +80,7 @@ class ManagementAccount:
                     RoleArn=role,
                     RoleSessionName=SESSION_NAME,
                     DurationSeconds=_LIFETIME,
-                    Policy=bounded(partition, aws_account_id, self._settings.deployment),
+                    Policy=policy(errand, partition, aws_account_id, self._settings.deployment),
                 )["Credentials"]
         except ClientError as error:
             # STS says the same of a role that is not there yet, is gone, or refuses.

@@ -18,6 +18,7 @@ from tenantry.accounts.vending import (
     CLOSURES_WITHIN,
     DEPLOYMENT_TAG,
     Credentials,
+    Errand,
     Order,
     Placement,
     Progress,
@@ -168,8 +169,8 @@ class OrganizationsVendor:
             raise GuardrailMissingError(f"{required} is not in effect for {aws_account_id}.")
         return Placement(unit=order.unit, policies=policies)
 
-    def access(self, aws_account_id: str) -> Credentials:
-        return self._management.enter(aws_account_id)
+    def access(self, aws_account_id: str, errand: Errand) -> Credentials:
+        return self._management.enter(aws_account_id, errand)
 
     # ending
 
