@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if sealed.seals:
             metrics.add_metric("SealsMade", MetricUnit.Count, sealed.seals)
             metrics.add_metric("EntriesSealed", MetricUnit.Count, sealed.entries)
-        if not sealed.is_done:
-            tasks().send([task.model_copy(update={"after": sealed.after})])
+        if sealed.left:
+            tasks().send([sealed.left])
 
     return work(event, context, seal)

@@ -106,7 +106,11 @@ def test_a_task_that_runs_out_of_time_goes_back_into_the_queue(
 
     assert sealers.seal() == []
 
-    assert json.loads(sealers.waiting()[0]) == {"tenant_id": "t-1", "day": DAY.isoformat()}
+    assert json.loads(sealers.waiting()[0]) == {
+        "tenant_id": "t-1",
+        "day": DAY.isoformat(),
+        "has_looked": True,
+    }
 
 
 def test_a_gap_tells_its_event_and_asks_the_archive(sealers: Sealers) -> None:

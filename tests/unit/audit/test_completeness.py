@@ -1,6 +1,7 @@
 """Versions without a gap: what is missing is found, told, and filled from item or archive."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tenantry.audit.completeness import LOOKED_AT, Ledger, Seen
 from tenantry.audit.dynamodb_seals import DynamoDBChains
 from tenantry.audit.model import PEOPLE
-from tenantry.audit.sealing import SealTask
+from tenantry.audit.sealing import Completeness, SealTask
 from tenantry.errors import UnavailableError
 from tenantry.messaging.changes import envelopes
 from tenantry.messaging.event import Envelope, Event
@@ -384,12 +385,63 @@ def test_looking_goes_on_where_there_was_no_time() -> None:
     log.after(DAY)
     task, tasks = SealTask(tenant_id="t-1", day=DAY), 0
 
-    while not (sealed := log.sealing().seal(task, lambda: False)).is_done and sealed.after:
-        task, tasks = task.model_copy(update={"after": sealed.after}), tasks + 1
+    while (left := log.sealing().seal(task, lambda: False).left) and left.after:
+        task, tasks = left, tasks + 1
 
     assert tasks == 2
     assert len(ids(log)) == 2 * LOOKED_AT + 49
     assert log.seal().is_done
+
+
+class Looks:
+    """Completeness that counts its looks, of which each takes all the time there is."""
+
+    def __init__(self, completeness: Completeness) -> None:
+        self.check, self.settle = completeness.check, completeness.settle
+        self._look = completeness.look
+        self.begun: list[str | None] = []
+
+    def look(
+        self, tenant_id: str, since: datetime, after: str | None, has_time: Callable[[], bool]
+    ) -> str | None:
+        self.begun.append(after)
+        return self._look(tenant_id, since, after, has_time)
+
+
+def test_looking_is_not_begun_again_where_sealing_had_no_time() -> None:
+    """Or a long log, of which each task seals a little, would be looked through with each."""
+    log = SealedLog()
+    log.record(envelope(1))
+    for number in range(2, LOOKED_AT + 50):
+        log.platform.put(entity(number, MORNING))
+    log.after(DAY)
+    looks = Looks(log.completeness)
+    task: SealTask | None = SealTask(tenant_id="t-1", day=DAY)
+
+    has_time = iter([False, True, False, False, False, True])
+    tasks = 0
+    while task:
+        task = log.sealing(completeness=looks).seal(task, lambda: next(has_time, True)).left
+        task = task and SealTask.read(task.model_dump_json())
+        tasks += 1
+
+    assert tasks == 5
+    assert looks.begun[0] is None
+    assert len(looks.begun) == 2
+    assert looks.begun[1]
+    assert len(ids(log)) == LOOKED_AT + 49
+    assert log.verify().is_verified
+
+
+def test_a_later_day_is_looked_through_anew() -> None:
+    log = SealedLog()
+    log.record(envelope(1))
+    log.seal()
+    looks = Looks(log.completeness)
+
+    log.seal(NEXT, completeness=looks)
+
+    assert looks.begun == [None]
 
 
 def test_one_that_cannot_be_read_keeps_no_other_from_being_found() -> None:

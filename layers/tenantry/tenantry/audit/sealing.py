@@ -43,13 +43,16 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class SealTask(BaseModel):
-    """Seal an organisation through a day; `after` is how far one before it has looked."""
+    """Seal an organisation through a day."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     tenant_id: str
     day: date
     after: str | None = None
+    """How far one before it has looked for lost events."""
+    has_looked: bool = False
+    """Whether one before it has looked through all: what is told since is of later days."""
 
     @classmethod
     def read(cls, body: str) -> Self:
@@ -131,9 +134,12 @@ class Sealed:
 
     seals: int = 0
     entries: int = 0
-    is_done: bool = True
-    after: str | None = None
-    """Where looking for lost events goes on."""
+    left: SealTask | None = None
+    """What is left of it, as another task that goes on from there."""
+
+    @property
+    def is_done(self) -> bool:
+        return self.left is None
 
 
 @dataclass(frozen=True)
@@ -168,12 +174,12 @@ class SealingService:
             return Sealed()
         seals = entries = 0
         position = self.chains.position(task.tenant_id)
-        if (first := _next_day(position, since)) <= task.day:
-            # Before anything is sealed: a sealer that stops looks again.
+        if (first := _next_day(position, since)) <= task.day and not task.has_looked:
+            # Before anything is sealed: a sealer that fails looks again.
             begin = datetime.combine(first, time(), UTC)
             after = self.completeness.look(task.tenant_id, begin, task.after, has_time)
             if after:
-                return Sealed(is_done=False, after=after)
+                return Sealed(left=task.model_copy(update={"after": after}))
         for _ in range(MOST_STEPS):
             day = _next_day(position, since)
             if day > task.day:
@@ -184,7 +190,8 @@ class SealingService:
             position, made = self._step(position, day)
             seals += made is not None
             entries += made or 0
-        return Sealed(seals, entries, is_done=False)
+        left = task.model_copy(update={"after": None, "has_looked": True})
+        return Sealed(seals, entries, left)
 
     def _step(self, position: Position, day: date) -> tuple[Position, int | None]:
         """Seal a part of `day`, or pass it when it is empty; answers where sealing then stands.
