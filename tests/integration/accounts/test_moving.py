@@ -120,7 +120,7 @@ class MovingWorld(MoveWorld):
     def sums(self, place: Place) -> Sums:
         found = Sums()
         while not found.is_whole:
-            found = self.copies.sums(place, found)
+            found = self.copies.sums(place, found, self.clock() + timedelta(hours=1))
         return found
 
 
@@ -339,6 +339,54 @@ def test_a_copy_that_differs_is_not_gone_to(world: MovingWorld) -> None:
 
     is_back(world, account)
     assert world.operation(world.account(account.account_id)).error_code == "COPY_DIFFERS"
+
+
+@pytest.mark.parametrize("where", [0, 1])
+@pytest.mark.parametrize("step", ["COMPARE", "CONFIRM"])
+def test_what_dynamodb_deletes_in_its_own_time_makes_no_copy_differ(
+    world: MovingWorld, where: int, step: str
+) -> None:
+    """What has ended goes in each table when its turn comes, in hours or days."""
+    account = settled(world)
+    for minutes in (-60, 30):
+        ends = int((world.clock() + timedelta(minutes=minutes)).timestamp())
+        ending = {**thing_key(f"ends-{minutes}"), "tenant_id": "acme", "purge_at": ends}
+        world.at(SHARED.table).put(ending)
+    lasts = int((world.clock() + timedelta(days=30)).timestamp())
+    lasting = {**thing_key("lasts"), "tenant_id": "acme", "purge_at": lasts}
+    world.at(SHARED.table).put(lasting)
+
+    def meanwhile(function: str) -> None:
+        if function == step:
+            for minutes in (-60, 30):
+                world.at(world.both(account)[where].table).delete(thing_key(f"ends-{minutes}"))
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    is_moved(world, account, "private")
+    moved = world.at(world.both(account)[1].table)
+    assert moved.get(thing_key("lasts"))
+    assert where == 1 or moved.get(thing_key("ends-30"))
+    assert (world.both(account)[1].table, "acme/PROBE") not in world.data.items
+
+
+def test_what_lasts_is_compared_although_it_ends_one_day(world: MovingWorld) -> None:
+    account = settled(world)
+    lasts = int((world.clock() + timedelta(days=30)).timestamp())
+    lasting = {**thing_key("lasts"), "tenant_id": "acme", "purge_at": lasts}
+    world.at(SHARED.table).put(lasting)
+
+    def meanwhile(function: str) -> None:
+        if function == "COMPARE":
+            world.at(world.both(account)[1].table).delete(thing_key("lasts"))
+
+    world.meanwhile = meanwhile
+    world.move(account, "private")
+    world.goes_on()
+
+    is_back(world, account)
 
 
 def test_a_copier_that_comes_late_writes_nothing(world: MovingWorld) -> None:

@@ -1,6 +1,7 @@
 """A tenant's copies in memory: one tenant's things in places, by the places' tables."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tenantry.accounts.model import Sums
 from tenantry.accounts.repository import Copied, Place
@@ -49,7 +50,7 @@ class FakeCopies:
         things.popitem()
         return "more"
 
-    def sums(self, place: Place, found: Sums) -> Sums:
+    def sums(self, place: Place, found: Sums, lasting: datetime) -> Sums:
         things = sorted(self.things(place.table).items())
         if found.items < len(things):
             return found.model_copy(

@@ -39,6 +39,7 @@ from tenantry.accounts.model import (
     Sums,
 )
 from tenantry.accounts.provisioning import (
+    COMPARED_BEYOND,
     Done,
     Failure,
     Ledger,
@@ -155,6 +156,8 @@ class Moving:
             self.provisioning.data.probe(target, account, probe)
             if not self.provisioning.data.has_arrived(target, probe):
                 raise StreamSilentError("What was written has not come through the stream yet.")
+            # Or DynamoDB would delete it in a day: in one place before the other.
+            self.provisioning.data.unprobe(target, account)
             return Done(fields={"identity": self.provisioning.data.identity(target)})
 
         return self.ledger.run(given, StepName.VERIFY, work)
@@ -450,11 +453,13 @@ class Moving:
         elif hosted.route != self._route(account, operation.cloud_type, _MOVING):
             raise ConflictError("The organisation is not sent to the copy.")
         old, new = operation.old or Sums(), operation.new or Sums()
+        # The same time for both, however often they are compared.
+        lasting = (operation.step(StepName.FENCE).started_at or self.stamp.now()) + COMPARED_BEYOND
         for _ in range(self.pages):
             if not old.is_whole:
-                old = self.copies.sums(source, old)
+                old = self.copies.sums(source, old, lasting)
             elif not new.is_whole:
-                new = self.copies.sums(target, new)
+                new = self.copies.sums(target, new, lasting)
         if not new.is_whole:
             self._goes_on(given, old=old, new=new)
             return Progress(done=False)

@@ -77,6 +77,8 @@ _SHORTEST_IN_LINE: Final = 60
 _LONGEST_IN_LINE: Final = 1200
 """Seconds until what there was no room for is asked for again."""
 _LONGEST_CAUSE: Final = 300
+COMPARED_BEYOND: Final = timedelta(hours=6)
+"""What ends by itself sooner after nobody writes any more is copied, but not compared."""
 _PAGES: Final = 20
 """Pages of what comes along to a place of one's own, in one call."""
 _ROUNDS: Final = 900
@@ -663,12 +665,13 @@ class Provisioning:
         copies = self._copies()
         source, target = self._behind_fences(copies, account, operation, epoch)
         old, new = operation.old or Sums(), operation.new or Sums()
+        lasting = (operation.step(StepName.SEED).started_at or self.stamp.now()) + COMPARED_BEYOND
         position, passes, wait = operation.position, operation.passes, 0
         for _ in range(self.pages):
             if not old.is_whole:
-                old = copies.sums(source, old)
+                old = copies.sums(source, old, lasting)
             elif passes:
-                new = new if new.is_whole else copies.sums(target, new)
+                new = new if new.is_whole else copies.sums(target, new, lasting)
             elif not old.items and not old.objects:
                 return NOTHING_COPIED, None
             elif old.objects and (wait := self._unsettled(target, operation)):

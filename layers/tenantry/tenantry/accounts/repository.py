@@ -300,8 +300,9 @@ class TenantCopies(Protocol):
         """Remove a page of what the tenant has in a place, and where to go on; None when but its
         fence is left."""
 
-    def sums(self, place: Place, found: Sums) -> Sums:
-        """What was found so far, and one page more."""
+    def sums(self, place: Place, found: Sums, lasting: datetime) -> Sums:
+        """What was found so far, and one page more, of what lasts beyond `lasting`: what ends by
+        then DynamoDB deletes in its own time, in one place before the other."""
 
 
 @dataclass(frozen=True)

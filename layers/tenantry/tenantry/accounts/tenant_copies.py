@@ -12,6 +12,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
@@ -95,12 +97,13 @@ class DynamoDBTenantCopies:
             return f"items|{after}" if after else "objects|"
         return None if self._cleared_objects(place) else "objects|"
 
-    def sums(self, place: Place, found: Sums) -> Sums:
+    def sums(self, place: Place, found: Sums, lasting: datetime) -> Sums:
         """One page more: items, then objects, summed so that their order does not matter."""
         phase, _, rest = (found.next or _first(place)).partition("|")
         total = int(found.checksum or "0", 16)
         if phase == "items":
-            page, after = self._page(place, rest)
+            everything, after = self._page(place, rest)
+            page = [item for item in everything if _lasts(item, lasting)]
             total = sum((_digest(item) for item in page), total) % _MODULUS
             return found.model_copy(
                 update={
@@ -297,6 +300,12 @@ def _is_stale(copied: Mapping[str, Any], original: Mapping[str, Any]) -> bool:
 
 def _differs(item: Wire, other: Wire | None) -> bool:
     return other is None or _digest(other) != _digest(item)
+
+
+def _lasts(item: Wire, beyond: datetime) -> bool:
+    """Whether it is there still after a time, unless somebody deletes it."""
+    ends = item.get("purge_at", {}).get("N")
+    return ends is None or Decimal(ends) > Decimal(beyond.timestamp())
 
 
 def _digest(item: Wire) -> int:
