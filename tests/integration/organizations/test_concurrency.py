@@ -194,7 +194,7 @@ def test_a_key_whose_first_try_crashed_is_taken_up_by_all_that_repeat_it(
     """Half of them before their write, half after it; a key never expires, so that is all."""
     again = [founding(f"u-{key}", name=f"Acme {key}", clientMutationId="k") for key in range(KEYS)]
     for key, first in enumerate(again):
-        with pytest.raises(Stopped), injected((stop_before, stop_after)[key % 2](1)):
+        with pytest.raises(Stopped), injected((stop_before, stop_after)[key % 2](2)):
             first()
     assert len(stored(concurrent_api, "ORGANIZATION")) == KEYS // 2
 
