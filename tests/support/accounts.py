@@ -22,7 +22,12 @@ from tenantry.accounts.repository import (
     Place,
     Stack,
 )
-from tenantry.errors import LimitExceededError, NotFoundError, StackFailedError
+from tenantry.errors import (
+    LimitExceededError,
+    NotFoundError,
+    OrganizationMovingError,
+    StackFailedError,
+)
 from tenantry.messaging.event import Event
 from tests.support.clock import START
 
@@ -288,6 +293,8 @@ class FakeEstate:
     tree: FakeTree = field(default_factory=FakeTree)
     clients: FakeMachineClients = field(default_factory=FakeMachineClients)
 
+    fences: dict[str, int] = field(default_factory=dict)
+
     planted: list[str] = field(default_factory=list)
     """In the table that all share, where no declaration looks; a page of it has one of them."""
 
@@ -308,6 +315,15 @@ class FakeEstate:
                 *(f"user pool client {c.client_id}" for c in self.clients.of(account)),
             ),
         )
+
+    def fence(self, account: Account, epoch: int) -> None:
+        self.fences[account.tenant_id] = max(epoch, self.fences.get(account.tenant_id, 0))
+
+    def write(self, tenant_id: str, epoch: int, item: str) -> None:
+        """As a context writes."""
+        if self.fences.get(tenant_id, 0) > epoch:
+            raise OrganizationMovingError("It has moved.")
+        self.items[tenant_id].append(item)
 
     def export(self, account: Account, after: str | None) -> Listing:
         mine = self.items.get(account.tenant_id, []) + self.objects.get(account.tenant_id, [])

@@ -79,7 +79,13 @@ ROLES = {
         ),
     },
     "AwaitGraceFunction": LEDGER,
-    "ExportFunction": LEDGER | SURVEY | MANAGEMENT | of("${Archive.Arn}/*", "s3:PutObject"),
+    "ExportFunction": {
+        *LEDGER,
+        *SURVEY,
+        *MANAGEMENT,
+        *items(PLATFORM, "GetItem"),
+        *of("${Archive.Arn}/*", "s3:PutObject"),
+    },
     "StopInflowsFunction": LEDGER | items(PLATFORM, "GetItem"),
     "PurgeFunction": {
         *LEDGER,
@@ -277,7 +283,7 @@ KEYS = {
     # The ledger is anywhere; of the administration a teardown has one organisation alone.
     "ExportFunction": {
         *keys("*", "BatchGetItem", "UpdateItem"),
-        *keys("ORG#*", "Query"),
+        *keys("ORG#*", "GetItem", "Query"),
     },
     "PurgeFunction": {
         *keys("*", "BatchGetItem", "UpdateItem"),

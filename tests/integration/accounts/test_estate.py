@@ -10,7 +10,11 @@ from tenantry.accounts.cognito import CognitoMachineClients
 from tenantry.accounts.estate import AwsEstate
 from tenantry.accounts.model import Account, CloudType, Names, Options
 from tenantry.accounts.provisioning import Shared
+from tenantry.errors import OrganizationMovingError
 from tenantry.persistence.table import Table
+from tenantry.persistence.writes import Create
+from tenantry.tenancy.router import PUBLIC, Whereabouts
+from tenantry.tenancy.tenant_table import TenantTable
 from tests.support.accounts import account
 from tests.support.ministack import MiniStack
 from tests.support.tables import items
@@ -144,6 +148,26 @@ def swept(place: Place, its: Account) -> list[str]:
         left += found
         if after is None:
             return left
+
+
+def test_a_fence_keeps_out_who_knows_an_older_route_and_goes_with_the_rest(place: Place) -> None:
+    its = account("public")
+
+    def writer(epoch: int) -> TenantTable:
+        return TenantTable(
+            place.table, Whereabouts("acme", PUBLIC, place.table.name, "", "", "", epoch)
+        )
+
+    late = Create({"PK": "ORG#acme", "SK": "THING#late"}, {"entity_type": "Thing"})
+    place.estate.fence(its, 7)
+    place.estate.fence(its, 6)
+    with pytest.raises(OrganizationMovingError):
+        writer(6).write(late)
+    writer(7).write(late)
+
+    while not place.estate.purge(its):
+        pass
+    assert place.estate.survey(its).items == 0
 
 
 def test_a_purge_takes_all_of_one_tenant_and_nothing_of_another(place: Place) -> None:

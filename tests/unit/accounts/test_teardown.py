@@ -22,7 +22,7 @@ from tenantry.accounts.model import (
     StepName,
     StepState,
 )
-from tenantry.accounts.repository import Stack
+from tenantry.accounts.repository import Listing, Stack
 from tenantry.accounts.vending import Progress, State
 from tenantry.errors import (
     ApprovalExpiredError,
@@ -31,6 +31,7 @@ from tenantry.errors import (
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
+    OrganizationMovingError,
     OrganizationSuspendedError,
     OwnApprovalError,
     PlanChangedError,
@@ -395,6 +396,42 @@ def test_before_anything_is_taken_away_nobody_reads_or_writes_any_more(world: Wo
 
     assert set(seen) == {("deleting", before + 1)}
     is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_began_before_the_approval_writes_nothing_that_the_export_does_not_have(
+    world: World, kind: str
+) -> None:
+    """However short the grace period is: the route that they know is older than the fence."""
+    account = active(world, kind)
+    known = world.hosted().route_epoch
+    due(world, account)
+    refused = list[str]()
+    exported = world.estate.export
+
+    def export(its: Account, after: str | None) -> Listing:
+        with pytest.raises(OrganizationMovingError):
+            world.estate.write("acme", known, "acme/item-late")
+        refused.append(its.account_id)
+        return exported(its, after)
+
+    world.estate.export = export  # type: ignore[method-assign]  # looks on
+    world.goes_on()
+
+    assert len(refused) > 1
+    is_gone(world, account.account_id)
+
+
+def test_a_fence_of_an_end_that_is_given_up_keeps_nobody_out(world: World) -> None:
+    account = active(world)
+    due(world, account)
+    world.fault = always("Export", "States.Timeout")
+    world.goes_on()
+    world.fault = None
+    world.estate.fence(account, world.hosted().route_epoch)
+    world.service.cancel(OWNER, account.account_id)
+
+    world.estate.write("acme", world.hosted().route_epoch, "acme/item-after")
 
 
 def test_a_certificate_with_another_byte_is_not_read(world: World) -> None:

@@ -18,8 +18,11 @@ from tenantry.accounts.tenant_items import TenantItems
 from tenantry.errors import LeftoversError, UnknownRouteError
 from tenantry.persistence.items import from_wire
 from tenantry.persistence.keys import part
+from tenantry.persistence.table import Table
 from tenantry.runtime.services import calling
 from tenantry.tenancy.holdings import Store
+from tenantry.tenancy.router import PUBLIC, Whereabouts
+from tenantry.tenancy.tenant_table import TenantTable
 
 _PAGE: Final = 250
 _PARTS: Final = 4
@@ -200,6 +203,19 @@ class AwsEstate:
                 if error.response["Error"]["Code"] != "ParameterNotFound":
                     raise
         return all(done)
+
+    def fence(self, account: Account, epoch: int) -> None:
+        """Of its own table and of the shared one, which contexts use whatever the account is."""
+        tables = {
+            each.table: each for each in (self._in_common(account), self._own(account)) if each
+        }
+        for place in tables.values():
+            kind = PUBLIC if place.table == self._shared.table else account.cloud_type.value
+            where = Whereabouts(
+                place.tenant_id, kind, place.table, place.raw, place.processed, "", epoch
+            )
+            table = Table(self._session(place).dynamodb, place.table)
+            TenantTable(table, where).raise_fence(epoch)
 
     # what copies its objects
 

@@ -321,6 +321,9 @@ class Estate(Protocol):
     def survey(self, account: Account, most: int | None = None) -> Inventory:
         """Everything, by the account's names, tags, keys and prefixes; counts up to `most`."""
 
+    def fence(self, account: Account, epoch: int) -> None:
+        """Keep out of the tables it has, from now on, who knows an older route than `epoch`."""
+
     def export(self, account: Account, after: str | None) -> Listing:
         """The tenant's items, what the administration has of it, then its objects, page by page."""
 

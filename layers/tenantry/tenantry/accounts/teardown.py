@@ -141,7 +141,9 @@ class Teardown:
         """Keep the tenant's items and the list of its objects, page by page, and what was there;
         then the latest version of each object.
 
-        Where the copies go on is written down: another run goes on there.
+        Where the copies go on is written down: another run goes on there. Before the first page
+        its tables are fenced: who read the route before it was closed, and still works, writes
+        nothing that no page has.
         """
         account, operation = self.ledger.begin(given, StepName.EXPORT)
         if operation.step(StepName.EXPORT).state is StepState.DONE:
@@ -149,6 +151,8 @@ class Teardown:
         if operation.found is not None:
             return self._backed_up(given, account, operation)
         at = given.progress or Page()
+        if at.after is None:
+            self.estate.fence(account, self._hosted(account).route_epoch)
         after, number, counted = at.after, at.number, at.counted
         for _ in range(_PAGES):
             listing = self.estate.export(account, after)
