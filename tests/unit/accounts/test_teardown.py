@@ -400,7 +400,7 @@ def test_before_anything_is_taken_away_nobody_reads_or_writes_any_more(world: Wo
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_began_before_the_approval_writes_nothing_that_the_export_does_not_have(
-    world: World, kind: str
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """However short the grace period is: the route that they know is older than the fence."""
     account = active(world, kind)
@@ -415,7 +415,7 @@ def test_who_began_before_the_approval_writes_nothing_that_the_export_does_not_h
         refused.append(its.account_id)
         return exported(its, after)
 
-    world.estate.export = export  # type: ignore[method-assign]  # looks on
+    monkeypatch.setattr(world.estate, "export", export)
     world.goes_on()
 
     assert len(refused) > 1

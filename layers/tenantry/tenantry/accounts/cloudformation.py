@@ -145,11 +145,15 @@ class CloudFormationStacks:
                 if not found:
                     return
                 objects = [{"Key": f["Key"], "VersionId": f["VersionId"]} for f in found]
-                _called(
+                answer = _called(
                     self._s3.delete_objects,
                     Bucket=bucket,
                     Delete={"Objects": objects, "Quiet": True},
                 )
+                if refused := answer.get("Errors"):
+                    # Told in an answer of success; listing anew would find them until time is over.
+                    code = refused[0].get("Code")
+                    raise StackFailedError(f"An object of its buckets cannot be deleted: {code}.")
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
