@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from tenantry.errors import NotFoundError
 from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.sessions import LONGEST_LINK
 from tenantry.tenancy.storage import (
-    LONGEST_LINK,
     LONGEST_UPLOAD,
     TAG,
     ObjectPage,

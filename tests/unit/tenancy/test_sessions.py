@@ -116,6 +116,15 @@ def test_a_client_is_renewed_before_its_credentials_expire(
     assert len(sts.requests) == 2
 
 
+def test_a_link_of_a_quarter_of_an_hour_never_outlives_the_session_it_is_signed_with(
+    sessions: TenantSessions, clock: FakeClock
+) -> None:
+    """S3 refuses it once the credentials have ended, whatever the link itself says."""
+    first = sessions.client("acme")
+    clock.advance(LIFETIME - timedelta(minutes=15))
+    assert sessions.client("acme") is not first
+
+
 def test_without_the_margin_a_client_would_be_used_to_its_last_second(
     sessions: TenantSessions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

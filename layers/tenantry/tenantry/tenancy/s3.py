@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from tenantry.errors import NotFoundError, UnknownRouteError
 from tenantry.runtime.services import reached
 from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.sessions import LONGEST_LINK
 from tenantry.tenancy.storage import (
-    LONGEST_LINK,
     LONGEST_UPLOAD,
     TAG,
     ObjectPage,

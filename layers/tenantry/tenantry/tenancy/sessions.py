@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 LIFETIME = timedelta(hours=1)
 """The longest a session may last when a role assumes another (role chaining)."""
-MARGIN = timedelta(minutes=5)
+LONGEST_LINK = timedelta(minutes=15)
+"""What is signed under a session, such as a link, dies with it, however long it says it lasts."""
+MARGIN = LONGEST_LINK + timedelta(minutes=1)
+"""Before its end a session signs nothing any more: what it signed last lasts as long as it says."""
 BOUND = 256
 
 READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")

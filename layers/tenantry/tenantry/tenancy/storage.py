@@ -13,7 +13,6 @@ from tenantry.errors import InvalidInputError
 from tenantry.tenancy.router import Whereabouts
 from tenantry.tenancy.stored import Area
 
-LONGEST_LINK: Final = timedelta(minutes=15)
 LONGEST_UPLOAD: Final = timedelta(minutes=5)
 """What may still be uploaded after a move's fence went up, at most."""
 MOST_BYTES: Final = 5 * 1024**3
