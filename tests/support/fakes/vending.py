@@ -79,6 +79,8 @@ class FakeVendor:
     made: dict[str, Made] = field(default_factory=dict)
     """By e-mail address."""
     failed: dict[str, str] = field(default_factory=dict)
+    left_of: set[str] = field(default_factory=set)
+    """Addresses of orders of which something is left although they made no account."""
     calls: list[str] = field(default_factory=list)
     errands: list[Errand] = field(default_factory=list)
     """What sessions were opened for."""
@@ -100,6 +102,17 @@ class FakeVendor:
             return credentials
 
         return self._called("access", enter)
+
+    def withdraw(self, order: Order) -> Progress:
+        """What is left of it goes in a look."""
+
+        def left() -> Progress:
+            if order.email in self.left_of:
+                self.left_of.remove(order.email)
+                return Progress(state=State.RUNNING)
+            return Progress(state=State.DONE)
+
+        return self._called("withdraw", left)
 
     def release(self, aws_account_id: str) -> Progress:
         return self._called("release", lambda: self._release(aws_account_id))

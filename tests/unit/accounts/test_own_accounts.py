@@ -129,6 +129,16 @@ def test_one_that_was_never_asked_for_is_given_up_at_once() -> None:
     assert own.given_up(ours(None, ProvisioningStatus.CREATING))
 
 
+def test_what_is_left_of_an_order_that_made_nothing_is_awaited() -> None:
+    vendor = FakeVendor()
+    own, its = OwnAccounts(vendor, SETTINGS), ours(None, ProvisioningStatus.CREATING)
+    vendor.left_of.add(SETTINGS.order(its.tenant_id, its.account_id).email)
+
+    assert not own.given_up(its)
+    assert own.given_up(its)
+    assert not vendor.left_of
+
+
 def test_one_that_is_open_is_entered() -> None:
     vendor = FakeVendor()
     number = made(vendor)

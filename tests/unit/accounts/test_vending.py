@@ -1,13 +1,26 @@
 """What a deployment is told of its vendor, and the orders that follow from it."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from tenantry.accounts.vending import Credentials, Progress, State, VendorKind, VendorSettings
+from tenantry.accounts.own_accounts import OwnAccounts
+from tenantry.accounts.vending import (
+    Credentials,
+    Order,
+    Progress,
+    State,
+    VendorKind,
+    VendorSettings,
+)
+from tenantry.accounts.vendors.control_tower import ControlTowerVendor
 from tenantry.runtime.settings import Settings
-from tests.support.clock import START
+from tests.support.accounts import account
+from tests.support.clock import START, FakeClock
 from tests.support.fakes.vending import SETTINGS
 
 
@@ -116,3 +129,50 @@ def test_what_is_missing_is_named(missing: str) -> None:
 def test_without_anything_it_is_named_too() -> None:
     with pytest.raises(LookupError, match="ACCOUNT_VENDOR"):
         VendorSettings.from_settings(Settings({"PREFIX": "tenantry-dev"}))
+
+
+# Control Tower
+
+
+class Catalog:
+    """A Service Catalog with one product that failed before it had an account."""
+
+    def __init__(self, order: Order, status: str = "ERROR") -> None:
+        self.products = {order.name: {"Id": "pp-1", "Status": status, "LastRecordId": "rec-1"}}
+        self.terminated: list[str] = []
+
+    def describe_provisioned_product(self, Name: str) -> dict[str, Any]:  # noqa: N803 - AWS's
+        if Name not in self.products:
+            error = {"Error": {"Code": "ResourceNotFoundException", "Message": "none"}}
+            raise ClientError(error, "DescribeProvisionedProduct")  # type: ignore[arg-type]
+        return {"ProvisionedProductDetail": {"Name": Name, **self.products[Name]}}
+
+    def describe_record(self, Id: str) -> dict[str, Any]:  # noqa: N803 - AWS's
+        return {"RecordDetail": {"RecordId": Id, "Status": "FAILED"}, "RecordOutputs": []}
+
+    def terminate_provisioned_product(self, **request: str) -> dict[str, Any]:
+        self.terminated.append(request["ProvisionedProductId"])
+        self.products.clear()
+        return {"RecordDetail": {"RecordId": "rec-2"}}
+
+
+def test_a_product_that_failed_without_an_account_does_not_stay_behind() -> None:
+    tower = settings(
+        kind=VendorKind.CONTROL_TOWER,
+        product_id="prod-1",
+        unit_name="Tenants",
+        sso_email="ops@example.com",
+    )
+    catalog = Catalog(tower.order("acme", "a-1"))
+    management = SimpleNamespace(
+        servicecatalog=catalog,
+        organizations=SimpleNamespace(list_accounts=lambda: {"Accounts": []}),
+    )
+    vendor = ControlTowerVendor(management, tower, FakeClock())  # type: ignore[arg-type]
+    own = OwnAccounts(vendor, tower)
+    its = account("dedicated")
+
+    assert not own.given_up(its)  # it is being taken away
+    assert own.given_up(its)
+
+    assert catalog.terminated == ["pp-1"]

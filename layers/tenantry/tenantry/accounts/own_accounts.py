@@ -127,12 +127,16 @@ class OwnAccounts:
         An account that may not be closed now, for AWS allows so many in 30 days, stays in
         quarantine, and somebody is told.
         """
-        found = self.vendor.look(self._order(account))
+        order = self._order(account)
+        found = self.vendor.look(order)
         if found.state is State.RUNNING:
             return False  # whatever is begun has to be there before it can be closed
         its = found.aws_account_id or account.aws_account_id
         if its is None:
-            return True
+            left = self.vendor.withdraw(order)
+            if left.state is State.FAILED:
+                self.report("what was ordered in vain stays behind", account)
+            return left.is_over
         if not self.vendor.release(its).is_over:
             return False
         closing = self._closed(its)

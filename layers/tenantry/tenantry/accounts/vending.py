@@ -264,6 +264,9 @@ class AccountVendor(Protocol):
         AccountShutError when it lets nobody in: it is too new yet, or closed.
         """
 
+    def withdraw(self, order: Order) -> Progress:
+        """Take away what is left of an order that made no account; DONE when there is nothing."""
+
     def release(self, aws_account_id: str) -> Progress:
         """Take it out of what governs it; DONE when it is no longer enrolled, or never was."""
 

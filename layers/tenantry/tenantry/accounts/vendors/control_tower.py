@@ -77,6 +77,15 @@ class ControlTowerVendor(OrganizationsVendor):
         # Nothing governs it (yet, or any more): whoever gives it up still has to close it.
         return Progress(state=State.WAITING, aws_account_id=there.aws_account_id)
 
+    def withdraw(self, order: Order) -> Progress:
+        product = self._product(order.name)
+        if product is None:
+            return Progress(state=State.DONE)
+        running = Progress(state=State.RUNNING, request=product.get("LastRecordId"))
+        if product["Status"] not in ("AVAILABLE", *_BROKEN):
+            return running
+        return self._terminated(product, running)
+
     def release(self, aws_account_id: str) -> Progress:
         """Terminating takes the account out of Control Tower, into the root and without its
         execution role; it closes nothing."""

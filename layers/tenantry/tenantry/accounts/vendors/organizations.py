@@ -180,6 +180,10 @@ class OrganizationsVendor:
             return Standing.GONE
         return Standing.OPEN if _state(account) in _OPEN else Standing.CLOSED
 
+    def withdraw(self, order: Order) -> Progress:  # noqa: ARG002 - whatever was ordered
+        """Of a request that failed Organizations keeps nothing but the answer."""
+        return Progress(state=State.DONE)
+
     def release(self, aws_account_id: str) -> Progress:
         """Nothing governs an account that Organizations made but the organisation."""
         return Progress(state=State.DONE, aws_account_id=aws_account_id)
