@@ -8,7 +8,6 @@ from typing import Any
 
 from tenantry.accounts.vending import (
     CLOSURES_WITHIN,
-    DEPLOYMENT_TAG,
     Credentials,
     Errand,
     Order,
@@ -235,14 +234,7 @@ class FakeVendor:
         return Progress(state=state, aws_account_id=aws_account_id)
 
     def _ours(self) -> list[Vended]:
-        mailbox, _, domain = self.settings.root_email.partition("@")
-        begins, ends = f"{mailbox}+{self.settings.deployment}-", f"@{domain}"
-        return [
-            each
-            for each in self._all()
-            if each.tags.get(DEPLOYMENT_TAG) == self.settings.deployment
-            or (each.email.startswith(begins) and each.email.endswith(ends))
-        ]
+        return [each for each in self._all() if self.settings.owns(each.email, each.tags)]
 
     def _all(self) -> list[Vended]:
         return [

@@ -131,6 +131,35 @@ def test_without_anything_it_is_named_too() -> None:
         VendorSettings.from_settings(Settings({"PREFIX": "tenantry-dev"}))
 
 
+# whose accounts are
+
+
+@pytest.mark.parametrize(
+    ("email", "tags", "ours"),
+    [
+        ("aws+tenantry-0123456789abcdef@example.com", {}, True),
+        ("AWS+Tenantry-0123456789ABCDEF@example.com", {}, True),
+        ("aws+tenantry-dev-anna-0123456789abcdef@example.com", {}, False),
+        ("aws+tenantry-0123456789abcdef0@example.com", {}, False),
+        ("aws+tenantry-somebody@example.com", {}, False),
+        ("aws+tenantry-0123456789abcdef@example.com.evil.org", {}, False),
+        ("aws+tenantry-0123456789abcdef@exampleXcom", {}, False),
+        ("aws+tenantry-0123456789abcdef@example.com", {"deployment": "another"}, False),
+        ("somebody@example.com", {"deployment": "tenantry"}, True),
+        ("somebody@example.com", {"deployment": "tenantry-dev-anna"}, False),
+        ("somebody@example.com", {}, False),
+    ],
+)
+def test_an_account_is_ours_by_its_tag_or_by_the_whole_of_its_address(
+    email: str, tags: dict[str, str], ours: bool
+) -> None:
+    assert SETTINGS.owns(email, tags) is ours
+
+
+def test_every_order_is_known_by_its_address_alone() -> None:
+    assert SETTINGS.owns(SETTINGS.order("acme", "a-1").email, {})
+
+
 # Control Tower
 
 

@@ -9,6 +9,7 @@ What the services have no room for right now is a wait, no failure: see `Progres
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -110,6 +111,15 @@ class VendorSettings(_Frozen):
         if self.kind is VendorKind.CONTROL_TOWER:
             return "AWSControlTowerExecution"
         return "OrganizationAccountAccessRole"
+
+    def owns(self, email: str, tags: Mapping[str, str]) -> bool:
+        """Whether an account is this deployment's: by its tag, and where it has none by the address
+        of an order. A deployment's name may begin like another one's."""
+        if DEPLOYMENT_TAG in tags:
+            return tags[DEPLOYMENT_TAG] == self.deployment
+        mailbox, _, domain = (re.escape(part) for part in self.root_email.lower().partition("@"))
+        ordered = rf"{mailbox}\+{re.escape(self.deployment.lower())}-[0-9a-f]{{{_DIGITS}}}@{domain}"
+        return re.fullmatch(ordered, email.lower()) is not None
 
     def order(
         self, tenant_id: str, account_id: str, attempt: int = 1, generation: int = 1

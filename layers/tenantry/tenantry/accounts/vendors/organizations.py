@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 from tenantry.accounts.vending import (
     CLOSING_TAG,
     CLOSURES_WITHIN,
-    DEPLOYMENT_TAG,
     Credentials,
     Errand,
     Order,
@@ -236,15 +235,11 @@ class OrganizationsVendor:
         return self._ours(self._accounts())
 
     def _ours(self, accounts: Iterable[Mapping[str, Any]]) -> list[Vended]:
-        mailbox, _, domain = self._settings.root_email.lower().partition("@")
-        ours = f"{mailbox}+{self._settings.deployment.lower()}-"
         enrolled = self._enrolled()
         found = []
         for account in accounts:
             tags = self._tags_of(account["Id"])
-            email = account["Email"].lower()
-            named = email.startswith(ours) and email.endswith(f"@{domain}")
-            if named or tags.get(DEPLOYMENT_TAG) == self._settings.deployment:
+            if self._settings.owns(account["Email"], tags):
                 found.append(
                     Vended(
                         aws_account_id=account["Id"],
