@@ -1,5 +1,6 @@
 """`tenantry accounts` and `operations`: where organisations' data lives, and what is done."""
 
+import itertools
 import time
 import uuid
 from contextlib import nullcontext
@@ -14,7 +15,8 @@ from rich.text import Text
 
 from tenantry_cli import context
 from tenantry_cli.context import Context
-from tenantry_cli.errors import CliError
+from tenantry_cli.errors import BusyError, CliError, UnreachableError
+from tenantry_cli.paths import at
 from tenantry_cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
@@ -26,6 +28,10 @@ _COLUMNS = ["id", "organizationId", "name", "cloudType", "provisioningStatus", "
 _DETAILS = [*_COLUMNS, "tableName", "region", "technicalUser", "operationId", "createdAt"]
 _STORED = ["day", "objects", "bytes", "oldVersions", "oldBytes"]
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
+_SHORTEST, _LONGEST, _GROWS = 0.5, 10.0, 1.3
+"""Seconds between two looks at an operation, and how they grow."""
+_MISSED = 90
+"""So many looks in a row that are not answered, a quarter of an hour, are too many."""
 _COLOURS = {"DONE": "green", "FAILED": "red", "RUNNING": "cyan", "UNDOING": "yellow"}
 
 Plan = Annotated[str | None, typer.Option(help="Do just what a dry run planned: its hash.")]
@@ -54,7 +60,7 @@ def list_accounts(ctx: typer.Context) -> None:
 def show(ctx: typer.Context, account: str) -> None:
     """One account, with everything that is known of it."""
     given = context.of(ctx)
-    found = given.session().rest("GET", f"/accounts/{account}")
+    found = given.session().rest("GET", at(account))
     if given.as_json:
         given.dump(found)
     else:
@@ -69,7 +75,7 @@ def storage(
 ) -> None:
     """What lies in an account's buckets, as it is measured once a day."""
     given = context.of(ctx)
-    path = f"/accounts/{account}/storage"
+    path = at(account, "storage")
     given.show(given.session().rest("GET", path, query={"first": days})["items"], _STORED)
 
 
@@ -78,7 +84,18 @@ def create(
     ctx: typer.Context,
     name: str,
     master: Annotated[str, typer.Option(help="The name of the account's master account.")],
-    cloud_type: Annotated[str, typer.Option(help="public or private.")] = "public",
+    cloud_type: Annotated[str, typer.Option(help="public, private or dedicated.")] = "public",
+    address: Annotated[
+        list[str] | None, typer.Option(help="Of the organisation; may be repeated.")
+    ] = None,
+    licenses: Annotated[int | None, typer.Option(min=1, help="How many it asks for.")] = None,
+    capacity: Annotated[
+        str | None, typer.Option(help="Of a table of its own: on-demand or provisioned.")
+    ] = None,
+    parameters: Annotated[
+        bool,
+        typer.Option("--parameters", help="Of a public one, let other systems find it in SSM."),
+    ] = False,
     region: Annotated[str | None, typer.Option(help="The platform's own when left out.")] = None,
     own_buckets: Annotated[
         bool, typer.Option("--own-buckets", help="Of a public one, buckets that nobody shares.")
@@ -101,12 +118,17 @@ def create(
         body["region"] = region
     if technical_user:
         body["technicalUser"] = technical_user
+    if address:
+        body["addresses"] = address
+    if licenses is not None:
+        body["licenses"] = licenses
+    options = {"ownBuckets": own_buckets, "parameters": parameters, "capacity": capacity}
+    if chosen := {name: value for name, value in options.items() if value}:
+        body["options"] = chosen
     body |= saying(reason)
-    if own_buckets:
-        body["options"] = {"ownBuckets": True}
     # What is only looked at has no key, and so no names, unless one is given.
-    chosen = key or (None if dry_run else str(uuid.uuid4()))
-    headers = {"idempotency-key": chosen} if chosen else {}
+    once = key or (None if dry_run else str(uuid.uuid4()))
+    headers = {"idempotency-key": once} if once else {}
     _do(given, "/accounts", watch, dry_run, plan, body, headers)
 
 
@@ -120,7 +142,7 @@ def retry(
     reason: Reason = None,
 ) -> None:
     """Try a failed operation again, from its first step that is not done."""
-    _do(context.of(ctx), f"/accounts/{account}/retry", watch, dry_run, plan, saying(reason))
+    _do(context.of(ctx), at(account, "retry"), watch, dry_run, plan, saying(reason))
 
 
 @app.command()
@@ -133,7 +155,7 @@ def cancel(
     reason: Reason = None,
 ) -> None:
     """Give an operation up; what it made is undone."""
-    _do(context.of(ctx), f"/accounts/{account}/cancel", watch, dry_run, plan, saying(reason))
+    _do(context.of(ctx), at(account, "cancel"), watch, dry_run, plan, saying(reason))
 
 
 @app.command()
@@ -151,7 +173,7 @@ def move(
     `accounts cancel` leads it back until it is confirmed.
     """
     body = {"to": to, **saying(reason)}
-    _do(context.of(ctx), f"/accounts/{account}/move", watch, dry_run, plan, body)
+    _do(context.of(ctx), at(account, "move"), watch, dry_run, plan, body)
 
 
 @app.command()
@@ -168,7 +190,7 @@ def teardown(
     """
     given = context.of(ctx)
     query = {"dryRun": "true" if dry_run else None, "plan": plan, **saying(reason)}
-    outcome = given.session().rest("DELETE", f"/accounts/{account}", query=query)
+    outcome = given.session().rest("DELETE", at(account), query=query)
     if dry_run:
         planned = outcome["plan"]
         counted = planned["inventory"]
@@ -192,7 +214,7 @@ def approve(
     given = context.of(ctx)
     session = given.session()
     body = {"approvalId": approval, **saying(reason)}
-    outcome = session.rest("POST", f"/accounts/{account}/approve", body)
+    outcome = session.rest("POST", at(account, "approve"), body)
     operation = outcome["operation"]
     if watch:
         _follow(given, session, account, operation["id"])
@@ -204,7 +226,7 @@ def approve(
 def show_technical_user(ctx: typer.Context, account: str) -> None:
     """The clients with which programs act for the organisation, without their secrets."""
     given = context.of(ctx)
-    found = given.session().rest("GET", f"/accounts/{account}/technical-user")
+    found = given.session().rest("GET", at(account, "technical-user"))
     if given.as_json:
         given.dump(found)
     else:
@@ -222,7 +244,7 @@ def credentials(
     """Hand out credentials that nobody has seen; the secret is shown this once. Owners only."""
     given = context.of(ctx)
     body = {} if grace is None else {"graceSeconds": grace}
-    path = f"/accounts/{account}/technical-user/credentials"
+    path = at(account, "technical-user", "credentials")
     issued = given.session().rest("POST", path, body)
     if given.as_json:
         given.dump(issued)
@@ -240,7 +262,7 @@ def watch_operation(
     """Follow an operation step by step; ends with 1 when it failed. It may be begun again."""
     given = context.of(ctx)
     session = given.session()
-    chosen = operation or session.rest("GET", f"/accounts/{account}")["operationId"]
+    chosen = operation or session.rest("GET", at(account))["operationId"]
     _follow(given, session, account, chosen)
 
 
@@ -283,21 +305,48 @@ def _follow(given: Context, session: Session, account: str, operation: str) -> N
 def follow(
     given: Context, session: Session, account: str, operation: str, *, fails: bool = True
 ) -> dict[str, Any]:
-    """The operation once it has ended, shown live to people; CliError when it failed."""
-    path = f"/accounts/{account}/operations/{operation}"
-    found: dict[str, Any] = session.rest("GET", path)
+    """The operation once it has ended, shown live to people; CliError when it failed.
+
+    It is looked at less and less often while nothing changes. That the product cannot answer for
+    a while ends nothing: the operation goes on by itself.
+    """
+    path = at(account, "operations", operation)
+    found = _looked_at(session, path)
     shown = nullcontext() if given.as_json else Live(console=given.console, auto_refresh=False)
     with shown as live:
         if live:
             live.update(_shown(found), refresh=True)
+        wait = _SHORTEST
         while found["status"] not in _ENDED:
-            time.sleep(0.5)
-            found = session.rest("GET", path)
+            time.sleep(wait)
+            now = _looked_at(session, path)
+            # It goes on, and whoever follows it wants to see that; otherwise less and less often.
+            wait = _SHORTEST if _stands(now) != _stands(found) else min(_LONGEST, wait * _GROWS)
+            found = now
             if live:
                 live.update(_shown(found), refresh=True)
     if fails:
         _ended_well(found)
     return found
+
+
+def _looked_at(session: Session, path: str) -> dict[str, Any]:
+    wait = _SHORTEST
+    for missed in itertools.count(1):
+        try:
+            found: dict[str, Any] = session.rest("GET", path)
+        except (BusyError, UnreachableError):
+            if missed > _MISSED:
+                raise
+        else:
+            return found
+        time.sleep(wait)
+        wait = min(_LONGEST, wait * _GROWS)
+    raise AssertionError("looks are counted without an end")
+
+
+def _stands(operation: dict[str, Any]) -> Any:
+    return operation["status"], [(each["name"], each["state"]) for each in operation["steps"]]
 
 
 def _ended_well(operation: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What a command can end with, and its exit code.
 
 CliError                1  the product refused, or something failed
+├── BusyError           1  the product says that it cannot right now: 429, or 500 and above
 ├── UsageError          2  the command's words are off
 ├── NotSignedInError    3  nobody is signed in, or not any more
 ├── NoProfileError      2  there is no such deployment
@@ -18,6 +19,10 @@ class CliError(Exception):
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+
+
+class BusyError(CliError):
+    """The product says that it cannot right now; the same again may be done later."""
 
 
 class UsageError(CliError):

@@ -10,11 +10,12 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenantry_cli.api import ORGANIZATION_HEADER, Api, GraphqlError, Tokens
-from tenantry_cli.errors import CliError, NotSignedInError, UnreachableError
+from tenantry_cli.errors import BusyError, CliError, NotSignedInError, UnreachableError
 from tenantry_cli.profiles import Profile
 
 _MARGIN = 60
 """Seconds before a token's end at which it is renewed."""
+_LATER = frozenset({429, *range(500, 600)})
 _OPERATORS = "SuperAdmin"
 
 
@@ -51,7 +52,13 @@ class Session:
             return kept
         try:
             new = self.api.refresh(kept)
-        except ClientError:
+        except ClientError as error:
+            said = error.response["Error"]
+            if said["Code"] != "NotAuthorizedException":
+                # It holds still: the pool is busy, or will not say right now.
+                raise BusyError(
+                    f"The session is not renewed: {said['Message']}", said["Code"]
+                ) from None
             self.profile.forget()
             raise NotSignedInError("The session has ended: run `tenantry login`.") from None
         except BotoCoreError as error:
@@ -81,7 +88,8 @@ class Session:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The JSON of an answer; CliError with the problem's code and words otherwise.
+        """The JSON of an answer; CliError with the problem's code and words otherwise, BusyError
+        where the same again may be answered later.
 
         What is None in `query` is left out.
         """
@@ -99,7 +107,8 @@ class Session:
             return said
         problem = said if isinstance(said, dict) else {}
         words = problem.get("detail") or problem.get("message") or f"HTTP {answer.status_code}"
-        raise CliError(_told(words, problem), problem.get("code"))
+        refusal = BusyError if answer.status_code in _LATER else CliError
+        raise refusal(_told(words, problem), problem.get("code"))
 
 
 def _told(words: str, details: Any) -> str:

@@ -9,6 +9,7 @@ import typer
 from tenantry_cli import accounts, context
 from tenantry_cli.context import Context
 from tenantry_cli.errors import CliError, NotSignedInError, UnreachableError, UsageError
+from tenantry_cli.paths import at
 from tenantry_cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
@@ -27,6 +28,7 @@ _KEYS = uuid.UUID("0a3c2c0e-6d0f-4a7e-9b56-0d6a3c1f2e11")
 _OVER = "handed over"
 _MOVED = ["account", "from", "to", "state", "items", "objects", "bytes", "oldCopyUntil", "hash"]
 _WELL = {"would be moved", "moved", "equal", "is there"}
+_AWAY = "moves away"
 _GOING_ON = {"PENDING", "RUNNING", "COMPENSATING"}
 _SHOWN = ["organizationId", "name", "slug", "account", "provisioningStatus", "owner", "next"]
 
@@ -116,12 +118,20 @@ def migrate(
         raise UsageError("Choose one of --dry-run, --execute and --validate.")
     given = context.of(ctx)
     session = given.session()
+    for each in accounts_ or ():
+        at(each)  # before the first one is moved
     chosen = accounts_ or _own(session)
-    if execute:
-        rows = [_migrated(given, session, account, to, reason) for account in chosen]
-    else:
-        step = _planned if dry_run else _validated
-        rows = [step(session, account, to) for account in chosen]
+    rows: list[dict[str, Any]] = []
+    try:
+        for account in chosen:
+            if execute:
+                rows.append(_migrated(given, session, account, to, reason))
+            else:
+                rows.append((_planned if dry_run else _validated)(session, account, to))
+    except CliError:
+        if rows:
+            given.show(rows, _MOVED)  # what has been done is told, whatever comes then
+        raise
     given.show(rows, _MOVED)
     if left := [row["account"] for row in rows if row["state"] not in _WELL]:
         raise CliError(f"{len(left)} of {len(rows)} are not moved: {', '.join(left)}")
@@ -138,28 +148,29 @@ def _own(session: Session) -> list[str]:
 
 
 def _planned(session: Session, account: str, to: str) -> dict[str, Any]:
-    found = session.rest("GET", f"/accounts/{account}")
+    found = session.rest("GET", at(account))
     row = {"account": account, "from": found["cloudType"], "to": to}
     if found["cloudType"] == to:
-        return {**row, "state": "is there"}
-    plan = session.rest("POST", f"/accounts/{account}/move", {"to": to}, None, {"dryRun": "true"})
+        moves = _moves_away(_latest(session, found))
+        return {**row, "state": _AWAY if moves else "is there"}
+    plan = session.rest("POST", at(account, "move"), {"to": to}, None, {"dryRun": "true"})
     return {**row, "state": "would be moved", **plan["plan"]}
 
 
 def _migrated(
     given: Context, session: Session, account: str, to: str, reason: str | None
 ) -> dict[str, Any]:
-    path = f"/accounts/{account}"
-    found = session.rest("GET", path)
-    row = {"account": account, "from": found["cloudType"], "to": to}
-    if found["cloudType"] == to and found["provisioningStatus"] == "active":
-        return {**row, "state": "is there"}
+    row = {"account": account, "to": to}
     try:
-        latest = session.rest("GET", f"{path}/operations/{found['operationId']}")
+        found = session.rest("GET", at(account))
+        row["from"] = found["cloudType"]
+        latest = _latest(session, found)
+        if found["cloudType"] == to and found["provisioningStatus"] == "active":
+            return {**row, "state": _AWAY if _moves_away(latest) else "is there"}
         if latest["kind"] == "MOVE" and latest["status"] in _GOING_ON:
             operation = latest["id"]
         else:
-            moving = f"{path}/move"
+            moving = at(account, "move")
             plan = session.rest("POST", moving, {"to": to}, None, {"dryRun": "true"})["plan"]
             body = {"to": to, **accounts.saying(reason)}
             asked = session.rest("POST", moving, body, None, {"plan": plan["hash"]})
@@ -175,18 +186,30 @@ def _migrated(
 
 def _validated(session: Session, account: str, to: str) -> dict[str, Any]:
     """By the comparison that the ledger keeps: since then its tenant has written on."""
-    path = f"/accounts/{account}"
-    found = session.rest("GET", path)
+    found = session.rest("GET", at(account))
     row = {"account": account, "from": found["cloudType"], "to": to}
     if found["cloudType"] != to:
         return {**row, "state": "not moved"}
-    latest = session.rest("GET", f"{path}/operations/{found['operationId']}")
+    latest = _latest(session, found)
     if latest["kind"] != "MOVE":
         return {**row, "state": "is there"}
     compared = latest["comparison"]
     if latest["status"] != "SUCCEEDED" or not compared or not compared["isEqual"]:
         return {**row, "state": "not equal", **_compared(latest)}
     return {**row, "state": "equal", **_compared(latest)}
+
+
+def _latest(session: Session, account: dict[str, Any]) -> dict[str, Any]:
+    path = at(account["id"], "operations", account["operationId"])
+    found: dict[str, Any] = session.rest("GET", path)
+    return found
+
+
+def _moves_away(operation: dict[str, Any]) -> bool:
+    """Whether an account is on its way from where it is: once it is open, it is where it is."""
+    if operation["kind"] != "MOVE" or operation["status"] not in _GOING_ON:
+        return False
+    return not any(s["name"] == "OPEN" and s["state"] == "DONE" for s in operation["steps"])
 
 
 def _compared(operation: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +251,7 @@ def _provided(
         {"idempotency-key": f"setup-{founded['id']}"},
     )
     accounts.follow(given, inside, asked["account"]["id"], asked["operation"]["id"])
-    account: dict[str, Any] = inside.rest("GET", f"/accounts/{asked['account']['id']}")
+    account: dict[str, Any] = inside.rest("GET", at(asked["account"]["id"]))
     return account
 
 

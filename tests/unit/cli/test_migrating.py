@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tenantry_cli.errors import UnreachableError
+from tenantry_cli.errors import CliError, UnreachableError
 from tenantry_cli.main import main
 from tenantry_cli.profiles import NEEDED
 from tenantry_cli.session import Session
@@ -231,3 +231,78 @@ def test_moving_one_account_takes_the_hash_of_a_dry_run(
     [planned] = json.loads(capsys.readouterr().out)
     assert run(*words, "--plan", planned["hash"]) == 0
     assert json.loads(capsys.readouterr().out)["status"] == "SUCCEEDED"
+
+
+def leaves(platform: Platform, name: str, opened: str) -> dict[str, Any]:
+    """A private account on its way to public: it is where it is until that is open."""
+    platform.has(name, "private")
+    operation = platform.moves(name)
+    operation["steps"] = [{"name": "OPEN", "state": opened}]
+    platform.accounts[name]["provisioningStatus"] = "active"
+    return operation
+
+
+@pytest.mark.parametrize("step", ["--execute", "--dry-run"])
+def test_what_is_on_its_way_elsewhere_is_not_there(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    leaves(platform, "a", "PENDING")
+
+    assert run(*MIGRATE, "a", step) == 1
+    assert rows(capsys) == [("a", "moves away")]
+    assert platform.asked == []
+
+
+def test_what_has_been_let_in_there_is_there(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its move has but to be announced."""
+    leaves(platform, "a", "DONE")
+    assert run(*MIGRATE, "a", "--execute") == 0
+    assert rows(capsys) == [("a", "is there")]
+
+
+def test_what_was_moved_before_the_product_fell_silent_is_shown(
+    run: Run,
+    platform: Platform,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    platform.has("a")
+    answers = platform.rest
+
+    def falls_silent(session: Session, method: str, path: str, *words: Any, **named: Any) -> Any:
+        if path.startswith("/accounts/b"):
+            raise UnreachableError("It does not answer.")
+        return answers(session, method, path, *words, **named)
+
+    monkeypatch.setattr(Session, "rest", falls_silent)
+    assert run(*MIGRATE, "a", "b", "--execute") == 4
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "moved"
+
+
+def test_one_that_nobody_knows_keeps_no_other_from_moving(
+    run: Run,
+    platform: Platform,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    platform.has("b")
+    answers = platform.rest
+
+    def knows(session: Session, method: str, path: str, *words: Any, **named: Any) -> Any:
+        if path.startswith("/accounts/a"):
+            raise CliError("There is no such account.", "NOT_FOUND")
+        return answers(session, method, path, *words, **named)
+
+    monkeypatch.setattr(Session, "rest", knows)
+    assert run(*MIGRATE, "a", "b", "--execute") == 1
+    assert rows(capsys) == [("a", "not moved"), ("b", "moved")]
+
+
+def test_words_that_are_no_ids_are_refused_before_anybody_is_moved(
+    run: Run, platform: Platform
+) -> None:
+    platform.has("a")
+    assert run(*MIGRATE, "a", "../b", "--execute") == 2
+    assert platform.asked == []

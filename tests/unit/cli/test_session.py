@@ -11,7 +11,7 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tenantry_cli.api import GraphqlError, Tokens
-from tenantry_cli.errors import CliError, NotSignedInError, UnreachableError
+from tenantry_cli.errors import BusyError, CliError, NotSignedInError, UnreachableError
 from tenantry_cli.profiles import NEEDED, Profile
 from tenantry_cli.session import Session
 
@@ -145,3 +145,33 @@ def test_a_problem_of_the_rest_api_is_told_alike(session: Session, api: FakeApi)
     api.answer = requests.ConnectionError("no")
     with pytest.raises(UnreachableError):
         session.rest("POST", "/x")
+
+
+@pytest.mark.parametrize(
+    "code", ["TooManyRequestsException", "InternalErrorException", "ServiceUnavailable"]
+)
+def test_a_session_that_is_not_renewed_right_now_is_kept(
+    session: Session, api: FakeApi, code: str
+) -> None:
+    kept = Tokens(token(10), "id", "refresh")
+    session.profile.keep(kept)
+
+    def refuses() -> Tokens:
+        raise refused(code)
+
+    api.refreshing = refuses
+    with pytest.raises(BusyError):
+        session.tokens()
+    assert session.profile.tokens() == kept
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, BusyError), (503, BusyError), (409, CliError)])
+def test_what_may_be_answered_later_is_told_apart(
+    session: Session, api: FakeApi, status: int, kind: type[CliError]
+) -> None:
+    session.profile.keep(Tokens(token(120), "id", "refresh"))
+    api.answer = response(status, {"detail": "no", "code": "C"})
+    with pytest.raises(CliError) as told:
+        session.rest("GET", "/accounts")
+    assert type(told.value) is kind
+    assert told.value.code == "C"
