@@ -1,4 +1,4 @@
-"""The licences context's API function."""
+"""The licences context's API function: its GraphQL fields, and the REST route of programs."""
 
 from typing import Any
 
@@ -10,8 +10,10 @@ from tenantry.licenses.bootstrap import license_service
 from tenantry.runtime.appsync import answer
 from tenantry.runtime.identifiers import now
 from tenantry.runtime.observability import logger
+from tenantry.runtime.rest import caller_of, rest_resolver
 
 app = AppSyncResolver()
+routes = rest_resolver()
 
 
 @app.resolver(type_name="Query", field_name="licenses")
@@ -45,6 +47,17 @@ def revoke_license(input: dict[str, Any]) -> dict[str, Any]:
     return license_reply(license_service().revoke(app.context["caller"], input), now())
 
 
+@routes.get("/api/entitlements")
+def get_entitlement() -> dict[str, Any]:
+    caller = caller_of(routes, machines=True)
+    asked = routes.current_event.query_string_parameters or {}
+    found = license_service().entitled(caller, asked.get("productId", ""), asked.get("at"))
+    return entitlement_reply(found)
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return answer(app, event, context)
+    """A resolver's event names its field (`info`), a REST request its method."""
+    if "info" in event:
+        return answer(app, event, context)
+    return routes.resolve(event, context)

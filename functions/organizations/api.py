@@ -15,6 +15,7 @@ from functions.organizations.replies import (
 from tenantry.bootstrap import stamp
 from tenantry.errors import InvalidInputError
 from tenantry.organizations.bootstrap import (
+    allowance,
     member_service,
     organization_service,
     support_service,
@@ -206,6 +207,11 @@ def post_organization() -> Response[dict[str, Any]]:
 @routes.post("/api/organizations/<id>/members/<userId>/remove")
 def post_member_removal(id: str, userId: str) -> dict[str, Any]:  # noqa: N803 - contract
     return member_reply(member_service().remove(caller_of(routes, id), userId))
+
+
+@routes.get("/api/usage")
+def get_usage() -> dict[str, Any]:
+    return usage_reply(allowance().usage(caller_of(routes, machines=True)))
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -44,7 +44,11 @@ def test_a_support_session_changes_neither_billing_nor_ownership() -> None:
 def test_a_program_may_what_is_listed_here_and_nothing_else() -> None:
     may = {(p.name, p.scope) for p in catalogue().values() if p.scope}
 
-    assert may == {("account:read", "accounts.read")}
+    assert may == {
+        ("account:read", "accounts.read"),
+        ("organization:usage", "usage.read"),
+        ("licenses:ask", "entitlements.read"),
+    }
     assert not [name for name, _ in may if catalogue()[name].writes]
 
 

@@ -211,6 +211,8 @@ ASKED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", f"{ACCOUNT}/technical-user/credentials"): ("", None),
     ("GET", f"{ACCOUNT}/teardown-plan"): ("", None),
     ("GET", f"{ACCOUNT}/storage"): ("", None),
+    ("GET", "/api/usage"): ("", None),
+    ("GET", "/api/entitlements"): ("?productId=p-1", None),
     ("DELETE", ACCOUNT): ("?plan=none&reason=doors", None),
     ("POST", f"{ACCOUNT}/approve"): ("", {"approvalId": MISSING, **WHY}),
 }

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
 from localcloud.client import GraphqlError, Product, Tokens
+from tenantry.tenancy.router import Whereabouts
+from tenantry.tenancy.s3 import S3TenantStorage
+from tenantry.tenancy.stored import Area
 from tests.e2e.conftest import People, Person
 from tests.e2e.test_accounts import body, ended, request, torn_down
 
@@ -113,6 +117,8 @@ def test_a_program_reads_its_organisations_account_and_does_nothing_else(
         world.asked["account"]["id"]
     ]
     assert program.reads(f"{own}/operations/{operation_id}", at)["status"] == "SUCCEEDED"
+    assert program.reads("/api/usage")["users"]["used"] == 1
+    assert program.reads("/api/entitlements?productId=p-1", at)["entitled"] is False
     [client] = program.reads(f"{own}/technical-user", at)["clients"]
     assert client["clientId"] == program.credentials["clientId"]
 
@@ -120,7 +126,8 @@ def test_a_program_reads_its_organisations_account_and_does_nothing_else(
     foreign, elsewhere = f"/accounts/{world.theirs['account']['id']}", world.other.organization_id
     assert program.is_told("GET", foreign) == (404, "NOT_FOUND")
     assert program.is_told("GET", foreign, elsewhere) == (403, "NOT_A_MEMBER")
-    assert program.is_told("GET", own, elsewhere) == (403, "NOT_A_MEMBER")
+    for path in (own, "/api/usage", "/api/entitlements?productId=p-1"):
+        assert program.is_told("GET", path, elsewhere) == (403, "NOT_A_MEMBER"), path
 
     for method, path in (
         ("DELETE", f"{own}?plan=none"),
@@ -149,6 +156,46 @@ def test_a_program_reads_its_organisations_account_and_does_nothing_else(
     group = f"/aws/lambda/{product.outputs['Prefix']}-accounts-credentials"
     pages = aws("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
     assert not [e for page in pages for e in page["events"] if secret in e["message"]]
+
+
+def test_what_is_uploaded_by_a_signed_form_is_measured_and_counts_against_the_plan(
+    product: Product, aws: Aws, world: World
+) -> None:
+    """Under the roles that are deployed; the function is called as its schedule calls it."""
+    tenant_id, prefix = world.owner.organization_id, product.outputs["Prefix"]
+    bucket, content = product.outputs["TenantRawBucket"], b"x" * 12_345
+    place = Whereabouts(tenant_id, "public", "", bucket, "", "", 1)
+    storage = S3TenantStorage(lambda _: aws("s3"), place)
+    form = storage.presign_post(
+        Area.RAW, "up/1.bin", "application/octet-stream", len(content), timedelta(minutes=1)
+    )
+    uploaded = requests.post(form.url, data=form.fields, files={"file": content}, timeout=30)
+    assert uploaded.status_code == 204, uploaded.text
+    program = issued(product, world)
+    assert program.reads("/api/usage")["storage"]["used"] == 0
+
+    rule = next(
+        each
+        for each in aws("events").get_paginator("list_rules").paginate().search("Rules[]")
+        if "MeterStorageRule" in each["Name"]
+    )
+    assert rule["State"] == "ENABLED"
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "anew": True}
+    answer = aws("lambda").invoke(
+        FunctionName=f"{prefix}-usage-meter-storage", Payload=json.dumps(event).encode()
+    )
+    done = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, done
+    assert done["waiting"] == 0
+
+    assert program.reads("/api/usage")["storage"]["used"] == len(content)
+    for owner, used in ((world.owner, len(content)), (world.other, 0)):
+        query = "query { storageUsage(first: 1) { items { bytes objects } } }"
+        [day] = product.graphql(query, owner.tokens)["storageUsage"]["items"]
+        assert day == {"bytes": used, "objects": int(used > 0)}
+    path = f"{world.path}/storage"
+    shown = product.rest("GET", path, world.owner.tokens).json()["items"]
+    assert [each["bytes"] for each in shown] == [len(content)]
 
 
 def test_new_credentials_end_the_old_ones_whose_token_is_refused_at_once(

@@ -43,6 +43,8 @@ FOR_PROGRAMS = {
     ("get", "/accounts/{accountId}"): "tenantry/accounts.read",
     ("get", "/accounts/{accountId}/operations/{operationId}"): "tenantry/accounts.read",
     ("get", "/accounts/{accountId}/technical-user"): "tenantry/accounts.read",
+    ("get", "/api/usage"): "tenantry/usage.read",
+    ("get", "/api/entitlements"): "tenantry/entitlements.read",
 }
 
 

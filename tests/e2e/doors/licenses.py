@@ -23,3 +23,5 @@ FIELDS = {
         OPERATORS,
     ),
 }
+
+ROUTES = {("GET", "/api/entitlements"): "VIEWER"}

@@ -6,3 +6,5 @@ FIELDS = {
     "usage": Field("query { usage { users { used limit percent } } }", "ADMIN"),
     "storageUsage": Field("query { storageUsage(first: 1) { items { day bytes } } }", "ADMIN"),
 }
+
+ROUTES = {("GET", "/api/usage"): "ADMIN"}

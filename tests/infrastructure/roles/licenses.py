@@ -1,9 +1,12 @@
 """Roles of the functions of licenses."""
 
-from tests.infrastructure.grants import DUE, PLATFORM, items, keys, of
+from tests.infrastructure.grants import DUE, MEMBERSHIPS, PLATFORM, items, keys, of
 
 ROLES = {
-    "ApiFunction": items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+    "ApiFunction": {
+        *items(PLATFORM, "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        *items(MEMBERSHIPS, "Query"),
+    },
     "RemindFunction": {
         *items(PLATFORM, "GetItem", "UpdateItem"),
         *items(DUE, "Query"),
@@ -23,5 +26,6 @@ KEYS = {
 }
 
 INDEX_KEYS = {
+    "ApiFunction": {(MEMBERSHIPS, "CLIENT#*")},
     "RemindFunction": {(DUE, "LICENSES_DUE#*")},
 }

@@ -3,10 +3,13 @@
 from tests.infrastructure.grants import DUE, MEMBERSHIPS, PLATFORM, items, keys, of
 
 ROLES = {
-    "ApiFunction": items(
-        PLATFORM,
-        *("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"),
-    ),
+    "ApiFunction": {
+        *items(
+            PLATFORM,
+            *("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        ),
+        *items(MEMBERSHIPS, "Query"),
+    },
     "RefreshMembersFunction": {
         *items(PLATFORM, "GetItem", "UpdateItem"),
         *items(MEMBERSHIPS, "Query"),
@@ -34,4 +37,8 @@ KEYS = {
         *keys("DOMAIN#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *keys("SLUG#*", "PutItem", "UpdateItem"),
     },
+}
+
+INDEX_KEYS = {
+    "ApiFunction": {(MEMBERSHIPS, "CLIENT#*")},
 }

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from functions.accounts import api, credentials
+from functions.licenses import api as licenses
+from functions.organizations import api as organizations
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.technical_users import technical_users
 from tenantry.accounts.events import AccountRequested
@@ -24,14 +26,16 @@ from tests.support.ministack import MiniStack
 
 OWN = "/accounts/a-1"
 CREDENTIALS = f"{OWN}/technical-user/credentials"
-SCOPE = "tenantry/accounts.read"
-# Routes of this context that let programs in; typed here.
+# Routes that let programs in, and by which scope; typed here.
 OPEN = {
-    ("GET", "/accounts"),
-    ("GET", OWN),
-    ("GET", f"{OWN}/operations/op-a-1"),
-    ("GET", f"{OWN}/technical-user"),
+    "/accounts": "tenantry/accounts.read",
+    OWN: "tenantry/accounts.read",
+    f"{OWN}/operations/op-a-1": "tenantry/accounts.read",
+    f"{OWN}/technical-user": "tenantry/accounts.read",
+    "/api/usage": "tenantry/usage.read",
+    "/api/entitlements": "tenantry/entitlements.read",
 }
+ALL = " ".join(sorted(set(OPEN.values())))
 SHUT = {
     ("POST", "/accounts"),
     ("DELETE", OWN),
@@ -65,7 +69,10 @@ class World:
             event["headers"]["x-organization-id"] = "acme"
         else:
             event["requestContext"]["authorizer"] = {"claims": claims}
-        function = credentials if "technical-user" in path else api
+        function: Any = credentials if "technical-user" in path else api
+        if path.startswith("/api/"):
+            function = licenses if path.endswith("entitlements") else organizations
+            event["queryStringParameters"] = {"productId": "p-1"}
         answer = function.handler(event, lambda_context())
         return answer["statusCode"], json.loads(answer["body"])
 
@@ -84,7 +91,7 @@ class World:
         return cost
 
 
-def program(client_id: str, scope: str = SCOPE) -> dict[str, str]:
+def program(client_id: str, scope: str = ALL) -> dict[str, str]:
     return {"sub": client_id, "client_id": client_id, "token_use": "access", "scope": scope}
 
 
@@ -110,8 +117,11 @@ def world(
 def test_a_program_is_let_in_at_these_routes_and_at_no_other(world: World) -> None:
     claims = world.issued()
 
-    for method, path in OPEN:
-        assert world.asks(method, path, claims)[0] == 200, path
+    for path in OPEN:
+        assert world.asks("GET", path, claims)[0] == 200, path
+        # To name another organisation helps nobody, whatever route it is.
+        status, body = world.asks("GET", path, claims, **{"x-organization-id": "umbrella"})
+        assert (status, body["code"]) == (403, "NOT_A_MEMBER"), path
     for method, path in SHUT:
         status, body = world.asks(method, path, claims)
         assert (status, body["code"]) == (403, "MACHINE_NOT_ALLOWED"), path
@@ -121,9 +131,20 @@ def test_a_program_is_let_in_at_these_routes_and_at_no_other(world: World) -> No
 def test_without_its_scope_it_is_let_in_nowhere(world: World, scope: str) -> None:
     client = world.issued()["client_id"]
 
-    for method, path in OPEN:
-        status, body = world.asks(method, path, program(client, scope))
+    for path, its in OPEN.items():
+        others = " ".join(sorted(set(OPEN.values()) - {its}))
+        status, body = world.asks("GET", path, program(client, f"{scope} {others}".strip()))
         assert (status, body["code"]) == (403, "MACHINE_NOT_ALLOWED"), path
+
+
+def test_it_reads_what_is_used_of_its_organisations_plan_and_what_it_may_use(world: World) -> None:
+    claims = world.issued()
+
+    _, usage = world.asks("GET", "/api/usage", claims)
+    assert usage["users"] == {"used": 1, "limit": 5, "percent": 20, "resetsAt": None}
+    assert set(usage) == {"users", "projects", "storage", "apiCalls"}
+    _, entitlement = world.asks("GET", "/api/entitlements", claims)
+    assert entitlement == {"entitled": False, "licenseId": None, "endsAt": None}
 
 
 def test_one_that_is_not_kept_acts_for_nobody_whatever_its_token_says(world: World) -> None:

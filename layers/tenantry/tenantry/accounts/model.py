@@ -28,7 +28,7 @@ ACCOUNT_MANAGE: Final = Permission("account:manage", OWNERS)
 ACCOUNT_CREDENTIALS: Final = Permission("account:credentials", OWNERS, support=False)
 """What opens the organisation to programs: the vendor hands it to nobody."""
 
-SCOPES: Final = ("accounts.read",)
+SCOPES: Final = ("accounts.read", "entitlements.read", "usage.read")
 """What a technical user may, of the scopes of the product's resource server."""
 
 # times

@@ -29,7 +29,7 @@ from tenantry.runtime.inputs import Input, Line
 from tenantry.tenancy.roles import ADMINS, EVERYONE, Permission
 
 LICENSES_READ: Final = Permission("licenses:read", ADMINS, writes=False)
-LICENSES_ASK: Final = Permission("licenses:ask", EVERYONE, writes=False)
+LICENSES_ASK: Final = Permission("licenses:ask", EVERYONE, writes=False, scope="entitlements.read")
 
 REMINDED: Final = (30, 7, 1)
 """So many days before the last one somebody is reminded."""

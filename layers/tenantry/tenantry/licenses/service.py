@@ -164,8 +164,9 @@ class LicenseService:
     def entitled(self, caller: Caller, product_id: str, at: str | None = None) -> Entitlement:
         """Whether the caller's organisation may use a product at an instant, by default now."""
         given = parse(EntitledInput, {"productId": product_id, "at": at})
-        self.access.standing(caller).require(LICENSES_ASK)
-        return self.entitlement(caller.organization_id, given.product_id, given.at)
+        standing = self.access.standing(caller)
+        standing.require(LICENSES_ASK)
+        return self.entitlement(standing.tenant_id, given.product_id, given.at)
 
     # for other contexts
 

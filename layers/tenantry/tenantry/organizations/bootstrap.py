@@ -4,6 +4,7 @@ import secrets
 from functools import cache
 
 from tenantry.bootstrap import platform_table, settings, stamp
+from tenantry.organizations.allowance import Allowance
 from tenantry.organizations.dns import DnspythonResolver
 from tenantry.organizations.dynamodb import (
     DynamoDBAccess,
@@ -60,6 +61,11 @@ def organization_service(table: Table | None = None) -> OrganizationService:
         meter=meter(table),
         measurements=_Measurements(),
     )
+
+
+@cache
+def allowance() -> Allowance:
+    return Allowance(access(), DynamoDBOrganizationRepository(platform_table()), stamp())
 
 
 @cache

@@ -30,7 +30,9 @@ ORGANIZATION_READ: Final = Permission("organization:read", EVERYONE, writes=Fals
 ORGANIZATION_UPDATE: Final = Permission("organization:update", ADMINS)
 SETTINGS_UPDATE: Final = Permission("organization:settings", ADMINS)
 DOMAINS_MANAGE: Final = Permission("organization:domains", ADMINS)
-USAGE_READ: Final = Permission("organization:usage", ADMINS, writes=False, to_pay=True)
+USAGE_READ: Final = Permission(
+    "organization:usage", ADMINS, writes=False, to_pay=True, scope="usage.read"
+)
 MEMBERS_READ: Final = Permission("members:read", EVERYONE, writes=False)
 MEMBERS_ROLES: Final = Permission("members:roles", ADMINS)
 MEMBERS_PERMISSIONS: Final = Permission("members:permissions", ADMINS)
