@@ -53,6 +53,18 @@ def test_what_has_no_price_is_named_and_what_was_not_counted_is_said() -> None:
     assert not cost.is_whole
 
 
+def test_an_aws_account_costs_nothing_by_itself_and_what_lies_in_it_is_counted() -> None:
+    """Of a dedicated account; what its trail, Config and GuardDuty take is by use: not in it."""
+    baseline = ("stack s", "table t", "bucket raw", "bucket processed", KEY, ALARM)
+    found = Inventory(item_bytes=GIB, resources=("AWS account 123456789012", *baseline))
+
+    cost = estimated(found, prices())
+
+    assert [line.what for line in cost.lines if line.unit == "piece"] == ["cloudwatch", "kms"]
+    assert cost.monthly == Decimal("0.306") + Decimal("0.2448") + Decimal("1.10")
+    assert cost.unpriced == ()
+
+
 def test_what_is_gone_in_time_costs_nothing_more() -> None:
     """AWS charges nothing for a key that waits for its deletion."""
     assert estimated(Inventory(going=(f"{KEY} until then",)), TABLE).monthly == 0
