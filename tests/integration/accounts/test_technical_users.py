@@ -194,13 +194,21 @@ def test_costs_are_those_that_are_written_down(world: World) -> None:
     named = world.cost("GET", "/accounts/a-1", claims, **{"x-organization-id": "acme"})
     unnamed = world.cost("GET", "/accounts/a-1", claims)
 
+    asking = {"x-organization-id": "acme"}
+    usage = world.cost("GET", "/api/usage", claims, **asking)
+    entitled = world.cost("GET", "/api/entitlements", claims, **asking)
+
     told = {
+        "usage": (usage.read_units, usage.operations),
+        "entitled": (entitled.read_units, entitled.operations),
         "first": (first.read_units, first.write_units, first.index_write_units),
         "others": (others.read_units, others.write_units, others.index_write_units),
         "named": (named.read_units, named.operations),
         "unnamed": (unnamed.read_units, unnamed.operations),
     }
     assert told == {
+        "usage": (3, ["BatchGetItem", "GetItem"]),
+        "entitled": (3, ["BatchGetItem", "Query"]),
         "first": (6, 2, 1),
         "others": (6, 4, 2),
         "named": (3, ["BatchGetItem", "GetItem"]),
