@@ -56,6 +56,7 @@ def parameters() -> dict[str, str]:
         "StripeApiBase": "/_stripe",
         "TeardownGraceSeconds": "2",
         "TeardownKeptDays": "1",
+        "TagsLingerSeconds": "0",
         "VendorKind": "organizations",
         "MoveSettleSeconds": "1",
     }

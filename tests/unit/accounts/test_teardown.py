@@ -582,6 +582,51 @@ def test_what_is_left_is_found_and_quarantined_until_it_is_cleaned(world: World)
     is_gone(world, account.account_id)
 
 
+ARN = "arn:aws:sns:eu-central-1:000000000000:somebodys"
+
+
+def test_what_the_index_of_tags_alone_tells_of_has_time_to_be_forgotten(world: World) -> None:
+    """Tags linger on AWS: a topic that is gone is told of for minutes."""
+    account = active(world)
+    due(world, account)
+    world.estate.orphans = [ARN]
+    looks = itertools.count(1)
+
+    def forgotten(name: str, call: Callable[[], Any]) -> Any:
+        if name == "Inventory" and next(looks) == 20:
+            world.estate.orphans = []
+        return call()
+
+    world.fault = forgotten
+    world.goes_on()
+
+    is_gone(world, account.account_id)
+
+
+@pytest.mark.parametrize("beside", [[], ["bucket tenantry-account-leftover"]])
+def test_what_is_there_still_after_that_time_or_has_our_names_is_left_over(
+    world: World, beside: list[str]
+) -> None:
+    account = active(world)
+    due(world, account)
+    world.estate.orphans = [ARN, *beside]
+    looked: list[Any] = []
+
+    def seen(name: str, call: Callable[[], Any]) -> Any:
+        looked.extend([world.clock()] if name == "Inventory" else [])
+        return call()
+
+    world.fault = seen
+    world.goes_on()
+
+    stands_still(world, account.account_id)
+    operation = world.operation(world.account(account.account_id))
+    assert operation.error_code == "LEFTOVERS"
+    assert ARN in (operation.error or "")
+    waited = looked[-1] - looked[0]
+    assert waited >= timedelta(minutes=30) if not beside else waited < timedelta(minutes=1)
+
+
 @pytest.mark.figures
 @pytest.mark.parametrize(("kind", "function"), STATES)
 def test_a_task_that_fails_for_good_stands_and_a_retry_goes_on(

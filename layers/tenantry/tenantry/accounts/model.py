@@ -271,6 +271,13 @@ class Inventory(_Stored):
         )
 
     @property
+    def is_by_tags_alone(self) -> bool:
+        """Whether nothing is left but what the index of tags tells of."""
+        counted = self.items, self.objects, self.records, self.parameters
+        tagged = all(each.startswith("arn:") for each in self.resources)
+        return not any(counted) and bool(self.resources) and tagged
+
+    @property
     def is_empty(self) -> bool:
         counted = self.items, self.objects, self.records, self.parameters
         return not (any(counted) or self.resources)

@@ -74,6 +74,11 @@ _BACKUPS: Final = timedelta(days=35)
 """The longest a point in time of a table can be restored."""
 _PAGES: Final = 20
 """Pages of an export in one call."""
+TAGS_LINGER: Final = timedelta(minutes=30)
+"""How long the index of tags may tell of what is gone, where nothing else is configured."""
+_LINGERS: Final = "!"
+"""Where an inventory is once nothing is left but what the index of tags tells of."""
+_LOOKS_AGAIN: Final = 30
 _SWEPT: Final = 60
 """Pages of the shared table in one call, each of 1 MB at most."""
 _SEEN_OFF: Final = 25
@@ -92,6 +97,8 @@ class Page(Progress):
     number: int = 1
     counted: Inventory = Inventory()
     people: int = 0
+    since: datetime | None = None
+    """When nothing was left any more but what the index of tags tells of."""
 
 
 class Paged(Task):
@@ -121,6 +128,7 @@ class Teardown:
     """Organisations' own AWS accounts, for the steps that end them."""
     seals_kept: timedelta = timedelta()
     """How long a seal is locked from the day it was made."""
+    tags_linger: timedelta = TAGS_LINGER
     report: Callable[[str, Operation], None] = lambda _what, _operation: None
 
     # until it commits
@@ -307,23 +315,36 @@ class Teardown:
     def inventory(self, given: Paged) -> Page:
         """Look again, with the services, and through all that tenants share, page by page.
 
-        LeftoversError for whatever is there.
+        LeftoversError for whatever is there; for what the index of tags alone tells of once it has
+        had the time to forget it.
         """
         account, operation = self.ledger.begin(given, StepName.INVENTORY)
         if operation.step(StepName.INVENTORY).state is StepState.DONE:
             return Page()
-        after, left = (given.progress or Page()).after, list[str]()
+        at = given.progress or Page()
+        after, left = at.after, list[str]()
+        if after == _LINGERS:
+            return self._inventoried(given, account, at)
         for _ in range(_SWEPT):
             found, after = self.estate.sweep(account, after)
             left += found
             if after is None:
-                self._nothing_left(account, left)
-                self.ledger.finish(given, StepName.INVENTORY, Done())
-                return Page()
+                return self._inventoried(given, account, at, left)
         if left:
             raise LeftoversError(f"Still there: {_named(left)}")
         self.ledger.beat(given)
         return Page(done=False, after=after)
+
+    def _inventoried(
+        self, given: Paged, account: Account, at: Page, swept: Sequence[str] = ()
+    ) -> Page:
+        left, now = self.estate.survey(account), self.stamp.now()
+        since = at.since or now
+        if left.is_by_tags_alone and not swept and now - since < self.tags_linger:
+            return Page(done=False, after=_LINGERS, since=since, wait=_LOOKS_AGAIN)
+        self._empty(left, swept)
+        self.ledger.finish(given, StepName.INVENTORY, Done())
+        return Page()
 
     def certify(self, given: Task) -> Progress:
         """Sign and keep what became of it, and end the account."""
@@ -409,8 +430,8 @@ class Teardown:
             raise LookupError("this function ends no AWS accounts of organisations' own")
         return self.own
 
-    def _nothing_left(self, account: Account, swept: Sequence[str] = ()) -> Inventory:
-        left = self.estate.survey(account)
+    @staticmethod
+    def _empty(left: Inventory, swept: Sequence[str] = ()) -> Inventory:
         if left.is_empty and not swept:
             return left
         counts = {each: getattr(left, each) for each in _COUNTED}
@@ -421,7 +442,7 @@ class Teardown:
 
     def _certificate(self, account: Account, operation: Operation) -> Certificate:
         """The one that stands, or the one that is made: the same for the same operation."""
-        left = self._nothing_left(account)
+        left = self._empty(self.estate.survey(account))
         certified = operation.step(StepName.CERTIFY).started_at or self.stamp.now()
         until = certified + self.keeps
         destroyed = self.seal_keys.retire(account.tenant_id, certified + KEY_DESTROYED_AFTER)

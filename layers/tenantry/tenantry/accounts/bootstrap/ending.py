@@ -26,7 +26,7 @@ from tenantry.accounts.provisioning import Ledger, Shared
 from tenantry.accounts.repository import Addressee, Leaver, Place
 from tenantry.accounts.s3 import S3Archive
 from tenantry.accounts.stacks import StacksByKind
-from tenantry.accounts.teardown import Teardown
+from tenantry.accounts.teardown import TAGS_LINGER, Teardown
 from tenantry.accounts.teardown_service import TeardownService
 from tenantry.audit.retiring import DynamoDBSealKeyRetirement
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
@@ -124,6 +124,9 @@ def _teardown(**ports: Any) -> Teardown:
         stamp=stamp(),
         hosting=OrganizationHosting(DynamoDBOrganizationRepository(platform_table())),
         keeps=_days("ARCHIVE_DAYS"),
+        tags_linger=timedelta(
+            seconds=settings().number("TAGS_LINGER_SECONDS", int(TAGS_LINGER.total_seconds()))
+        ),
         seals_kept=_days("SEAL_LOCK_DAYS"),
         report=_report,
         **cast("dict[str, Any]", nothing | ports),
