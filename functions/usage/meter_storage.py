@@ -1,4 +1,5 @@
-"""Once a day, in hourly runs: measure what organisations have stored, and set their counters to it.
+"""Once a day, in runs of a quarter of an hour: measure what organisations have stored, and mend
+their counters by it.
 
 Invoked with `{"anew": true}` it begins a round at once.
 """

@@ -109,6 +109,26 @@ def test_passwords_are_sent_by_the_migration_client_only_and_only_where_people_m
     assert POOL["LambdaConfig"]["UserMigration"]["Fn::If"][0] == "HasLegacyDirectory"
 
 
+def test_a_measurement_of_storage_that_grows_old_rings() -> None:
+    """By what the function says; a round begins each day, and a day has room for what it takes."""
+    usage = next(template for template in TEMPLATES if template.name == "usage")
+    source = (ROOT / "functions" / "usage" / "meter_storage.py").read_text()
+    alarms = {
+        alarm["MetricName"]: alarm
+        for _, alarm in usage.properties("AWS::CloudWatch::Alarm")
+        if "MetricName" in alarm
+    }
+    for metric, hours in (("StorageRoundAge", 30), ("StorageLongestWait", 48)):
+        alarm = alarms[metric]
+        assert f'"{metric}", MetricUnit.Seconds' in source
+        assert alarm["Threshold"] == hours * 3600
+        assert (alarm["Statistic"], alarm["ComparisonOperator"]) == (
+            *("Maximum", "GreaterThanThreshold"),
+        )
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": "usage"}]
+        assert alarm["AlarmActions"]
+
+
 def test_programs_are_given_the_scopes_that_permissions_know_and_no_others() -> None:
     [(_, server)] = SYSTEM.properties("AWS::Cognito::UserPoolResourceServer")
     assert server["Identifier"] == RESOURCE_SERVER

@@ -5,12 +5,14 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tenantry
 from tenantry.errors import (
     OrganizationMovingError,
     UnavailableError,
@@ -365,6 +367,21 @@ def test_one_that_never_stands_still_is_left_to_the_next_round(
     assert [what for what, _ in world.left] == [
         "a counter moves too often to be set; the next round tries"
     ]
+
+
+def test_storage_is_taken_with_room_and_in_no_other_way() -> None:
+    """Who took it without a row would have it given away by the next measurement."""
+    packages = Path(tenantry.__path__[0])
+    knowing = {
+        path.relative_to(packages).as_posix()
+        for path in packages.rglob("*.py")
+        if "Kind.STORAGE" in path.read_text()
+    }
+    assert knowing == {
+        "organizations/counters.py",
+        "organizations/room.py",
+        "usage/storage.py",
+    }
 
 
 def test_no_object_has_more_room_than_was_held_for_it(world: World) -> None:
