@@ -8,8 +8,10 @@ user guide; "Forward access sessions requests", CloudFormation user guide).
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +229,35 @@ def test_the_longest_is_within_what_sts_takes(purpose: Purpose, partition: str) 
     longest = policy(Errand(purpose, "n" * 53), partition, ACCOUNT, "d" * 24)
 
     assert len(longest) <= LARGEST
+
+
+ACCOUNTS = Path(__file__).parents[3] / "layers/tenantry/tenantry/accounts"
+ASKED = {
+    "estate.py": {
+        "cloudformation.describe_stacks": "cloudformation:DescribeStacks",
+        "dynamodb.list_tables": "dynamodb:ListTables",
+        "kms.describe_key": "kms:DescribeKey",
+        "s3.list_buckets": "s3:ListAllMyBuckets",
+        "tags.get_resources": "tag:GetResources",
+    },
+    "dedicated_stacks.py": {
+        "cloudtrail.describe_trails": "cloudtrail:DescribeTrails",
+        "config.describe_configuration_recorders": "config:DescribeConfigurationRecorders",
+        "guardduty.list_detectors": "guardduty:ListDetectors",
+    },
+}
+"""What the code asks the services of an organisation's own account, and the action that it takes.
+
+What it asks of stacks, buckets and tables `test_stacks.py` does through sessions of each errand.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose"), [("estate.py", LOOKS), ("dedicated_stacks.py", SETS_UP)]
+)
+def test_a_session_may_all_that_the_code_asks_with_it(name: str, purpose: Purpose) -> None:
+    asked = set(re.findall(r"\b(?:there|inside)\.(\w+\.\w+)", (ACCOUNTS / name).read_text()))
+
+    assert asked == ASKED[name].keys()
+    for action in ASKED[name].values():
+        assert lets(document(purpose), Row(action, "*"), {}), action
