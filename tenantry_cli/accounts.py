@@ -195,8 +195,11 @@ def teardown(
         planned = outcome["plan"]
         counted = planned["inventory"]
         cost = planned["cost"]
-        monthly = f"about {cost['monthly']} {cost['currency']}"
+        about = "about" if cost["isWhole"] else "more than about"
+        monthly = f"{about} {cost['monthly']} {cost['currency']}"
         row = {**planned, **counted, "monthly": monthly}
+        if not given.as_json:
+            row |= {each: f"at least {row[each]}" for each in _more_of(counted)}
         given.show([row], ["action", *counted, "monthly", "resources", "hash"])
     else:
         given.show([outcome["operation"]], ["id", "status", "approvalId", "approvalUntil"])
@@ -285,13 +288,38 @@ def _do(
     outcome = session.rest("POST", path, body or {}, headers, query)
     if dry_run:
         planned = outcome["plan"]
-        given.show([planned], ["action", "steps", "resources", "hash"])
+        columns = ["action", "steps", "resources", "hash"]
+        given.show([planned], columns)
+        if words := staying(planned):
+            given.say(words)
         return
     account, operation = outcome["account"], outcome["operation"]
     if watch:
         _follow(given, session, account["id"], operation["id"])
     else:
         given.show([account], _COLUMNS)
+
+
+def _more_of(counted: dict[str, Any]) -> list[str]:
+    """The numbers that may be higher, and their bytes."""
+    bytes_of = {"items": "itemBytes", "objects": "objectBytes"}
+    more = counted["atLeast"]
+    return [*more, *(bytes_of[each] for each in more if each in bytes_of)]
+
+
+def staying(plan: dict[str, Any]) -> str:
+    """What a move does not move, in words; nothing where there is nothing to say."""
+    left = plan.get("notMoved")
+    if left is None:
+        return ""
+    if left["measuredAt"] is None:
+        return "Older versions of objects do not move; nobody has counted them yet."
+    if not left["oldVersions"]:
+        return ""
+    return (
+        f"{left['oldVersions']} older versions and marks of what was deleted, {left['oldBytes']}"
+        f" bytes as of {left['measuredAt']}, do not move: they go with the old copy."
+    )
 
 
 def _follow(given: Context, session: Session, account: str, operation: str) -> None:

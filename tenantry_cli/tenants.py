@@ -26,8 +26,11 @@ _INVITE = """mutation($input: InviteUserInput!) {
 _LEAVE = "mutation { leaveOrganization { status } }"
 _KEYS = uuid.UUID("0a3c2c0e-6d0f-4a7e-9b56-0d6a3c1f2e11")
 _OVER = "handed over"
-_MOVED = ["account", "from", "to", "state", "items", "objects", "bytes", "oldCopyUntil", "hash"]
-_WELL = {"would be moved", "moved", "equal", "is there"}
+_MOVED = ["account", "from", "to", "state", "items", "objects", "bytes", "oldCopyUntil"]
+_MOVED += ["stays", "hash"]
+_VALIDATED = ["account", "to", "state", "items", "objects", "comparedAt", "now"]
+_VALIDATED += ["changed", "added", "missing", "oldCopyUntil"]
+_WELL = {"would be moved", "moved", "equal", "written since", "is there"}
 _AWAY = "moves away"
 _GOING_ON = {"PENDING", "RUNNING", "COMPENSATING"}
 _SHOWN = ["organizationId", "name", "slug", "account", "provisioningStatus", "owner", "next"]
@@ -105,14 +108,17 @@ def migrate(
     to: Annotated[str, typer.Option(help="public or private.")] = "private",
     dry_run: Annotated[bool, typer.Option(help="Show what would be moved.")] = False,
     execute: Annotated[bool, typer.Option(help="Move them, one after the other.")] = False,
-    validate: Annotated[bool, typer.Option(help="Show what moves have compared.")] = False,
+    validate: Annotated[
+        bool, typer.Option(help="Compare what they left with where they are, now.")
+    ] = False,
     reason: accounts.Reason = None,
 ) -> None:
     """Move tenants between public and private, each while it works on.
 
     One of --dry-run, --execute and --validate. Run again it goes on: what was moved is left, what
     is on its way is followed. One that fails is where it was, and keeps no other from moving; the
-    command ends with 1 then, as it does when validating finds one that is not moved, or not equal.
+    command ends with 1 then, as it does when validating finds one that is not moved, or was not
+    equal when it was compared while nobody wrote. What was written since is counted.
     """
     if dry_run + execute + validate != 1:
         raise UsageError("Choose one of --dry-run, --execute and --validate.")
@@ -122,6 +128,7 @@ def migrate(
         at(each)  # before the first one is moved
     chosen = accounts_ or _own(session)
     rows: list[dict[str, Any]] = []
+    columns = _VALIDATED if validate else _MOVED
     try:
         for account in chosen:
             if execute:
@@ -130,9 +137,9 @@ def migrate(
                 rows.append((_planned if dry_run else _validated)(session, account, to))
     except CliError:
         if rows:
-            given.show(rows, _MOVED)  # what has been done is told, whatever comes then
+            given.show(rows, columns)  # what has been done is told, whatever comes then
         raise
-    given.show(rows, _MOVED)
+    given.show(rows, columns)
     if left := [row["account"] for row in rows if row["state"] not in _WELL]:
         raise CliError(f"{len(left)} of {len(rows)} are not moved: {', '.join(left)}")
 
@@ -154,7 +161,8 @@ def _planned(session: Session, account: str, to: str) -> dict[str, Any]:
         moves = _moves_away(_latest(session, found))
         return {**row, "state": _AWAY if moves else "is there"}
     plan = session.rest("POST", at(account, "move"), {"to": to}, None, {"dryRun": "true"})
-    return {**row, "state": "would be moved", **plan["plan"]}
+    planned = plan["plan"]
+    return {**row, "state": "would be moved", **planned, "stays": accounts.staying(planned)}
 
 
 def _migrated(
@@ -185,7 +193,7 @@ def _migrated(
 
 
 def _validated(session: Session, account: str, to: str) -> dict[str, Any]:
-    """By the comparison that the ledger keeps: since then its tenant has written on."""
+    """Compared when nobody wrote, as the ledger keeps it, and anew as both places are now."""
     found = session.rest("GET", at(account))
     row = {"account": account, "from": found["cloudType"], "to": to}
     if found["cloudType"] != to:
@@ -196,7 +204,28 @@ def _validated(session: Session, account: str, to: str) -> dict[str, Any]:
     compared = latest["comparison"]
     if latest["status"] != "SUCCEEDED" or not compared or not compared["isEqual"]:
         return {**row, "state": "not equal", **_compared(latest)}
-    return {**row, "state": "equal", **_compared(latest)}
+    now = _compared_now(session, account)
+    if now is None:
+        return {**row, "state": "equal", **_compared(latest), "now": "the old copy is gone"}
+    counts = {
+        name: now["items"][name] + now["objects"][name] for name in ("changed", "added", "missing")
+    }
+    state = "equal" if now["isEqual"] else "written since"
+    return {**row, "state": state, **_compared(latest), "now": now["comparedAt"], **counts}
+
+
+def _compared_now(session: Session, account: str) -> dict[str, Any] | None:
+    """To its end, part by part; None when there is nothing to compare with any more."""
+    cursor = None
+    while True:
+        try:
+            found = session.rest("GET", at(account, "comparison"), query={"after": cursor})
+        except CliError as error:
+            if error.code == "CONFLICT":
+                return None
+            raise
+        if (cursor := found["nextCursor"]) is None:
+            return dict(found)
 
 
 def _latest(session: Session, account: dict[str, Any]) -> dict[str, Any]:
@@ -213,8 +242,10 @@ def _moves_away(operation: dict[str, Any]) -> bool:
 
 
 def _compared(operation: dict[str, Any]) -> dict[str, Any]:
+    compared = operation["comparison"] or {}
     return {
-        **((operation["comparison"] or {}).get("new") or {}),
+        **(compared.get("new") or {}),
+        "comparedAt": compared.get("comparedAt"),
         "oldCopyUntil": operation["oldCopyUntil"],
     }
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.accounts.replies import (
     account_reply,
+    compared_reply,
     operation_reply,
     outcome_reply,
     plan_reply,
@@ -25,6 +26,7 @@ from tenantry.tenancy.roles import OPERATOR_GROUP
 from tenantry.tenancy.stored import page_reply
 
 if TYPE_CHECKING:
+    from tenantry.accounts.comparing import ComparisonService
     from tenantry.accounts.teardown_service import TeardownService
 
 fields = AppSyncResolver()
@@ -94,6 +96,14 @@ def move_account(
 @fields.resolver(type_name="Query", field_name="accountTeardownPlan")
 def account_teardown_plan(accountId: str) -> dict[str, Any]:  # noqa: N803 - schema
     return plan_reply(_teardowns().plan(fields.context["caller"], accountId))
+
+
+@fields.resolver(type_name="Query", field_name="accountComparison")
+def account_comparison(
+    accountId: str,  # noqa: N803 - schema
+    after: str | None = None,
+) -> dict[str, Any]:
+    return compared_reply(_comparisons().page(fields.context["caller"], accountId, after))
 
 
 @fields.resolver(type_name="Mutation", field_name="teardownAccount")
@@ -184,6 +194,14 @@ def post_move(accountId: str) -> Response[dict[str, Any]]:  # noqa: N803 - the p
     return _answered(account_service().move(caller, accountId, body, **how))
 
 
+@routes.get("/accounts/<accountId>/comparison")
+def get_comparison(accountId: str) -> dict[str, Any]:  # noqa: N803 - the path's
+    caller = caller_of(routes)
+    return compared_reply(
+        _comparisons().page(caller, accountId, _query("after"), as_operator=_is_operator(caller))
+    )
+
+
 @routes.get("/accounts/<accountId>/teardown-plan")
 def get_teardown_plan(accountId: str) -> dict[str, Any]:  # noqa: N803 - the path's
     caller = caller_of(routes)
@@ -218,6 +236,12 @@ def _teardowns() -> "TeardownService":
     from tenantry.accounts.bootstrap.ending import teardown_service
 
     return teardown_service()
+
+
+def _comparisons() -> "ComparisonService":
+    from tenantry.accounts.bootstrap.ending import comparison_service
+
+    return comparison_service()
 
 
 def _is_operator(caller: Caller) -> bool:

@@ -6,12 +6,15 @@ from typing import Any
 
 from tenantry.accounts.model import (
     Account,
+    Compared,
     Cost,
     Inventory,
+    NotMoved,
     Operation,
     Outcome,
     Plan,
     StackEvent,
+    StepName,
     Sums,
 )
 from tenantry.accounts.technical_user_service import GRANTED
@@ -90,7 +93,16 @@ def _comparison_reply(operation: Operation) -> dict[str, Any] | None:
     old, new = operation.old, operation.new
     if not (old and new and old.is_whole and new.is_whole):
         return None
-    return {"isEqual": old == new, "old": _sums_reply(old), "new": _sums_reply(new)}
+    names = {step.name for step in operation.steps}
+    compared = (StepName.CONFIRM, StepName.COMPARE, StepName.SEED)
+    ends = [operation.step(each).ended_at for each in compared if each in names]
+    at = next((end for end in ends if end), operation.heartbeat_at)
+    return {
+        "isEqual": old == new,
+        "comparedAt": at.isoformat(),
+        "old": _sums_reply(old),
+        "new": _sums_reply(new),
+    }
 
 
 def _sums_reply(sums: Sums) -> dict[str, Any]:
@@ -99,6 +111,21 @@ def _sums_reply(sums: Sums) -> dict[str, Any]:
         "objects": sums.objects,
         "bytes": sums.bytes,
         "checksum": sums.checksum,
+    }
+
+
+def compared_reply(compared: Compared) -> dict[str, Any]:
+    """How what a move left behind and the place of now have come apart."""
+    found = compared.found
+    return {
+        "operationId": compared.operation_id,
+        "startedAt": compared.began.isoformat(),
+        "comparedAt": compared.at.isoformat(),
+        "isWhole": found.is_whole,
+        "isEqual": found.is_equal,
+        "items": found.items.model_dump(),
+        "objects": found.objects.model_dump(),
+        "nextCursor": compared.next_cursor,
     }
 
 
@@ -116,19 +143,31 @@ def plan_reply(plan: Plan) -> dict[str, Any]:
         "hash": plan.hash,
         "steps": list(plan.steps),
         "resources": list(plan.resources),
-        "inventory": _inventory_reply(plan.inventory) if plan.inventory else None,
+        "inventory": _inventory_reply(plan) if plan.inventory else None,
         "cost": _cost_reply(plan.cost) if plan.cost else None,
+        "notMoved": _not_moved_reply(plan.not_moved) if plan.not_moved else None,
     }
 
 
-def _inventory_reply(found: Inventory) -> dict[str, Any]:
+def _inventory_reply(plan: Plan) -> dict[str, Any]:
+    found = plan.inventory or Inventory()
     return {
         "items": found.items,
         "itemBytes": found.item_bytes,
         "objects": found.objects,
         "objectBytes": found.object_bytes,
+        "records": found.records,
         "parameters": found.parameters,
         "isWhole": found.is_whole,
+        "atLeast": list(plan.at_least),
+    }
+
+
+def _not_moved_reply(left: NotMoved) -> dict[str, Any]:
+    return {
+        "oldVersions": left.old_versions,
+        "oldBytes": left.old_bytes,
+        "measuredAt": _time(left.measured_at),
     }
 
 

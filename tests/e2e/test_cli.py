@@ -198,6 +198,8 @@ def test_an_owner_moves_to_a_place_of_their_own(cli: Cli, people: People) -> Non
     [equal] = cli.json("tenants", "migrate", "--validate")
 
     assert (moved["state"], equal["state"]) == ("moved", "equal")
+    assert (equal["changed"], equal["added"], equal["missing"]) == (0, 0, 0)
+    assert equal["now"] > equal["comparedAt"]
     assert equal["items"] > 0
     assert equal["oldCopyUntil"] == moved["oldCopyUntil"]
     [account] = cli.json("accounts", "list")

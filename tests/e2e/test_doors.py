@@ -209,6 +209,7 @@ ASKED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", f"{ACCOUNT}/move"): ("", {"to": "private", **WHY}),
     ("GET", f"{ACCOUNT}/technical-user"): ("", None),
     ("POST", f"{ACCOUNT}/technical-user/credentials"): ("", None),
+    ("GET", f"{ACCOUNT}/comparison"): ("", None),
     ("GET", f"{ACCOUNT}/teardown-plan"): ("", None),
     ("GET", f"{ACCOUNT}/storage"): ("", None),
     ("GET", "/api/usage"): ("", None),

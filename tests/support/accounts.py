@@ -305,9 +305,13 @@ class FakeEstate:
     def survey(self, account: Account, most: int | None = None) -> Inventory:
         made = {_stack(each) for each in account.forms} & self.stacks.made.keys()
         stack = [f"stack {name}" for name in sorted(made)]
+        items = len(self.items.get(account.tenant_id, []))
+        objects = len(self.objects.get(account.tenant_id, []))
+        bound = max(items, objects) if most is None else most
         return Inventory(
-            items=len(self.items.get(account.tenant_id, [])),
-            objects=len(self.objects.get(account.tenant_id, [])),
+            items=min(items, bound),
+            objects=min(objects, bound),
+            is_whole=max(items, objects) <= bound,
             parameters=len(self._parameters(account)),
             resources=(
                 *stack,

@@ -27,6 +27,9 @@ FIELDS = {
         "OWNER",
         writes=True,
     ),
+    "accountComparison": Field(
+        'query { accountComparison(accountId: "MISSING") { isWhole } }', "OWNER"
+    ),
     "accountTeardownPlan": Field(
         'query { accountTeardownPlan(accountId: "MISSING") { hash } }', "OWNER"
     ),
@@ -56,6 +59,7 @@ ROUTES = {
     ("GET", "/accounts/{accountId}/technical-user"): OWNERS_AND_OPERATORS,
     # Operators are given none: NOT_A_MEMBER, like anybody who does not belong.
     ("POST", "/accounts/{accountId}/technical-user/credentials"): "OWNER",
+    ("GET", "/accounts/{accountId}/comparison"): OWNERS_AND_OPERATORS,
     ("GET", "/accounts/{accountId}/teardown-plan"): OWNERS_AND_OPERATORS,
     ("DELETE", "/accounts/{accountId}"): OWNERS_AND_OPERATORS,
     ("POST", "/accounts/{accountId}/approve"): OWNERS_AND_OPERATORS,

@@ -40,6 +40,7 @@ SHUT = {
     ("POST", "/accounts"),
     ("DELETE", OWN),
     ("GET", f"{OWN}/teardown-plan"),
+    ("GET", f"{OWN}/comparison"),
     ("POST", CREDENTIALS),
     *(("POST", f"{OWN}/{each}") for each in ("retry", "cancel", "move", "approve")),
 }

@@ -1,13 +1,15 @@
 """Moves in memory. Row 27: whatever goes wrong in whatever state, it ends moved or where it was."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
-from tenantry.accounts.model import Account, CloudType, Names, OperationStatus
+from tenantry.accounts.model import Account, CloudType, Names, NotMoved, OperationStatus
 from tenantry.accounts.moving import Moving
 from tenantry.errors import ConflictError
-from tests.support.clock import FakeClock
+from tenantry.tenancy.stored import Area, Metered, Stored
+from tests.support.clock import START, FakeClock
 from tests.support.fakes.copies import FakeCopies
 from tests.unit.accounts.conftest import GRACE, OPERATOR, OWNER, SHARED
 from tests.unit.accounts.moves import FAULTS, FORWARD, MADE_BY, MoveWorld, faulty
@@ -354,3 +356,40 @@ def test_a_teardown_takes_both_stacks_that_a_move_has_left(
 
     assert world.stacks.made == {}
     assert world.account(account.account_id).status == "deleted"
+
+
+def test_the_plan_says_what_does_not_move(world: MoveWorld, copies: FakeCopies) -> None:
+    account = settled(world, copies)
+
+    def planned() -> NotMoved | None:
+        would = world.service.move(OWNER, account.account_id, {"to": "private"}, dry_run=True).plan
+        assert would
+        hashes.add(would.hash)
+        return would.not_moved
+
+    hashes = set[str]()
+    assert planned() == NotMoved()
+    measured = Metered(
+        tenant_id="acme",
+        day=START.date(),
+        measured_at=START,
+        areas={
+            Area.RAW: Stored(objects=2, bytes=20, old_versions=3, old_bytes=30),
+            Area.PROCESSED: Stored(old_versions=1, old_bytes=5),
+        },
+    )
+    world.service = replace(world.service, measurements=Kept([measured]))
+    assert planned() == NotMoved(4, 35, START)
+    assert len(hashes) == 1, "it changes nothing of what would be moved"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was measured."""
+
+    days: list[Metered]
+
+    def page(
+        self, _tenant_id: str, limit: int, _after: str | None
+    ) -> tuple[list[Metered], str | None]:
+        return self.days[:limit], None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from functions.accounts.replies import plan_reply
 from tenantry.accounts.certificate import Certificate
 from tenantry.accounts.model import (
     Account,
@@ -904,3 +905,27 @@ def test_an_aws_account_that_is_closed_already_or_gone_is_torn_down(world: World
     ended = world.account(account.account_id)
     assert ended.status is ProvisioningStatus.DELETED
     assert world.operation(ended).certificate
+
+
+def test_what_is_counted_up_to_a_bound_is_told_as_at_least_and_certified_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenantry.accounts.teardown_service._COUNTED", 6)
+    account = active(world)
+    counted = plan_reply(world.teardowns.plan(OWNER, account.account_id))["inventory"]
+
+    assert (counted["items"], counted["objects"]) == (6, 5)
+    assert (counted["isWhole"], counted["atLeast"]) == (False, ["items"])
+    due(world, account)
+    world.goes_on()
+    is_gone(world, account.account_id)
+    operation = world.operation(world.account(account.account_id))
+    assert operation.certificate
+    found = Certificate.read(world.archive.kept[operation.certificate]).statement.found
+    assert (found.items, found.objects, found.is_whole) == (8, 5, True)
+
+
+def test_what_is_counted_whole_is_at_least_nothing(world: World) -> None:
+    account = active(world)
+    counted = plan_reply(world.teardowns.plan(OWNER, account.account_id))["inventory"]
+    assert (counted["isWhole"], counted["atLeast"]) == (True, [])

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
+from tenantry_cli import accounts
 from tenantry_cli.errors import CliError, UnreachableError
 from tenantry_cli.main import main
 from tenantry_cli.profiles import NEEDED
 from tenantry_cli.session import Session
 
+DAY = "2026-01-01T00:00:00Z"
+STAYS = {"oldVersions": 12, "oldBytes": 345, "measuredAt": DAY}
+
 type Run = Callable[..., int]
 
+SAME = {"same": 3, "changed": 0, "added": 0, "missing": 0}
 SUMS = {"items": 3, "objects": 1, "bytes": 5, "checksum": "c"}
 
 
@@ -26,6 +31,8 @@ class Platform:
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    now: dict[str, dict[str, int] | None] = field(default_factory=dict)
+    """How the items of an account have come apart; None where no old copy is left."""
 
     def has(self, name: str, kind: str = "public") -> None:
         self.operations[f"{name}-0"] = _operation(f"{name}-0", "PROVISION", "SUCCEEDED")
@@ -61,14 +68,32 @@ class Platform:
                 if found["status"] == "RUNNING":
                     self._end(name, operation)
                 return found
+            case "GET", ["accounts", name, "comparison"]:
+                return self._compared(name, (query or {})["after"])
             case "POST", ["accounts", name, "move"]:
                 query = {name: value for name, value in (query or {}).items() if value}
                 if query == {"dryRun": "true"}:
-                    return {"plan": {"action": f"move to {body['to']}", "hash": f"h-{name}"}}
+                    planned = {"action": f"move to {body['to']}", "hash": f"h-{name}"}
+                    return {"plan": {**planned, "steps": [], "resources": [], "notMoved": STAYS}}
                 assert query == {"plan": f"h-{name}"}
                 self.asked.append(name)
                 return {"account": self.accounts[name], "operation": self.moves(name)}
         raise AssertionError(path)
+
+    def _compared(self, name: str, after: str | None) -> dict[str, Any]:
+        """In two parts."""
+        tally = self.now.get(name, SAME)
+        if tally is None:
+            raise CliError("There is no old copy to compare with.", "CONFLICT")
+        is_equal = not (tally["changed"] or tally["added"] or tally["missing"])
+        return {
+            "comparedAt": "2026-01-02T00:00:00Z",
+            "isWhole": after == "more",
+            "isEqual": after == "more" and is_equal,
+            "items": tally,
+            "objects": SAME,
+            "nextCursor": None if after == "more" else "more",
+        }
 
     def _end(self, name: str, operation: str) -> None:
         status = self.ends.get(name, "SUCCEEDED")
@@ -80,7 +105,7 @@ class Platform:
             "status": status,
             "error": None if done else "The copy differs.",
             "errorCode": None if done else "COPY_DIFFERS",
-            "comparison": {"isEqual": done, "old": SUMS, "new": SUMS},
+            "comparison": {"isEqual": done, "comparedAt": DAY, "old": SUMS, "new": SUMS},
             "oldCopyUntil": "2026-02-01T00:00:00Z" if done else None,
         }
 
@@ -146,6 +171,41 @@ def test_a_dry_run_moves_nobody(
     assert platform.asked == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tenants", "migrate", "a", "--dry-run"),
+        ("accounts", "move", "a", "--to", "private", "--dry-run"),
+    ],
+)
+def test_what_does_not_move_is_said_before(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    platform.has("a")
+    run("--json", *words)
+    [planned] = json.loads(capsys.readouterr().out)
+    assert planned["notMoved"] == STAYS
+    run(*words)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "12" in told
+    assert "older" in told
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (None, ""),
+        ({"oldVersions": 0, "oldBytes": 0, "measuredAt": DAY}, ""),
+        ({"oldVersions": 0, "oldBytes": 0, "measuredAt": None}, "nobody has counted"),
+        (STAYS, "345 bytes"),
+    ],
+)
+def test_nothing_is_said_where_nothing_stays(left: dict[str, Any] | None, words: str) -> None:
+    said = accounts.staying({"notMoved": left})
+    assert words in said
+    assert bool(words) == bool(said)
+
+
 def test_those_who_are_named_are_moved_and_those_who_are_there_are_left(
     run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,6 +250,22 @@ def test_a_comparison_that_did_not_hold_is_told(
 
     assert run(*MIGRATE, "a", "--validate") == 1
     assert rows(capsys) == [("a", "not equal")]
+
+
+def test_what_was_written_since_is_counted_beside_what_was_compared(
+    run: Run, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform.has("a")
+    platform.has("b")
+    run(*MIGRATE, "a", "b", "--execute")
+    platform.now = {"a": {"same": 1, "changed": 2, "added": 4, "missing": 1}, "b": None}
+    capsys.readouterr()
+
+    assert run(*MIGRATE, "a", "b", "--validate") == 0
+    a, b = json.loads(capsys.readouterr().out)
+    assert (a["state"], a["changed"], a["added"], a["missing"]) == ("written since", 2, 4, 1)
+    assert (a["comparedAt"], a["now"]) == (DAY, "2026-01-02T00:00:00Z")
+    assert (b["state"], b["comparedAt"], b["now"]) == ("equal", DAY, "the old copy is gone")
 
 
 def test_without_a_name_it_is_ones_own_and_no_other(

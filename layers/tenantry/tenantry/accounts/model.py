@@ -295,6 +295,41 @@ class Sums(_Stored):
     is_whole: bool = False
 
 
+class Tally(_Stored):
+    """How two places have come apart: what is the same in both, what is not, and what one lacks."""
+
+    same: int = 0
+    changed: int = 0
+    added: int = 0
+    """What is in the newer place alone."""
+    missing: int = 0
+    """What is in the older place alone."""
+
+    def plus(self, other: "Tally") -> "Tally":
+        return Tally(
+            same=self.same + other.same,
+            changed=self.changed + other.changed,
+            added=self.added + other.added,
+            missing=self.missing + other.missing,
+        )
+
+
+class Differences(_Stored):
+    """What an old copy and the place of now do not have in common, so far as it was looked at."""
+
+    items: Tally = Tally()
+    objects: Tally = Tally()
+    """By their names and sizes: what is encrypted tells no more."""
+    next: str | None = None
+    """Where the comparison goes on."""
+    is_whole: bool = False
+
+    @property
+    def is_equal(self) -> bool:
+        both = self.items.plus(self.objects)
+        return self.is_whole and not (both.changed or both.added or both.missing)
+
+
 # accounts
 
 
@@ -849,6 +884,19 @@ class Cost:
     """False where there was more than was counted, so that it costs more than this."""
 
 
+_BOUNDED: Final = ("items", "objects", "records")
+
+
+@dataclass(frozen=True)
+class NotMoved:
+    """What stays where it is, of a move: older versions of objects, as they were measured last."""
+
+    old_versions: int = 0
+    old_bytes: int = 0
+    measured_at: datetime | None = None
+    """None where nobody has measured yet."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a command would do; `hash` names it, and another world has another hash."""
@@ -863,8 +911,21 @@ class Plan:
     """What it was decided on, such as versions."""
     inventory: Inventory | None = None
     """What would be taken away, of a teardown."""
+    counted_up_to: int | None = None
+    """Of each kind so many are counted at most."""
     cost: Cost | None = None
     """What that costs a month. It is no part of the hash: prices change without the world."""
+    not_moved: NotMoved | None = None
+    """Of a move. It is no part of the hash: what is measured anew is moved no more than before."""
+
+    @property
+    def at_least(self) -> tuple[str, ...]:
+        """What there is as much of as was counted, or more."""
+        found = self.inventory
+        if found is None or found.is_whole:
+            return ()
+        most = self.counted_up_to or 0
+        return tuple(each for each in _BOUNDED if getattr(found, each) >= most)
 
     @property
     def hash(self) -> str:
@@ -882,6 +943,17 @@ class Outcome:
     account: Account | None = None
     operation: Operation | None = None
     plan: Plan | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison on its way: what was found between `began` and `at`, and where it goes on."""
+
+    operation_id: str
+    began: datetime
+    at: datetime
+    found: Differences
+    next_cursor: str | None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry.accounts.model import Account, Inventory, Operation, StackEvent, Sums
+from tenantry.accounts.model import (
+    Account,
+    Differences,
+    Inventory,
+    Operation,
+    StackEvent,
+    Sums,
+)
 from tenantry.messaging.event import Event
 from tenantry.organizations.hosting import Hosted
 from tenantry.organizations.machines import Machine
@@ -303,6 +310,14 @@ class TenantCopies(Protocol):
     def sums(self, place: Place, found: Sums, lasting: datetime) -> Sums:
         """What was found so far, and one page more, of what lasts beyond `lasting`: what ends by
         then DynamoDB deletes in its own time, in one place before the other."""
+
+
+class Comparisons(Protocol):
+    """Two places of a tenant's held against each other, and neither touched."""
+
+    def compare(self, old: Place, new: Place, found: Differences) -> Differences:
+        """What was found so far, and a page more; InvalidInputError for a place to go on from that
+        is none."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tenantry.accounts.model import (
     Kind,
     MoveInput,
     Names,
+    NotMoved,
     Operation,
     OperationInput,
     OperationStatus,
@@ -279,7 +280,7 @@ class AccountService:
             basis=(str(account.entity_version), str(hosted.route_epoch)),
         )
         if dry_run:
-            return Outcome(plan=would)
+            return Outcome(plan=replace(would, not_moved=self._not_moved(account.tenant_id)))
         agreed(plan, would)
         now = self.stamp.now()
         operation = Operation(
@@ -407,6 +408,13 @@ class AccountService:
         raise ConflictError("The account changes all the time; try again.")
 
     # inside
+
+    def _not_moved(self, tenant_id: str) -> NotMoved:
+        found, _ = self.measurements.page(tenant_id, 1, None)
+        if not found:
+            return NotMoved()
+        stored = found[0].total
+        return NotMoved(stored.old_versions, stored.old_bytes, found[0].measured_at)
 
     def _check(self, given: RequestAccountInput) -> None:
         faults = []

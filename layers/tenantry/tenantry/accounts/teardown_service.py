@@ -185,6 +185,7 @@ class TeardownService:
             resources=inventory.resources,
             basis=(str(account.entity_version), str(hosted.route_epoch)),
             inventory=inventory,
+            counted_up_to=_COUNTED,
             cost=estimated(inventory, self.prices),
         )
 

@@ -18,9 +18,9 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from tenantry.accounts.model import Sums
+from tenantry.accounts.model import Differences, Sums, Tally
 from tenantry.accounts.repository import Copied, Place
-from tenantry.errors import LeftoversError
+from tenantry.errors import InvalidInputError, LeftoversError
 from tenantry.persistence.items import from_wire, to_wire, without_events
 from tenantry.persistence.keys import Key
 from tenantry.persistence.table import Table
@@ -34,6 +34,7 @@ _AT_ONCE: Final = 9
 """Items of 400 KB that one transaction, of 4 MB at most, takes whatever their size."""
 _LISTED: Final = 100
 _VERSIONS: Final = 500
+_LONGEST_KEY: Final = 1024
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 _MODULUS: Final = 1 << 256
 
@@ -126,7 +127,69 @@ class DynamoDBTenantCopies:
             }
         )
 
+    def compare(self, old: Place, new: Place, found: Differences) -> Differences:
+        """One page more: the items of the old place, those that the new one has besides, then
+        objects."""
+        phase, rest = self._position(old, found.next or _first(old))
+        if phase in ("items", "extra"):
+            tally, after = (self._held_against if phase == "items" else self._beyond)(
+                old, new, rest
+            )
+            following = f"{phase}|{after}" if after else "extra|" if phase == "items" else "raw|"
+            return found.model_copy(update={"items": found.items.plus(tally), "next": following})
+        tally, after = self._objects_held(old, new, phase, rest)
+        more = f"{phase}|{after}" if after else "processed|" if phase == "raw" else None
+        return found.model_copy(
+            update={
+                "objects": found.objects.plus(tally),
+                "next": more,
+                "is_whole": more is None,
+            }
+        )
+
+    def _position(self, place: Place, position: str) -> tuple[str, str]:
+        """It comes from outside and may be anything."""
+        phase, _, rest = position.partition("|")
+        if phase in ("raw", "processed") and len(rest) <= _LONGEST_KEY:
+            return phase, rest
+        partitions = self._partitions(place.tenant_id)
+        number, _, begin = rest.partition("|")
+        if phase in ("items", "extra") and place.table and (number or "0").isdecimal():
+            at = int((number or "0")[:6])
+            if at < len(partitions) and (not begin or _begins(begin, partitions[at])):
+                return phase, rest
+        raise InvalidInputError([{"field": "after", "message": "is not a cursor of this list"}])
+
     # items
+
+    def _held_against(self, old: Place, new: Place, rest: str) -> tuple[Tally, str]:
+        page, after = self._page(old, rest)
+        there = self._read(new, page)
+        missing = sum(_where(item) not in there for item in page)
+        changed = sum(_differs(item, there.get(_where(item))) for item in page) - missing
+        return Tally(same=len(page) - changed - missing, changed=changed, missing=missing), after
+
+    def _beyond(self, old: Place, new: Place, rest: str) -> tuple[Tally, str]:
+        page, after = self._page(new, rest)
+        there = self._read(old, page)
+        return Tally(added=sum(_where(item) not in there for item in page)), after
+
+    def _objects_held(self, old: Place, new: Place, area: str, rest: str) -> tuple[Tally, str]:
+        """As far as both pages reach."""
+        pages = [self._object_page(place, area, rest) for place in (old, new)]
+        after = min((after for _, after in pages if after), default="")
+        before, now = (
+            {each["Key"]: each["Size"] for each in found if not after or each["Key"] <= after}
+            for found, _ in pages
+        )
+        same = sum(now.get(key) == size for key, size in before.items())
+        both = len(before.keys() & now.keys())
+        return Tally(
+            same=same,
+            changed=both - same,
+            added=len(now) - both,
+            missing=len(before) - both,
+        ), after
 
     def _copy_items(self, source: Place, target: Place, epoch: int, rest: str) -> tuple[str, int]:
         page, after = self._page(source, rest)
@@ -290,6 +353,18 @@ class DynamoDBTenantCopies:
 def _first(place: Place) -> str:
     """Where a pass begins."""
     return "items|" if place.table else "raw|"
+
+
+def _begins(text: str, partition: str) -> bool:
+    """Whether it is where a page of the partition begins."""
+    try:
+        key = json.loads(text)
+    except ValueError:
+        return False
+    match key:
+        case {"PK": {"S": str(found)}, "SK": {"S": str(sort)}}:
+            return set(key) == {"PK", "SK"} and found == partition and 0 < len(sort) <= _LONGEST_KEY
+    return False
 
 
 def _is_stale(copied: Mapping[str, Any], original: Mapping[str, Any]) -> bool:

@@ -99,6 +99,16 @@ def copiers(place: Place) -> _Clients:
     return found
 
 
+def comparers(place: Place) -> _Clients:
+    """The same for who holds all of it against something, and changes nothing."""
+    whole = scope_of(place)
+    scope = DataScope(
+        whole.table_arns, bucket_arns=whole.bucket_arns, reads_objects=False, lists_objects=True
+    )
+    found: _Clients = sessions().client(place.tenant_id, scope, place.abroad)
+    return found
+
+
 def scope_of(place: Place) -> DataScope:
     partition = sessions().sts.meta.partition
     abroad = place.abroad

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, cast
 
 import boto3
@@ -10,13 +10,14 @@ import boto3
 from tenantry.accounts.bodies import S3Bodies
 from tenantry.accounts.bootstrap import private_stacks
 from tenantry.accounts.bootstrap.api import account_service
-from tenantry.accounts.bootstrap.data import searchers
+from tenantry.accounts.bootstrap.data import comparers, searchers
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
 from tenantry.accounts.bootstrap.people import addressee
 from tenantry.accounts.bootstrap.steps import offers_dedicated
 from tenantry.accounts.bootstrap.technical_users import machine_clients
 from tenantry.accounts.bootstrap.vendor import vendor
+from tenantry.accounts.comparing import ComparisonService
 from tenantry.accounts.costs import prices
 from tenantry.accounts.estate import AwsEstate, Seeing
 from tenantry.accounts.farewells import DynamoDBFarewells
@@ -28,6 +29,7 @@ from tenantry.accounts.s3 import S3Archive
 from tenantry.accounts.stacks import StacksByKind
 from tenantry.accounts.teardown import TAGS_LINGER, Teardown
 from tenantry.accounts.teardown_service import TeardownService
+from tenantry.accounts.tenant_copies import DynamoDBTenantCopies
 from tenantry.audit.retiring import DynamoDBSealKeyRetirement
 from tenantry.bootstrap import CONFIG, dynamodb, platform_table, settings, stamp
 from tenantry.identity.bootstrap.departures import departures
@@ -40,6 +42,7 @@ from tenantry.organizations.hosting import OrganizationHosting
 from tenantry.persistence.table import Table
 from tenantry.runtime.observability import MetricUnit, logger, metrics
 from tenantry.runtime.signing import KmsSigner
+from tenantry.tenancy.holdings import Store, partitions
 
 
 @cache
@@ -50,6 +53,15 @@ def teardown_service() -> TeardownService:
     # Whether one that lets nobody in is closed is found out by who may ask, before it is exported.
     estate = _looking(leaves_out=lambda _account: True)
     return TeardownService(account_service(), estate, grace, prices())
+
+
+@cache
+def comparison_service() -> ComparisonService:
+    """Of what a move has left behind; beside the teardown's, since both look at all there is."""
+    comparisons = DynamoDBTenantCopies(
+        comparers, partial(partitions, Store.TENANT), shared=settings().required("TENANT_TABLE")
+    )
+    return ComparisonService(account_service(), comparisons, _shared())
 
 
 @cache
