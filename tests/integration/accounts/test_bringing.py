@@ -10,7 +10,15 @@ from typing import Any
 import boto3
 import pytest
 
-from tenantry.accounts.model import MOST_RESUMES, Account, Names, OperationStatus, StepName
+from tenantry.accounts.comparing import ComparisonService
+from tenantry.accounts.model import (
+    MOST_RESUMES,
+    Account,
+    Names,
+    OperationStatus,
+    StepName,
+    Tally,
+)
 from tenantry.accounts.tenant_data import TenantDataInPlace
 from tenantry.errors import OrganizationMovingError, UnavailableError
 from tenantry.messaging.stamp import Stamp
@@ -249,6 +257,15 @@ def test_files_come_along_into_buckets_of_its_own(world: MovingWorld, kind: str)
         3,
         EXPORTS if kind == "private" else 0,
     ), "of what has a table that all share, items stay where they are"
+    now = ComparisonService(world.service, world.copies, SHARED, 100).page(
+        OWNER, account.account_id, None
+    )
+    assert now.found.is_whole
+    assert now.found.objects == Tally(same=3)
+    brought = Tally(same=EXPORTS, added=2) if kind == "private" else Tally()
+    assert now.found.items == brought, (
+        "and what every tenant begins with, and what was written to try it"
+    )
 
 
 def test_the_shared_copy_of_files_is_kept_and_then_removed_with_nothing_else(
