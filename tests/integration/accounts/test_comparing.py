@@ -84,6 +84,17 @@ def test_what_was_written_since_is_told_apart_from_what_is_missing(
     assert page.found.objects == Tally(same=OBJECTS - 2, changed=1, added=4, missing=1)
 
 
+def test_what_ends_by_itself_is_no_difference(world: MovingWorld, account: Account) -> None:
+    """DynamoDB deletes it in its own time, in one place before the other."""
+    old, new = world.both(account)
+    ending = {"tenant_id": "acme", "purge_at": int(world.clock().timestamp())}
+    for place in (old, new):
+        world.at(place.table).put({"PK": "ORG#acme", "SK": f"ENDS#{place.table}", **ending})
+    page, _ = compared(world, account)
+
+    assert page.found.is_equal
+
+
 def test_a_part_is_not_equal_yet(world: MovingWorld, account: Account) -> None:
     page = service(world).page(OWNER, account.account_id, None)
 

@@ -21,7 +21,7 @@ from tenantry.accounts.model import (
     OperationStatus,
     ProvisioningStatus,
 )
-from tenantry.accounts.provisioning import Shared
+from tenantry.accounts.provisioning import COMPARED_BEYOND, Shared
 from tenantry.accounts.repository import Comparisons, Place
 from tenantry.accounts.service import AccountService
 from tenantry.errors import ConflictError, InvalidInputError
@@ -55,7 +55,7 @@ class ComparisonService:
         for _ in range(self.pages):
             if found.is_whole:
                 break
-            found = self.comparisons.compare(old, new, found)
+            found = self.comparisons.compare(old, new, found, began + COMPARED_BEYOND)
         cursor = None
         if not found.is_whole:
             cursor = cursors.encode(

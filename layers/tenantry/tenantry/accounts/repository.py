@@ -315,9 +315,9 @@ class TenantCopies(Protocol):
 class Comparisons(Protocol):
     """Two places of a tenant's held against each other, and neither touched."""
 
-    def compare(self, old: Place, new: Place, found: Differences) -> Differences:
-        """What was found so far, and a page more; InvalidInputError for a place to go on from that
-        is none."""
+    def compare(self, old: Place, new: Place, found: Differences, lasting: datetime) -> Differences:
+        """What was found so far, and a page more, of what lasts beyond `lasting`; InvalidInputError
+        for a place to go on from that is none."""
 
 
 @dataclass(frozen=True)

@@ -127,14 +127,13 @@ class DynamoDBTenantCopies:
             }
         )
 
-    def compare(self, old: Place, new: Place, found: Differences) -> Differences:
+    def compare(self, old: Place, new: Place, found: Differences, lasting: datetime) -> Differences:
         """One page more: the items of the old place, those that the new one has besides, then
         objects."""
         phase, rest = self._position(old, found.next or _first(old))
         if phase in ("items", "extra"):
-            tally, after = (self._held_against if phase == "items" else self._beyond)(
-                old, new, rest
-            )
+            hold = self._held_against if phase == "items" else self._beyond
+            tally, after = hold(old, new, rest, lasting)
             following = f"{phase}|{after}" if after else "extra|" if phase == "items" else "raw|"
             return found.model_copy(update={"items": found.items.plus(tally), "next": following})
         tally, after = self._objects_held(old, new, phase, rest)
@@ -162,15 +161,19 @@ class DynamoDBTenantCopies:
 
     # items
 
-    def _held_against(self, old: Place, new: Place, rest: str) -> tuple[Tally, str]:
-        page, after = self._page(old, rest)
+    def _held_against(
+        self, old: Place, new: Place, rest: str, lasting: datetime
+    ) -> tuple[Tally, str]:
+        everything, after = self._page(old, rest)
+        page = [item for item in everything if _lasts(item, lasting)]
         there = self._read(new, page)
         missing = sum(_where(item) not in there for item in page)
         changed = sum(_differs(item, there.get(_where(item))) for item in page) - missing
         return Tally(same=len(page) - changed - missing, changed=changed, missing=missing), after
 
-    def _beyond(self, old: Place, new: Place, rest: str) -> tuple[Tally, str]:
-        page, after = self._page(new, rest)
+    def _beyond(self, old: Place, new: Place, rest: str, lasting: datetime) -> tuple[Tally, str]:
+        everything, after = self._page(new, rest)
+        page = [item for item in everything if _lasts(item, lasting)]
         there = self._read(old, page)
         return Tally(added=sum(_where(item) not in there for item in page)), after
 
