@@ -168,6 +168,37 @@ def test_a_private_account_makes_no_roles_and_its_provisioner_may_not() -> None:
             assert action != "*"
 
 
+def test_the_provisioner_takes_over_no_key_of_the_platforms() -> None:
+    """A tag makes a key an account's own: what it may do to those it is refused on these."""
+    accounts = parse("accounts", (ROOT / "functions/accounts/template.yaml").read_text())
+    whole = parse("root", (ROOT / "template.yaml").read_text())
+    (policy,) = accounts.body["Resources"]["ProvisionerRole"]["Properties"]["Policies"]
+    by_sid = {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+    denied = by_sid["PlatformKeys"], by_sid["CertificateKey"]
+    given = whole.body["Resources"]["Accounts"]["Properties"]["Parameters"]["PlatformKeyArns"]
+    harmless = {"kms:CreateKey", "kms:DescribeKey", "kms:ListResourceTags"}
+    may = {*by_sid["OwnKeys"]["Action"], *by_sid["NewKeys"]["Action"]} - harmless
+
+    for each in denied:
+        assert each["Effect"] == "Deny"
+        assert "Condition" not in each
+        assert {a for a in may if not a.startswith("kms:Get")} <= set(each["Action"])
+    assert denied[0]["Resource"] == {"Ref": "PlatformKeyArns"}
+    for template, told in ((accounts, denied[1]["Resource"]), (whole, given)):
+        keys = [name for name, _ in template.properties("AWS::KMS::Key")]
+        assert keys
+        for name in keys:
+            assert {"Fn::GetAtt": [name, "Arn"]} in nested(told), name
+
+
+def nested(value: Any) -> Iterator[Any]:
+    yield value
+    for each in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
+        yield from nested(each)
+
+
 # what is kept
 
 
