@@ -31,7 +31,12 @@ _LEFT_OUT = {
 FORWARD = {kind: [f for f in FUNCTIONS if f not in left] for kind, left in _LEFT_OUT.items()}
 # From here on the organisation may write into what was made: no way back.
 NO_WAY_BACK = {"Activate", "Announce"}
-PASSING = ("UnavailableError", "States.Timeout", "Lambda.TooManyRequestsException")
+PASSING = (
+    "UnavailableError",
+    "States.Timeout",
+    "Sandbox.Timedout",
+    "Lambda.TooManyRequestsException",
+)
 """Busy, out of time, throttled: as Step Functions tells of a task that may be tried again."""
 
 
