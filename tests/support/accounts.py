@@ -203,6 +203,9 @@ class FakeMachineClients:
     room: int = 1000
     made: dict[str, tuple[str, int]] = field(default_factory=dict)
     ever: int = 0
+    now: Callable[[], datetime] = lambda: START
+    times: dict[str, datetime] = field(default_factory=dict)
+    """When each was made."""
 
     def of(self, account: Account) -> list[Client]:
         mine = [
@@ -212,12 +215,23 @@ class FakeMachineClients:
         ]
         return sorted(mine, key=lambda its: (its.number, its.client_id))
 
+    def page(self, after: str | None) -> tuple[dict[str, str], str | None]:
+        """Two at a time."""
+        start = int(after or 0)
+        some = dict(list(self.made.items())[start : start + 2])
+        more = str(start + 2) if start + 2 < len(self.made) else None
+        return {its: account_id for its, (account_id, _) in some.items()}, more
+
+    def made_at(self, client_id: str) -> datetime | None:
+        return self.times[client_id] if client_id in self.made else None
+
     def make(self, account: Account, number: int) -> str:
         if len(self.made) >= self.room:
             raise LimitExceededError("The user pool has no room for another client.")
         self.ever += 1
         client_id = f"client{self.ever}"
         self.made[client_id] = account.account_id, number
+        self.times[client_id] = self.now()
         return client_id
 
     def secret(self, client_id: str) -> str:

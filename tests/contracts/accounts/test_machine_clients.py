@@ -66,6 +66,39 @@ def test_two_of_a_name_are_both_found(pool: Pool) -> None:
     assert len(made) == 2
 
 
+def test_all_of_them_are_found_page_by_page_with_whose_they_are(pool: Pool) -> None:
+    made = {pool.clients.make(ACME, number): "a-1" for number in (1, 2)}
+    made |= {pool.clients.make(OTHER, 1): "a-1-1"}
+    found: dict[str, str] = {}
+    after = None
+    while True:
+        page, after = pool.clients.page(after)
+        found |= page
+        if after is None:
+            break
+
+    assert found == made
+
+
+def test_when_one_was_made_is_known_until_it_is_gone(pool: Pool) -> None:
+    client_id = pool.clients.make(ACME, 1)
+
+    made_at = pool.clients.made_at(client_id)
+    assert made_at is not None
+    assert made_at.tzinfo is not None
+    pool.clients.remove(client_id)
+    assert pool.clients.made_at(client_id) is None
+
+
+def test_clients_with_other_names_are_nobodys(cognito: Pool) -> None:
+    """Of the front ends, the command line and whoever else signs in at the pool."""
+    for name in ("tenantry-web", "tenantry-technical-user-", "other-technical-user-a-1-1"):
+        cognito.cognito.create_user_pool_client(UserPoolId=cognito.pool_id, ClientName=name)
+    made = cognito.clients.make(ACME, 1)
+
+    assert cognito.clients.page(None) == ({made: "a-1"}, None)
+
+
 def test_each_has_a_secret_of_its_own_until_it_is_gone(pool: Pool) -> None:
     one, two = pool.clients.make(ACME, 1), pool.clients.make(ACME, 2)
 

@@ -49,8 +49,8 @@ SURVEY = {
         "tag:GetResources",
     ),
     *of("key/*", "kms:DescribeKey"),
-    *of("UserPoolArn", "cognito-idp:ListUserPoolClients"),
 }
+PROGRAMS = of("UserPoolArn", "cognito-idp:ListUserPoolClients")
 DELETES_STACKS = {
     *of(STACKS, "cloudformation:DeleteStack", "cloudformation:DescribeStacks"),
     *of("ProvisionerRole.Arn", "iam:PassRole"),
@@ -75,7 +75,6 @@ ROLES = {
             "cognito-idp:CreateUserPoolClient",
             "cognito-idp:DeleteUserPoolClient",
             "cognito-idp:DescribeUserPoolClient",
-            "cognito-idp:ListUserPoolClients",
         ),
     },
     "AwaitGraceFunction": LEDGER,
@@ -117,6 +116,7 @@ ROLES = {
     "InventoryFunction": {
         *LEDGER,
         *SURVEY,
+        *PROGRAMS,
         *MANAGEMENT,
         *items("table/${TenantTable}", "Scan"),
         *items(PLATFORM, "Scan"),
@@ -127,6 +127,7 @@ ROLES = {
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem"),
         *SURVEY,
+        *PROGRAMS,
         *items(AUDIT, "GetItem", "PutItem", "UpdateItem"),
         *of("${Archive.Arn}/*", "s3:GetObject", "s3:PutObject"),
         *of("CertificateKey.Arn", "kms:Sign"),
@@ -155,11 +156,7 @@ ROLES = {
     "ConfigureFunction": {
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem", "Query"),
-        *of(
-            "UserPoolArn",
-            "cognito-idp:CreateUserPoolClient",
-            "cognito-idp:ListUserPoolClients",
-        ),
+        *of("UserPoolArn", "cognito-idp:CreateUserPoolClient"),
         *of(TREE, "ssm:PutParameter"),
     },
     "SeedFunction": {
@@ -174,11 +171,7 @@ ROLES = {
         *SHUTS_OUT,
         *LEDGER,
         *items(PLATFORM, "GetItem", "PutItem", "Query"),
-        *of(
-            "UserPoolArn",
-            "cognito-idp:DeleteUserPoolClient",
-            "cognito-idp:ListUserPoolClients",
-        ),
+        *of("UserPoolArn", "cognito-idp:DeleteUserPoolClient"),
         *DELETES_STACKS,
         *of(TREE, "ssm:DeleteParameter", "ssm:PutParameter"),
         *of("TenantDataRoleArn", "sts:AssumeRole"),
@@ -208,6 +201,16 @@ ROLES = {
         *items(PLATFORM, "GetItem"),
         *MANAGEMENT,
         *of("CloseQuarantinedDeadLetters.Arn", "sqs:SendMessage"),
+    },
+    "RemoveStrayClientsFunction": {
+        *items(PLATFORM, "BatchGetItem"),
+        *PROGRAMS,
+        *of(
+            "UserPoolArn",
+            "cognito-idp:DeleteUserPoolClient",
+            "cognito-idp:DescribeUserPoolClient",
+        ),
+        *of("RemoveStrayClientsDeadLetters.Arn", "sqs:SendMessage"),
     },
     "StartOperationsFunction": {
         *LINE,
@@ -258,7 +261,7 @@ ROLES = {
 
 KEYS = {
     "CredentialsFunction": {
-        *keys("ACCOUNT#*", "BatchGetItem", "GetItem"),
+        *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "UpdateItem"),
         *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *keys("USER#*", "BatchGetItem", "GetItem"),
     },
@@ -269,6 +272,10 @@ KEYS = {
     "CompensateFunction": {
         *keys("*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("ORG#*", "Query"),
+    },
+    "RemoveStrayClientsFunction": {
+        *keys("ACCOUNT#*", "BatchGetItem"),
+        *keys("ORG#*", "BatchGetItem"),
     },
     "CloseAccountsFunction": {
         *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),

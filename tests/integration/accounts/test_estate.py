@@ -192,6 +192,15 @@ def test_a_purge_takes_all_of_one_tenant_and_nothing_of_another(place: Place) ->
     assert purged(place, its) == 1  # what is gone is fine
 
 
+def test_who_has_no_time_for_the_pool_goes_by_what_is_bound(place: Place) -> None:
+    its = account("public")
+    place.program("tenantry-technical-user-a-1-1")
+    place.estate._clients = None
+    place.estate._bound = lambda account: [f"of-{account.account_id}"]
+
+    assert place.estate.survey(its).resources == ("user pool client of-a-1",)
+
+
 def test_programs_are_found_by_their_names_and_no_others_are_taken(place: Place) -> None:
     its = account("public")
     mine = {place.program(f"tenantry-technical-user-a-1-{number}") for number in (1, 2, 99)}

@@ -1,19 +1,23 @@
 """Programs at the functions' own doors, behind the gateway: what each is let in for, and costs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 
-from functions.accounts import api, credentials
+from functions.accounts import api, credentials, remove_stray_clients
 from functions.licenses import api as licenses
 from functions.organizations import api as organizations
 from tenantry.accounts.bootstrap.ledger import accounts
-from tenantry.accounts.bootstrap.technical_users import technical_users
+from tenantry.accounts.bootstrap.technical_users import stray_clients, technical_users
+from tenantry.accounts.cognito import CognitoMachineClients
 from tenantry.accounts.events import AccountRequested
-from tenantry.accounts.model import ProvisioningStatus
+from tenantry.accounts.model import Account, ProvisioningStatus
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.persistence.table import Table
 from tests.integration.accounts.conftest import found
@@ -49,8 +53,9 @@ SHUT = {
 class World:
     """Acme's active account on the local cloud, from before there were technical users."""
 
-    def __init__(self, cloud: MiniStack, table: Table) -> None:
-        self.cloud, self.table = cloud, table
+    def __init__(self, cloud: MiniStack, table: Table, pool: str) -> None:
+        self.cloud, self.table, self.pool = cloud, table, pool
+        self.cognito = cloud.client("cognito-idp")
         fields = {"status": ProvisioningStatus.ACTIVE, "technical_user": "erp"}
         its = account("public").model_copy(update=fields)
         data = AccountRequested(
@@ -76,6 +81,10 @@ class World:
             event["queryStringParameters"] = {"productId": "p-1"}
         answer = function.handler(event, lambda_context())
         return answer["statusCode"], json.loads(answer["body"])
+
+    def in_pool(self) -> set[str]:
+        found = self.cognito.list_user_pool_clients(UserPoolId=self.pool, MaxResults=60)
+        return {each["ClientId"] for each in found["UserPoolClients"]}
 
     def issued(self) -> dict[str, str]:
         """The claims of a token for new credentials."""
@@ -111,7 +120,7 @@ def world(
         USER_POOL_ID=pool,
         TOKEN_URL="https://token",
     )
-    yield World(ministack, ministack_platform_table)
+    yield World(ministack, ministack_platform_table, pool)
     forget()
 
 
@@ -172,10 +181,104 @@ def test_of_many_who_ask_at_once_the_last_has_credentials_that_work(world: World
     assert current.client_id in given
     ends = [each for each in technical_users().lasting(world.account) if each.ends_at is None]
     assert len(ends) == 1
-    # Whatever was given and lasts is in the pool; what lost its race goes with the next ones.
+    # Whatever was given and lasts is in the pool, and nothing else once the next are given.
     world.issued()
     acting = {each.client_id for each in technical_users().lasting(world.account)}
     assert {c.client_id for c in technical_users().clients.of(world.account)} == acting
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Let it happen when a client was made, and before it is the organisation's."""
+    make = CognitoMachineClients.make
+
+    def made(its: CognitoMachineClients, account: Account, number: int) -> str:
+        client_id = make(its, account, number)
+        happens()
+        return client_id
+
+    monkeypatch.setattr(CognitoMachineClients, "make", made)
+
+
+def _met(others: Barrier) -> None:
+    others.wait(30)
+
+
+def test_of_two_who_ask_for_the_first_ones_at_once_one_is_told_to_try_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither has a client to change that the other would have to have left as it was."""
+    both = Barrier(2)
+    with monkeypatch.context() as patched, ThreadPoolExecutor(2) as threads:
+        meanwhile(patched, lambda: _met(both))
+        told = list(threads.map(lambda _: world.asks("POST", CREDENTIALS), range(2)))
+
+    (refused, said), (given, credentials) = sorted(told, key=lambda each: -each[0])
+    assert (refused, said["code"], given) == (409, "CONFLICT", 201)
+    (acting,) = technical_users().lasting(world.account)
+    assert acting.client_id == credentials["clientId"]
+    # What was made in vain is gone, and what was given stays for whoever asks next.
+    (left,) = technical_users().clients.of(world.account)
+    assert left.client_id == credentials["clientId"]
+    world.issued()
+    assert len(technical_users().lasting(world.account)) == 2
+
+
+def test_none_are_given_once_the_account_goes_however_far_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its teardown is approved between the look at it and the writing."""
+
+    def goes() -> None:
+        world.cloud.client("dynamodb").update_item(
+            TableName=world.table.name,
+            Key={"PK": {"S": "ACCOUNT#a-1"}, "SK": {"S": "ACCOUNT"}},
+            UpdateExpression="SET #status = :deleting",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":deleting": {"S": "deleting"}},
+        )
+
+    with monkeypatch.context() as patched:
+        meanwhile(patched, goes)
+        status, said = world.asks("POST", CREDENTIALS)
+
+    assert (status, said["code"]) == (409, "CONFLICT")
+    assert technical_users().lasting(world.account) == []
+    assert technical_users().clients.of(world.account) == []
+
+
+def test_a_sweep_finds_what_was_planted_and_nothing_that_acts_or_is_new(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = {world.issued()["client_id"], world.issued()["client_id"]}
+    clients = technical_users().clients
+    others = {
+        world.cognito.create_user_pool_client(UserPoolId=world.pool, ClientName=name)[
+            "UserPoolClient"
+        ]["ClientId"]
+        for name in ("tenantry-web", "tenantry-web-1")
+    }
+    planted = clients.make(world.account, 7)
+    unheard_of = clients.make(world.account.model_copy(update={"account_id": "gone"}), 1)
+
+    assert remove_stray_clients.handler({}, lambda_context()) == {"removed": 0, "waiting": 2}
+    assert world.in_pool() == acting | others | {planted, unheard_of}
+
+    later = datetime.now(UTC) + timedelta(hours=1)
+    strays = replace(stray_clients(), now=lambda: later)
+    monkeypatch.setattr(remove_stray_clients, "stray_clients", lambda: strays)
+    assert remove_stray_clients.handler({}, lambda_context()) == {"removed": 2, "waiting": 0}
+    assert world.in_pool() == acting | others
+
+
+def test_a_sweep_costs_two_reads_a_page_whoever_is_in_the_pool(world: World) -> None:
+    world.issued()
+    world.issued()
+    stray_clients()  # what a process does once
+    with measured(world.cloud.client("dynamodb")) as cost:
+        remove_stray_clients.handler({}, lambda_context())
+
+    assert cost.operations == ["ListUserPoolClients", "BatchGetItem", "BatchGetItem"]
+    assert cost.read_units == 3
 
 
 def test_costs_are_those_that_are_written_down(world: World) -> None:
@@ -199,6 +302,9 @@ def test_costs_are_those_that_are_written_down(world: World) -> None:
     usage = world.cost("GET", "/api/usage", claims, **asking)
     entitled = world.cost("GET", "/api/entitlements", claims, **asking)
 
+    # The pool is not looked through while somebody waits.
+    for cost in (first, others):
+        assert "ListUserPoolClients" not in cost.operations
     told = {
         "usage": (usage.read_units, usage.operations),
         "entitled": (entitled.read_units, entitled.operations),
@@ -210,8 +316,8 @@ def test_costs_are_those_that_are_written_down(world: World) -> None:
     assert told == {
         "usage": (3, ["BatchGetItem", "GetItem"]),
         "entitled": (3, ["BatchGetItem", "Query"]),
-        "first": (6, 2, 1),
-        "others": (6, 4, 2),
+        "first": (5, 4, 1),
+        "others": (5, 6, 2),
         "named": (3, ["BatchGetItem", "GetItem"]),
         "unnamed": (3.5, ["Query", "BatchGetItem", "GetItem"]),
     }

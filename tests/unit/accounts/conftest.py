@@ -175,6 +175,7 @@ class World:
             pages=2,
             users=self.users,
         )
+        self.clients.now = self.clock
         self.estate.clients = self.clients
         self.estate.stacks = self.stacks
         self.estate.tree = self.tree

@@ -17,7 +17,6 @@ from tenantry.errors import (
 )
 from tenantry.organizations.machines import Machine
 from tenantry.tenancy.caller import Caller
-from tests.support.state_machine import TaskError
 from tests.unit.accounts.conftest import OPERATOR, OWNER, World
 
 HOUR = timedelta(hours=1)
@@ -73,33 +72,6 @@ def test_an_account_that_asks_for_none_gets_none(world: World) -> None:
     assert world.technical_users.look(OWNER, made.account_id)[1] == []
     with pytest.raises(NotFoundError):
         issue(world, world.account(made.account_id))
-
-
-def test_a_client_whose_making_was_never_heard_of_is_taken(world: World) -> None:
-    """The answer of the call was lost, with the task."""
-    make = world.clients.make
-    lost = [True]
-
-    def loses(account: Account, number: int) -> str:
-        client_id = make(account, number)
-        if lost.pop() if lost else False:
-            raise ConnectionError("the answer was lost")
-        return client_id
-
-    def once(name: str, call: Any) -> Any:
-        try:
-            return call()
-        except ConnectionError:
-            raise TaskError("UnavailableError") from None
-
-    world.clients.make = loses  # type: ignore[method-assign]
-    world.fault = once
-    made = world.request("public")
-    world.goes_on()
-
-    account = world.account(made.account_id)
-    [client] = world.clients.of(account)
-    assert acts(world, client.client_id)
 
 
 def test_its_first_credentials_are_those_it_was_made_with(world: World, account: Account) -> None:
@@ -246,8 +218,7 @@ def test_of_two_who_ask_at_once_one_gets_credentials(world: World, account: Acco
 
     lasting = world.users.lasting(account)
     assert [machine.ends_at is None for machine in lasting] == [True, False]
-    issue(world, account)
-    acting = {machine.client_id for machine in world.users.lasting(account)}
+    acting = {machine.client_id for machine in lasting}
     assert {each.client_id for each in world.clients.of(account)} == acting
 
 
@@ -301,7 +272,6 @@ def test_an_account_from_before_there_were_any_gets_one_when_it_asks(
 def test_an_end_takes_all_of_it_and_again_is_fine(world: World, account: Account) -> None:
     first = issue(world, account).machine.client_id
     second = issue(world, account).machine.client_id
-    world.clients.make(account, 9)  # never bound
 
     def tell(data: Any, client_id: str) -> Any:
         return world.service.stamp.event(data, OWNER.cause)

@@ -4,6 +4,7 @@ A pool has room for 1,000 clients, where AWS is not asked for more, and lists th
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -36,16 +37,28 @@ class CognitoMachineClients:
     def of(self, account: Account) -> list[Client]:
         begins = Names(self._prefix, account.account_id).technical_user()
         found: list[Client] = []
-        more: dict[str, str] = {}
+        after = None
         while True:
-            page = self._call(self._client.list_user_pool_clients, MaxResults=_PAGE, **more)
-            for each in page["UserPoolClients"]:
+            page, after = self._page(after)
+            for each in page:
                 number = each["ClientName"].removeprefix(begins)
                 if number != each["ClientName"] and number.isdecimal():
                     found.append(Client(each["ClientId"], int(number)))
-            if not page.get("NextToken"):
+            if after is None:
                 return sorted(found, key=lambda its: (its.number, its.client_id))
-            more = {"NextToken": page["NextToken"]}
+
+    def page(self, after: str | None) -> tuple[dict[str, str], str | None]:
+        page, more = self._page(after)
+        found: dict[str, str] = {}
+        for each in page:
+            if account_id := Names.account_of_client(self._prefix, each["ClientName"]):
+                found[each["ClientId"]] = account_id
+        return found, more
+
+    def made_at(self, client_id: str) -> datetime | None:
+        """A list of clients does not tell when they were made."""
+        found = self._described(client_id)
+        return found["CreationDate"] if found else None
 
     def make(self, account: Account, number: int) -> str:
         """Without a sign-in for people: what Cognito gives where none is named would allow some."""
@@ -72,13 +85,10 @@ class CognitoMachineClients:
         return str(made["UserPoolClient"]["ClientId"])
 
     def secret(self, client_id: str) -> str:
-        try:
-            found = self._call(self._client.describe_user_pool_client, ClientId=client_id)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            raise NotFoundError("These credentials are gone; ask for new ones.") from error
-        return str(found["UserPoolClient"]["ClientSecret"])
+        found = self._described(client_id)
+        if found is None:
+            raise NotFoundError("These credentials are gone; ask for new ones.")
+        return str(found["ClientSecret"])
 
     def remove(self, client_id: str) -> None:
         try:
@@ -86,6 +96,20 @@ class CognitoMachineClients:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
+
+    def _page(self, after: str | None) -> tuple[list[dict[str, str]], str | None]:
+        more = {"NextToken": after} if after else {}
+        page = self._call(self._client.list_user_pool_clients, MaxResults=_PAGE, **more)
+        return page["UserPoolClients"], page.get("NextToken")
+
+    def _described(self, client_id: str) -> dict[str, Any] | None:
+        try:
+            found = self._call(self._client.describe_user_pool_client, ClientId=client_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return None
+        return dict(found["UserPoolClient"])
 
     def _call(self, operation: Callable[..., Any], **request: Any) -> Any:
         with reached(_WHAT):

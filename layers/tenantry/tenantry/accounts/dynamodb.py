@@ -13,13 +13,20 @@ The ledger is kept short, times as milliseconds: its item is written twice a ste
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from tenantry.accounts.model import Account, Operation, OperationStatus, StackEvent, Step
+from tenantry.accounts.model import (
+    Account,
+    Operation,
+    OperationStatus,
+    ProvisioningStatus,
+    StackEvent,
+    Step,
+)
 from tenantry.accounts.repository import Advance
 from tenantry.errors import (
     AccountExistsError,
@@ -31,7 +38,7 @@ from tenantry.messaging.event import Event
 from tenantry.persistence.items import Item
 from tenantry.persistence.keys import Key, key, organization_pk, part
 from tenantry.persistence.table import ConditionFailedError, Table
-from tenantry.persistence.writes import Change, Count, Create, Write
+from tenantry.persistence.writes import Assign, Change, Count, Create, Write
 
 SHARDS: Final = 8
 _PAGES: Final = 4
@@ -147,6 +154,11 @@ class DynamoDBAccountRepository:
         except ConditionFailedError as failure:
             raise ConflictError("The account has changed since.") from failure
 
+    def handed_out(self, account: Account, number: int) -> Write:
+        """No version of the account's: it is no state of it, and the program's event tells it."""
+        as_read = {"credentials": account.credentials, "status": ProvisioningStatus.ACTIVE.value}
+        return Assign(_account_key(account.account_id), {"credentials": number}, as_read)
+
     def reroute(self, write: Write) -> None:
         try:
             self._table.transact([write])
@@ -162,6 +174,10 @@ class DynamoDBAccountRepository:
         found = self._table.get_all([key(item["PK"], item["SK"]) for item in page.items])
         accounts = [_account(item) for item in found if item]
         return accounts, page.next_key["GSI1SK"] if page.next_key else None
+
+    def tenants(self, account_ids: Collection[str]) -> dict[str, str]:
+        found = self._table.get_all([_account_key(each) for each in account_ids])
+        return {item["account_id"]: item["tenant_id"] for item in found if item}
 
     def operations(self, account_id: str, limit: int) -> list[Operation]:
         page = self._table.query(_account_pk(account_id), prefix="OPERATION#", limit=limit)

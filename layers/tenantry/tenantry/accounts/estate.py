@@ -62,7 +62,8 @@ class AwsEstate:
     Into an AWS account of the organisation's own `inside` sees, as its administrator, or answers
     None of one that is closed, which has nothing; without it what is known to be there counts as
     there. One that lets nobody in is refused with UnknownRouteError, unless `leaves_out` says that
-    nothing is asked of it: a survey then tells so.
+    nothing is asked of it: a survey then tells so. `clients` are asked which of the pool's have its names, and all of the pool is looked
+    through for it; who has no time for that is told which `programs` are bound to it.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class AwsEstate:
         tags: Any = None,
         kms: Any = None,
         clients: MachineClients | None = None,
+        programs: Callable[[Account], list[str]] = lambda _account: [],
         inside: Callable[[Account], Seeing | None] | None = None,
         leaves_out: Callable[[Account], bool] = lambda _account: False,
         platform: str = "",
@@ -89,6 +91,7 @@ class AwsEstate:
         self._ssm = ssm
         self._here = Seeing(cloudformation, dynamodb, s3, tags, kms)
         self._clients = clients
+        self._bound = programs
         self._inside = inside
         self._leaves_out = leaves_out
         self._platform = platform
@@ -190,7 +193,7 @@ class AwsEstate:
             if each.table in (self._shared.table, self._platform)
         ]
         done += [self._purge_objects(account, name) for name in self._buckets(account, named)]
-        if self._clients:
+        if self._clients and all(done):
             for each in self._clients.of(account):
                 self._clients.remove(each.client_id)
         entered_by = Names(self._prefix, account.account_id).external_id
@@ -320,9 +323,12 @@ class AwsEstate:
             more = {"NextToken": page["NextToken"]}
 
     def _programs(self, account: Account) -> list[str]:
-        """Clients of the user pool's that have its names."""
-        found = self._clients.of(account) if self._clients else []
-        return [f"user pool client {each.client_id}" for each in found]
+        """Clients of the user pool's that have its names, or that are bound to it."""
+        if self._clients is None:
+            found = self._bound(account)
+        else:
+            found = [each.client_id for each in self._clients.of(account)]
+        return [f"user pool client {client_id}" for client_id in found]
 
     def _seen(self, account: Account) -> tuple[set[str], tuple[list[str], tuple[str, ...]]]:
         """What has its names, what has its tags, and what AWS itself deletes later."""

@@ -360,6 +360,8 @@ class Account(_Stored):
     """Counts AWS accounts: one that failed is closed, and never used again."""
     addresses: tuple[str, ...] = ()
     technical_user: str | None = None
+    credentials: int | None = None
+    """The number of the program whose credentials were handed out last."""
     licenses: int | None = None
     region: str
     options: Options = Options()
@@ -847,6 +849,13 @@ class Names:
     def technical_user(self, number: int | None = None) -> str:
         """The name of a client of the user pool: its `number`th, or what all of them begin with."""
         return f"{self.prefix}-technical-user-{self.account_id}-{'' if number is None else number}"
+
+    @staticmethod
+    def account_of_client(prefix: str, name: str) -> str | None:
+        """The id of the account whose technical user has this name; None of any other name."""
+        rest = name.removeprefix(f"{prefix}-technical-user-")
+        account_id, _, number = rest.rpartition("-")
+        return account_id if account_id and rest != name and number.isdecimal() else None
 
     @property
     def external_id(self) -> str:

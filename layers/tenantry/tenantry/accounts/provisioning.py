@@ -537,10 +537,11 @@ class Provisioning:
 
         def work(account: Account, operation: Operation) -> Done:
             route = self._route(account)
-            wanted = account.technical_user is not None
-            machine = self._technical_users().made(account) if wanted else None
             if account.has_own_tree:
                 self.tree.write(account, self._values(account, "creating"))
+            # Last of what is made, since nobody finds one again that was made in vain.
+            wanted = account.technical_user is not None
+            machine = self._technical_users().made(account) if wanted else None
 
             def tell(data: EventData, client_id: str) -> Event:
                 return self._event(data, operation, "technical-user", client_id)

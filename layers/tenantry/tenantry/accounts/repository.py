@@ -1,6 +1,6 @@
 """Ports: the accounts and their ledger, the organisations, and what accounts are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -93,8 +93,15 @@ class AccountRepository(Protocol):
     def begin(self, account: tuple[Account, Account], operation: Operation, event: Event) -> None:
         """Store another operation of an account; ConflictError when the account has changed."""
 
+    def handed_out(self, account: Account, number: int) -> Write:
+        """That credentials are, those of its `number`th program. Refused unless the account is
+        active, and none were since `account` was read: of all who hand some out, one does."""
+
     def reroute(self, write: Write) -> None:
         """Make one write of another context; ConflictError when it is refused."""
+
+    def tenants(self, account_ids: Collection[str]) -> dict[str, str]:
+        """Whose accounts these are, of those that there are; strongly consistent."""
 
     def page(self, limit: int, after: str | None) -> tuple[list[Account], str | None]:
         """Accounts, newest first, after the position `after`; with them the position to go on
@@ -208,7 +215,15 @@ class MachineClients(Protocol):
     """Clients of the user pool with which programs sign in; the pool alone keeps their secrets."""
 
     def of(self, account: Account) -> list[Client]:
-        """Those with the account's names, as the pool has them."""
+        """Those with the account's names, as the pool has them: it is looked through as a whole,
+        so nobody asks for this while somebody waits."""
+
+    def page(self, after: str | None) -> tuple[dict[str, str], str | None]:
+        """A part of all that have names of accounts: their ids, with the accounts' ids; and
+        where the next part begins."""
+
+    def made_at(self, client_id: str) -> datetime | None:
+        """None of one that is gone."""
 
     def make(self, account: Account, number: int) -> str:
         """Another one, which is nobody's yet: its id.
@@ -228,6 +243,10 @@ class Machines(Protocol):
 
     def of(self, tenant_id: str) -> list[Machine]:
         """An organisation's, ended ones too, by their numbers."""
+
+    def those(self, who: Collection[tuple[str, str]]) -> list[Machine]:
+        """Which of these there are, each by its organisation's id and its own; ended ones too,
+        strongly consistent."""
 
     def bound(self, machine: Machine, event: Event) -> Write: ...
 

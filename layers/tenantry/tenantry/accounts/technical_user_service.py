@@ -18,6 +18,7 @@ from tenantry.accounts.technical_users import Credentials, TechnicalUsers
 from tenantry.errors import ConflictError, NotFoundError
 from tenantry.messaging.event import Event, EventData
 from tenantry.organizations.machines import Machine
+from tenantry.persistence.writes import Write
 from tenantry.runtime.inputs import parse
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.roles import RESOURCE_SERVER
@@ -45,8 +46,9 @@ class TechnicalUserService:
         """Hand out credentials; emits TechnicalUserIssued the first time, and from then on
         TechnicalUserCreated, and TechnicalUserEnded of those before.
 
-        Not an operator's, whoever they are. ConflictError unless the account is active;
-        NotFoundError where no technical user was asked for.
+        Not an operator's, whoever they are. ConflictError unless the account is active, until
+        they are handed out, and for all but one of those who ask at once; NotFoundError where no
+        technical user was asked for.
         """
         given = parse(CredentialsInput, {**values, "accountId": account_id})
         who = self.accounts.who(caller, ACCOUNT_CREDENTIALS, as_operator=False)
@@ -59,4 +61,7 @@ class TechnicalUserService:
         def tell(data: EventData, _client_id: str) -> Event:
             return self.accounts.stamp.event(data, who.cause)
 
-        return self.users.issue(account, timedelta(seconds=given.grace_seconds), tell)
+        def guard(number: int) -> Write:
+            return self.accounts.accounts.handed_out(account, number)
+
+        return self.users.issue(account, timedelta(seconds=given.grace_seconds), tell, guard)

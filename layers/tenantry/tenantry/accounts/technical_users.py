@@ -5,24 +5,32 @@ client. The user pool keeps the secret, and hands it out here, once; no table, e
 Which organisation a client acts for is kept by the organisations' context and read at each request.
 
 A client is made before it is bound, and opens nothing until then. One that was made and not bound,
-since its answer was lost, is found by its name and taken, or removed later.
+since its answer was lost, is removed by a sweep (`stray_clients`): to find it the whole pool has to
+be looked through, which nobody does while somebody waits.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from tenantry.accounts.events import TechnicalUserCreated, TechnicalUserEnded, TechnicalUserIssued
 from tenantry.accounts.model import Account
 from tenantry.accounts.repository import MachineClients, Machines
-from tenantry.errors import LimitExceededError, NotFoundError, UnavailableError
+from tenantry.errors import ConflictError, LimitExceededError, NotFoundError, UnavailableError
 from tenantry.messaging.event import Event, EventData
 from tenantry.organizations.machines import Machine
 from tenantry.persistence.writes import Write
 
+_OVER: Final = 3
+"""Of those that are over, so many newest are removed with the next ones: two act at a time, so no
+more can have ended since."""
+
 type Tell = Callable[[EventData, str], Event]
 """Makes an event of what it says, and of which client it says that."""
+type Guard = Callable[[int], Write]
+"""Refuses the transaction it is in unless credentials may be handed out, those of this number."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +78,20 @@ class TechnicalUsers:
                 self.machines.save(
                     self.machines.changed(each, after, tell(ended(after, now), each.client_id))
                 )
-        for client in self.clients.of(account):
-            self.clients.remove(client.client_id)
+            self.clients.remove(each.client_id)
 
-    def issue(self, account: Account, grace: timedelta, tell: Tell) -> Credentials:
+    def issue(self, account: Account, grace: timedelta, tell: Tell, guard: Guard) -> Credentials:
         """Credentials that nobody has seen: those that were made with the account, once, and from
         then on others in their place. What these replace lasts for `grace`, and what is older
         ends: two act at a time, whoever asks how often.
 
-        ConflictError when somebody else was given some meanwhile, LimitExceededError when the pool
-        has no room. The secret is looked at before anything ends: without it nothing is replaced.
+        ConflictError when somebody else was given some meanwhile, or `guard` refuses it for another
+        reason; LimitExceededError when the pool has no room. `account` is as it was read before,
+        since that is what `guard` holds on to. The secret is looked at before anything ends:
+        without it nothing is replaced.
         """
         known, now = self.of(account), self.now()
-        current = self.current(account)
+        current = _current(known)
         secret = self._unseen(current)
         if current and secret:
             machine = current.issued(now)
@@ -92,22 +101,26 @@ class TechnicalUsers:
                 client_id=machine.client_id,
             )
             self.machines.save(
-                self.machines.changed(current, machine, tell(data, machine.client_id))
+                guard(machine.number),
+                self.machines.changed(current, machine, tell(data, machine.client_id)),
             )
         else:
             machine = self._next(account, known).model_copy(update={"issued_at": now})
             secret = self.clients.secret(machine.client_id)
-            writes = [self.machines.bound(machine, tell(created(machine), machine.client_id))]
+            writes = [
+                guard(machine.number),
+                self.machines.bound(machine, tell(created(machine), machine.client_id)),
+            ]
             for each in known:
                 until = now + grace if each.ends_at is None else now
                 after = each.ended(until)
                 if each.lasts(now) and after.ends_at != each.ends_at:
                     event = tell(ended(after, until), each.client_id)
                     writes.append(self.machines.changed(each, after, event))
-            self.machines.save(*writes)
-        # What is left in the pool opens nothing, and goes with the next ones.
+            self._save(machine, writes)
+        # What is left in the pool opens nothing, and goes with the next ones, or with the sweep.
         with suppress(UnavailableError):
-            self._tidy(account, machine.number)
+            self._tidy(account)
         return Credentials(machine, secret)
 
     def of(self, account: Account) -> list[Machine]:
@@ -119,7 +132,7 @@ class TechnicalUsers:
 
     def current(self, account: Account) -> Machine | None:
         """The one that has no end yet."""
-        return next((each for each in self.of(account) if each.ends_at is None), None)
+        return _current(self.of(account))
 
     def lasting(self, account: Account) -> list[Machine]:
         """Those that act now, the newest first."""
@@ -136,26 +149,32 @@ class TechnicalUsers:
             return None
 
     def _next(self, account: Account, known: list[Machine]) -> Machine:
-        """Another program's client: one that an earlier try has made, or a new one."""
+        """Another program's client, which is new."""
         number = max((each.number for each in known), default=0) + 1
-        waiting = [each for each in self.clients.of(account) if each.number == number]
-        client_id = waiting[0].client_id if waiting else self.clients.make(account, number)
         return Machine(
             tenant_id=account.tenant_id,
-            client_id=client_id,
+            client_id=self.clients.make(account, number),
             account_id=account.account_id,
             name=account.technical_user or account.name,
             number=number,
             created_at=self.now(),
         )
 
-    def _tidy(self, account: Account, number: int) -> None:
-        """Remove what is over, and what was made and never bound, as far as this number goes: a
-        later one may be about to be bound."""
-        acting = _ids(self.lasting(account))
-        for client in self.clients.of(account):
-            if client.number <= number and client.client_id not in acting:
-                self.clients.remove(client.client_id)
+    def _save(self, machine: Machine, writes: list[Write]) -> None:
+        """Of two who were at it at once one has made its client in vain: it goes again."""
+        try:
+            self.machines.save(*writes)
+        except ConflictError:
+            with suppress(UnavailableError):
+                self.clients.remove(machine.client_id)
+            raise
+
+    def _tidy(self, account: Account) -> None:
+        """Remove what is over. Ended ones are known for long after their clients are gone."""
+        now = self.now()
+        over = [each for each in self.of(account) if not each.lasts(now)]
+        for each in over[-_OVER:]:
+            self.clients.remove(each.client_id)
 
 
 def created(machine: Machine) -> TechnicalUserCreated:
@@ -174,6 +193,10 @@ def ended(machine: Machine, at: datetime) -> TechnicalUserEnded:
         client_id=machine.client_id,
         ends_at=at.isoformat(),
     )
+
+
+def _current(machines: list[Machine]) -> Machine | None:
+    return next((each for each in machines if each.ends_at is None), None)
 
 
 def _ids(machines: list[Machine]) -> set[str]:

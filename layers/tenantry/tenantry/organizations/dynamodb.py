@@ -12,7 +12,7 @@ USER#<id>      FOUNDED            how many organisations the user has founded
 DOMAIN#<domain> CLAIM             who has proven the domain (HELD, RELEASED)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -404,6 +404,10 @@ class DynamoDBMachineRepository:
             start = page.next_key
             if start is None:
                 return sorted(found, key=lambda each: each.number)
+
+    def those(self, who: Collection[tuple[str, str]]) -> list[Machine]:
+        found = self._table.get_all([machine_key(*each) for each in who])
+        return [_valid(Machine, item) for item in found if item]
 
     def save(self, *writes: Write) -> None:
         try:

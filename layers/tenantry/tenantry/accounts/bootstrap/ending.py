@@ -1,6 +1,5 @@
 """Teardown: the steps, each with the ports that it uses, and what the doors look with."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import cache, cached_property, partial
 from typing import Any, cast
@@ -15,11 +14,11 @@ from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.bootstrap.own_accounts import dedicated_stacks, own_accounts, seen_inside
 from tenantry.accounts.bootstrap.people import addressee
 from tenantry.accounts.bootstrap.steps import offers_dedicated
-from tenantry.accounts.bootstrap.technical_users import machine_clients
+from tenantry.accounts.bootstrap.technical_users import bound_programs, machine_clients
 from tenantry.accounts.bootstrap.vendor import vendor
 from tenantry.accounts.comparing import ComparisonService
 from tenantry.accounts.costs import prices
-from tenantry.accounts.estate import AwsEstate, Seeing
+from tenantry.accounts.estate import AwsEstate
 from tenantry.accounts.farewells import DynamoDBFarewells
 from tenantry.accounts.model import GRACE, Account, Operation
 from tenantry.accounts.own_accounts import is_closed
@@ -51,7 +50,7 @@ def teardown_service() -> TeardownService:
         seconds=settings().number("TEARDOWN_GRACE_SECONDS", int(GRACE.total_seconds()))
     )
     # Whether one that lets nobody in is closed is found out by who may ask, before it is exported.
-    estate = _looking(leaves_out=lambda _account: True)
+    estate = _looking(programs=bound_programs, leaves_out=lambda _account: True)
     return TeardownService(account_service(), estate, grace, prices())
 
 
@@ -72,7 +71,7 @@ def stepping() -> Teardown:
 
 @cache
 def exporting() -> Teardown:
-    estate = _looking(leaves_out=_is_closed)
+    estate = _looking(programs=bound_programs, leaves_out=_is_closed)
     bodies = S3Bodies(
         estate, boto3.client("s3", config=CONFIG), settings().required("ARCHIVE_BUCKET")
     )
@@ -107,7 +106,8 @@ def watching() -> Teardown:
 
 @cache
 def looking_again() -> Teardown:
-    return _teardown(estate=_looking(seen_inside if offers_dedicated() else None))
+    inside = seen_inside if offers_dedicated() else None
+    return _teardown(estate=_looking(inside=inside, clients=machine_clients()))
 
 
 @cache
@@ -122,7 +122,10 @@ def certifying() -> Teardown:
     signer = KmsSigner(boto3.client("kms", config=CONFIG), key)
     retirement = DynamoDBSealKeyRetirement(Table(dynamodb(), settings().required("AUDIT_TABLE")))
     return _teardown(
-        estate=_looking(_closed), archive=_archive(), signer=signer, seal_keys=retirement
+        estate=_looking(inside=_closed, clients=machine_clients()),
+        archive=_archive(),
+        signer=signer,
+        seal_keys=retirement,
     )
 
 
@@ -153,10 +156,7 @@ def _is_closed(account: Account) -> bool:
     return offers_dedicated() and is_closed(vendor(), account)
 
 
-def _looking(
-    inside: Callable[[Account], Seeing | None] | None = None,
-    leaves_out: Callable[[Account], bool] = lambda _account: False,
-) -> AwsEstate:
+def _looking(**ports: Any) -> AwsEstate:
     return AwsEstate(
         settings().required("PREFIX"),
         _shared(),
@@ -167,10 +167,8 @@ def _looking(
         s3=boto3.client("s3", config=CONFIG),
         tags=boto3.client("resourcegroupstaggingapi", config=CONFIG),
         kms=boto3.client("kms", config=CONFIG),
-        clients=machine_clients(),
-        inside=inside,
-        leaves_out=leaves_out,
         **_administration(),
+        **ports,
     )
 
 
