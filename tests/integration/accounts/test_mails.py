@@ -29,6 +29,7 @@ from tests.support.invocations import bus_event, queue_event, wire
 from tests.support.lambda_context import lambda_context
 
 CANARY = "ada.canary"
+LATER = timedelta(days=180)
 
 
 @dataclass
@@ -152,12 +153,43 @@ def test_owners_are_told_of_the_time_they_have(function: Function) -> None:
     ]
 
 
+def test_it_is_called_off_to_who_was_told_of_it(function: Function) -> None:
+    """Ada asked, Ben approved, and root was asked no more: nobody vouches for Cleo's address."""
+    function.becomes(status=OperationStatus.CANCELLED, approved_by="ben", approved_at=START)
+    for _ in range(2):
+        assert function.heard("AccountTeardownCancelled") == {"batchItemFailures": []}
+
+    assert sorted(mail.to for mail in function.mailbox.sent) == [
+        f"{CANARY}@example.com",
+        "ben@example.com",
+    ]
+
+
+def test_a_failure_reaches_who_was_kept_too(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = DynamoDBFarewells(function.table)
+    kept.keep(function.operation, Addressee("gone", "gone@example.com", "de"), START + LATER)
+    function.becomes(status=OperationStatus.FAILED, approved_by="root", error_code="LEFTOVERS")
+    for _ in range(2):
+        told = function.heard("AccountTeardownFailed", code="LEFTOVERS")
+        assert told == {"batchItemFailures": []}
+
+    assert sorted(mail.to for mail in function.mailbox.sent) == [
+        f"{CANARY}@example.com",
+        "ben@example.com",
+        "gone@example.com",
+    ]
+    assert kept.kept(function.operation) != []
+    assert "@" not in capsys.readouterr().out
+
+
 def test_the_certificate_reaches_who_was_kept_for_it(
     function: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = DynamoDBFarewells(function.table)
     ada = Addressee("ada", f"{CANARY}@example.com", "de")
-    kept.keep(function.operation, ada, START + timedelta(days=180))
+    kept.keep(function.operation, ada, START + LATER)
     assert kept.kept(function.operation) == [ada]
     function.becomes(status=OperationStatus.RUNNING, certificate="certificates/a-1/op-a-1.json")
     for _ in range(2):

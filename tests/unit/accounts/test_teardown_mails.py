@@ -24,11 +24,13 @@ from tests.support.fakes.mail import Mailbox
 from tests.support.invitations import EveryMarker
 from tests.unit.accounts.conftest import OPERATOR, OWNER, World
 from tests.unit.accounts.test_closing import cancel
+from tests.unit.accounts.test_provisioning import always
 from tests.unit.accounts.test_teardown import active, approved, asked, due
 
 ADA = Addressee("ada", "ada@acme.example", "en-GB")
 BEN = Addressee("ben", "ben@acme.example", "de")
 ROOT = Addressee("root", "root@engines.example")
+OTHER_OPERATOR = Addressee("root-2", "root-2@engines.example")
 KEPT = timedelta(days=365)
 
 
@@ -46,8 +48,11 @@ class FakeAudience:
     def owners(self, tenant_id: str) -> list[Addressee]:
         return self.leading if tenant_id == "acme" else []
 
+    def person(self, user_id: str) -> Addressee | None:
+        return {"ada": ADA, "root": ROOT}.get(user_id)
+
     def operators(self) -> list[Addressee]:
-        return [ROOT]
+        return [ROOT, OTHER_OPERATOR]
 
 
 @dataclass
@@ -131,7 +136,7 @@ def test_all_who_may_approve_are_asked_and_who_asked_is_not(post: Post) -> None:
 
     sent = post.send("AccountTeardownRequested")
 
-    assert addresses(sent) == {BEN.email, ROOT.email}
+    assert addresses(sent) == {BEN.email, ROOT.email, OTHER_OPERATOR.email}
     [mail] = post.mailbox.to(ROOT.email)
     assert mail.subject == "acme is to be deleted: a second person has to approve it"
     assert "Ada Lovelace has asked for acme at Engines to be deleted" in mail.text
@@ -155,7 +160,7 @@ def test_of_a_cancelled_organisation_operators_alone_are_asked(post: Post) -> No
 
     sent = post.send("AccountTeardownRequested")
 
-    assert addresses(sent) == {ROOT.email}
+    assert addresses(sent) == {ROOT.email, OTHER_OPERATOR.email}
     assert sent[0].subject == "acme was cancelled: its data waits for approval to be deleted"
 
 
@@ -216,6 +221,121 @@ def test_nobody_is_told_of_a_grace_period_that_was_cancelled(post: Post) -> None
     approved(post.world, account)
     event = post.event("AccountTeardownApproved")
     post.world.service.cancel(OWNER, account.account_id)
+
+    assert post.mails.send(event) == 0
+
+
+# called off
+
+
+def test_who_was_told_of_it_is_told_that_it_is_off(post: Post) -> None:
+    """The owners, one of whom asked for it, and the operator who approved it."""
+    account = active(post.world)
+    approved(post.world, account)
+    post.world.service.cancel(OWNER, account.account_id)
+
+    sent = post.send("AccountTeardownCancelled")
+
+    assert sorted(mail.to for mail in sent) == [ADA.email, BEN.email, ROOT.email]
+    [mail] = post.mailbox.to(ADA.email)
+    assert mail.subject == "acme is not deleted: that was cancelled"
+    assert "Nothing was deleted, and it can be used as before" in mail.text
+    assert f"https://app.example/accounts/{account.account_id}" in mail.text
+    assert "/teardown" not in mail.text
+    [german] = post.mailbox.to(BEN.email)
+    assert german.subject == "acme wird nicht gelöscht: das wurde abgebrochen"
+    assert post.send("AccountTeardownCancelled") == []
+
+
+def test_all_who_were_asked_to_approve_are_told_that_nobody_need(post: Post) -> None:
+    account = active(post.world)
+    asked(post.world, account)
+    post.world.service.cancel(OWNER, account.account_id)
+
+    sent = post.send("AccountTeardownCancelled")
+
+    assert addresses(sent) == {ADA.email, BEN.email, ROOT.email, OTHER_OPERATOR.email}
+
+
+def test_one_that_is_given_up_while_it_runs_is_off_too(post: Post) -> None:
+    account = active(post.world)
+    due(post.world, account)
+
+    def meanwhile(name: str, call: Any) -> Any:
+        done = call()
+        if name == "AwaitGrace":
+            post.world.service.cancel(OWNER, account.account_id)
+        return done
+
+    post.world.fault = meanwhile
+    post.world.goes_on()
+
+    assert addresses(post.send("AccountTeardownCancelled")) == {ADA.email, BEN.email, ROOT.email}
+
+
+def test_a_cancelled_organisation_stays_cancelled_though_its_data_is_kept(post: Post) -> None:
+    account = closed(post.world)
+    approve(post.world, account, {"approvalId": post.world.operation(account).approval_id})
+    post.world.service.cancel(
+        OPERATOR, account.account_id, as_operator=True, reason="they came back"
+    )
+
+    sent = post.send("AccountTeardownCancelled")
+
+    assert addresses(sent) == {ADA.email, BEN.email, ROOT.email}
+    [mail] = post.mailbox.to(ADA.email)
+    assert mail.subject == "The data of acme is not deleted for now"
+    assert "/accounts/" not in mail.text
+
+
+# failed
+
+
+def failing(post: Post, function: str) -> Account:
+    account = active(post.world)
+    due(post.world, account)
+    post.world.fault = always(function, "LeftoversError")
+    post.world.goes_on()
+    return post.world.account(account.account_id)
+
+
+def test_one_that_failed_before_anything_was_gone_is_told_of_with_the_way_out(post: Post) -> None:
+    account = failing(post, "Export")
+
+    sent = post.send("AccountTeardownFailed")
+
+    assert sorted(mail.to for mail in sent) == [ADA.email, BEN.email, ROOT.email]
+    [mail] = post.mailbox.to(ADA.email)
+    assert mail.subject == "acme could not be deleted so far"
+    assert "failed before anything was taken away" in mail.text
+    assert "What stood in the way: LEFTOVERS" in mail.text
+    assert f"https://app.example/accounts/{account.account_id}/teardown" in mail.text
+    assert post.send("AccountTeardownFailed") == []
+
+
+def test_one_that_stopped_half_way_is_told_to_those_who_led_it_though_nobody_is_left(
+    post: Post,
+) -> None:
+    account = failing(post, "Inventory")
+    assert post.world.people.gone == {"ada", "ben", "cleo"}
+    post.audience.leading = []
+
+    sent = post.send("AccountTeardownFailed")
+
+    # Ada asked for it too: what is kept of her is for one mail, not for two.
+    assert addresses(sent) == {"ada@example.com", "ben@example.com", ROOT.email}
+    assert len(sent) == 3
+    [mail] = post.mailbox.to(ROOT.email)
+    assert mail.subject == "Deleting acme is not finished: something stood in the way"
+    assert "what is gone cannot be brought back" in mail.text
+    assert "/accounts/" not in mail.text
+    assert len(post.world.farewells.kept(post.world.operation(account))) == 2
+
+
+def test_nobody_is_told_of_a_failure_that_goes_on_again_by_now(post: Post) -> None:
+    account = failing(post, "Export")
+    event = post.event("AccountTeardownFailed")
+    post.world.service.retry(OWNER, account.account_id)
 
     assert post.mails.send(event) == 0
 

@@ -44,6 +44,47 @@ _CATALOG: Final = {
             "Until $until whoever operates $product can cancel that: ask them for it. Then it is "
             "deleted, and cannot be brought back.",
         ),
+        "off": Words(
+            "$organization is not deleted: that was cancelled",
+            "That $organization at $product is deleted, as $requester had asked for, has been "
+            "cancelled. Nothing was deleted, and it can be used as before.",
+            "Look at the account",
+            "If it is to be deleted after all, that has to be asked for and approved anew.",
+        ),
+        "off for one that was cancelled": Words(
+            "The data of $organization is not deleted for now",
+            "$organization at $product stays cancelled, but that its data is deleted has been "
+            "called off. Nothing was deleted.",
+            "",
+            "Whoever operates $product knows what becomes of the data: ask them for it.",
+        ),
+        "failed": Words(
+            "$organization could not be deleted so far",
+            "Deleting $organization at $product, as $requester has asked for, has failed before "
+            "anything was taken away. Until it is tried again it can be read, and no more.",
+            "Cancel the deletion",
+            "Whoever operates $product has been told, looks at what stood in the way, and tries "
+            "again. Until then each owner of the organisation can cancel it.",
+            ("What stood in the way: $code",),
+        ),
+        "failed for one that was cancelled": Words(
+            "The data of $organization could not be deleted so far",
+            "Deleting the data of $organization at $product has failed before anything was taken "
+            "away.",
+            "",
+            "Whoever operates $product has been told, looks at what stood in the way, and tries "
+            "again.",
+            ("What stood in the way: $code",),
+        ),
+        "failed half-way": Words(
+            "Deleting $organization is not finished: something stood in the way",
+            "Deleting $organization at $product has begun, and has stopped before it was done. "
+            "Nobody uses it any more; what is gone cannot be brought back.",
+            "",
+            "Whoever operates $product has been told, looks at what stood in the way, and goes on "
+            "from there. When nothing is left you get the certificate.",
+            ("What stood in the way: $code",),
+        ),
         "certificate": Words(
             "$organization has been deleted: the certificate",
             "$organization has been deleted at $product. A signed certificate says what was "
@@ -90,6 +131,47 @@ _CATALOG: Final = {
             "",
             "Bis $until kann der Betrieb von $product das abbrechen: bitten Sie ihn darum. Danach "
             "wird gelöscht, und nichts lässt sich zurückholen.",
+        ),
+        "off": Words(
+            "$organization wird nicht gelöscht: das wurde abgebrochen",
+            "Dass $organization bei $product gelöscht wird, worum $requester gebeten hatte, wurde "
+            "abgebrochen. Es wurde nichts gelöscht, und alles ist nutzbar wie zuvor.",
+            "Das Konto ansehen",
+            "Soll doch gelöscht werden, muss das neu verlangt werden, und es muss jemand neu "
+            "zustimmen.",
+        ),
+        "off for one that was cancelled": Words(
+            "Die Daten von $organization werden vorerst nicht gelöscht",
+            "$organization bei $product bleibt gekündigt, aber das Löschen der Daten wurde "
+            "abgesagt. Es wurde nichts gelöscht.",
+            "",
+            "Was mit den Daten geschieht, weiß der Betrieb von $product: fragen Sie ihn danach.",
+        ),
+        "failed": Words(
+            "$organization konnte bisher nicht gelöscht werden",
+            "Das Löschen von $organization bei $product, worum $requester gebeten hat, ist "
+            "gescheitert, bevor etwas weg war. Bis es neu versucht wird, kann man nur lesen.",
+            "Löschung abbrechen",
+            "Der Betrieb von $product weiß davon, sieht nach, woran es lag, und versucht es neu. "
+            "Bis dahin kann das jeder Inhaber der Organisation abbrechen.",
+            ("Woran es lag: $code",),
+        ),
+        "failed for one that was cancelled": Words(
+            "Die Daten von $organization konnten bisher nicht gelöscht werden",
+            "Das Löschen der Daten von $organization bei $product ist gescheitert, bevor etwas weg "
+            "war.",
+            "",
+            "Der Betrieb von $product weiß davon, sieht nach, woran es lag, und versucht es neu.",
+            ("Woran es lag: $code",),
+        ),
+        "failed half-way": Words(
+            "Das Löschen von $organization ist nicht fertig: es wurde aufgehalten",
+            "Das Löschen von $organization bei $product hat begonnen und wurde aufgehalten, bevor "
+            "es fertig war. Niemand nutzt es mehr; was weg ist, lässt sich nicht zurückholen.",
+            "",
+            "Der Betrieb von $product weiß davon, sieht nach, woran es lag, und macht dort weiter. "
+            "Wenn nichts mehr da ist, bekommen Sie die Bescheinigung.",
+            ("Woran es lag: $code",),
         ),
         "certificate": Words(
             "$organization wurde gelöscht: die Bescheinigung",
@@ -150,6 +232,30 @@ def grace_letter(subject: Subject, until: datetime, locale: str | None, brand: B
     return _letter(language, words, None if subject.is_cancelled else _page(subject, brand))
 
 
+def called_off_letter(subject: Subject, locale: str | None, brand: Brand) -> Letter:
+    """To somebody who was told that it was to be deleted."""
+    language = language_of((locale,))
+    cancelled = subject.is_cancelled
+    occasion = "off for one that was cancelled" if cancelled else "off"
+    words = _said(language, occasion, subject, brand)
+    return _letter(language, words, None if cancelled else _account(subject, brand))
+
+
+def failed_letter(
+    subject: Subject, code: str, locale: str | None, brand: Brand, *, is_begun: bool
+) -> Letter:
+    """To the same; `is_begun` says whether anything may be gone. `code` is a stable one."""
+    language = language_of((locale,))
+    if is_begun:
+        return _letter(
+            language, _said(language, "failed half-way", subject, brand, code=code), None
+        )
+    cancelled = subject.is_cancelled
+    occasion = "failed for one that was cancelled" if cancelled else "failed"
+    words = _said(language, occasion, subject, brand, code=code)
+    return _letter(language, words, None if cancelled else _page(subject, brand))
+
+
 def certificate_letter(subject: Subject, filed: Filed, locale: str | None, brand: Brand) -> Letter:
     """To somebody who was an owner."""
     language = language_of((locale,))
@@ -158,9 +264,13 @@ def certificate_letter(subject: Subject, filed: Filed, locale: str | None, brand
     return _letter(language, words, None)
 
 
+def _account(subject: Subject, brand: Brand) -> str:
+    """Of the front end, like the page of its teardown."""
+    return f"{brand.link}/accounts/{subject.account_id}"
+
+
 def _page(subject: Subject, brand: Brand) -> str:
-    """Of the front end."""
-    return f"{brand.link}/accounts/{subject.account_id}/teardown"
+    return f"{_account(subject, brand)}/teardown"
 
 
 def _said(language: str, occasion: str, subject: Subject, brand: Brand, **gaps: str) -> Words:

@@ -12,7 +12,9 @@ from tenantry.accounts.letters import (
     Filed,
     Subject,
     approval_letter,
+    called_off_letter,
     certificate_letter,
+    failed_letter,
     grace_letter,
 )
 from tenantry.accounts.model import Operation, OperationStatus, StepName
@@ -62,6 +64,10 @@ class TeardownMails:
                 return self._ask_for_approval(envelope, operation, organization)
             case "AccountTeardownApproved":
                 return self._tell_of_grace(envelope, operation, organization)
+            case "AccountTeardownCancelled":
+                return self._call_off(envelope, operation, organization)
+            case "AccountTeardownFailed":
+                return self._tell_of_failure(envelope, operation, organization)
             case "AccountTornDown":
                 return self._hand_out_certificate(envelope, operation, organization)
         raise CorruptDataError(f"no mail is known for {envelope.type}")
@@ -100,6 +106,39 @@ class TeardownMails:
 
         return self._post(envelope, self.audience.owners(operation.tenant_id), letter, brand)
 
+    def _call_off(
+        self, envelope: Envelope, operation: Operation, organization: Organization | None
+    ) -> int:
+        """To all who were told of it; of one that nobody approved, to those who were asked too."""
+        if operation.status is not OperationStatus.CANCELLED or self.mailer is None:
+            return 0
+        subject, brand = self._subject(operation, organization), self._branded(organization)
+        to_tell = self._concerned(operation)
+        if operation.approved_by is None:
+            to_tell |= {each.user_id: each for each in self.audience.operators()}
+
+        def letter(to: Addressee) -> Letter:
+            return called_off_letter(subject, to.locale, brand)
+
+        return self._post(envelope, to_tell.values(), letter, brand)
+
+    def _tell_of_failure(
+        self, envelope: Envelope, operation: Operation, organization: Organization | None
+    ) -> int:
+        """To the same, unless it goes on again by now; operators have their alarm. Who led an
+        organisation that nobody is left of is told too, and kept for the certificate."""
+        if operation.status is not OperationStatus.FAILED or self.mailer is None:
+            return 0
+        subject, brand = self._subject(operation, organization), self._branded(organization)
+        to_tell = self._concerned(operation)
+        to_tell |= {each.user_id: each for each in self.farewells.kept(operation)}
+        code, is_begun = str(envelope.data["code"]), operation.is_committed
+
+        def letter(to: Addressee) -> Letter:
+            return failed_letter(subject, code, to.locale, brand, is_begun=is_begun)
+
+        return self._post(envelope, to_tell.values(), letter, brand)
+
     def _hand_out_certificate(
         self, envelope: Envelope, operation: Operation, organization: Organization | None
     ) -> int:
@@ -121,6 +160,14 @@ class TeardownMails:
         return self._post(envelope, self.farewells.kept(operation), letter, brand, forget)
 
     # inside
+
+    def _concerned(self, operation: Operation) -> dict[str, Addressee]:
+        """The owners, and the two who asked and approved, whoever they are; each once."""
+        found = {each.user_id: each for each in self.audience.owners(operation.tenant_id)}
+        for user_id in filter(None, (operation.requested_by, operation.approved_by)):
+            if user_id not in found and (to := self.audience.person(user_id)):
+                found[user_id] = to
+        return found
 
     def _post(
         self,

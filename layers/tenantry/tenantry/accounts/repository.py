@@ -427,6 +427,9 @@ class Audience(Protocol):
     def owners(self, tenant_id: str) -> list[Addressee]:
         """Those who lead the organisation and are let in."""
 
+    def person(self, user_id: str) -> Addressee | None:
+        """Whoever it is; None where no mail reaches them."""
+
     def operators(self) -> list[Addressee]:
         """Those of the platform who are let in."""
 

@@ -65,6 +65,9 @@ class _Audience:
                 return self._reached(leading)
             after = page[-1].user_id
 
+    def person(self, user_id: str) -> Addressee | None:
+        return addressee(self._profiles.get(user_id))
+
     def operators(self) -> list[Addressee]:
         directory = CognitoUserDirectory(lambda: boto3.client("cognito-idp", config=CONFIG))
         return self._reached(directory.operator_ids(settings().required("USER_POOL_ID")))
