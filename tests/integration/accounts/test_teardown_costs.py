@@ -118,14 +118,14 @@ def ended(
 
 COSTS: Final[dict[str, dict[str, float]]] = {
     "public": {
-        **{"transitions": 16, "read": 64, "write": 64, "index": 36},
-        **{"dynamodb": 78, "s3": 24, "sts": 8, "cloudformation": 4, "ssm": 4},
-        **{"cognito-idp": 8, "resourcegroupstaggingapi": 3, "kms": 1},
+        **{"transitions": 16, "read": 65, "write": 64, "index": 36},
+        **{"dynamodb": 79, "s3": 24, "sts": 8, "cloudformation": 4, "ssm": 4},
+        **{"cognito-idp": 7, "resourcegroupstaggingapi": 3, "kms": 1},
     },
     "private": {
-        **{"transitions": 16, "read": 67, "write": 65, "index": 36},
-        **{"dynamodb": 89, "s3": 35, "sts": 10, "cloudformation": 6, "ssm": 11},
-        **{"cognito-idp": 8, "resourcegroupstaggingapi": 3, "kms": 4},
+        **{"transitions": 16, "read": 68, "write": 65, "index": 36},
+        **{"dynamodb": 90, "s3": 35, "sts": 10, "cloudformation": 6, "ssm": 11},
+        **{"cognito-idp": 7, "resourcegroupstaggingapi": 3, "kms": 4},
     },
 }
 
