@@ -1,8 +1,9 @@
 """`tenantry doctor`: whether a deployment, and this machine's way to it, is well."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -15,6 +16,16 @@ from tenantry_cli.errors import CliError, NotSignedInError
 from tenantry_cli.queues import WAITING
 from tenantry_cli.session import Session
 
+_STUCK_AFTER = timedelta(minutes=30)
+_WAITS_FOR_LONG = {
+    "AWAIT": timedelta(days=31),
+    "VEND": timedelta(days=1),
+    "CLOSE": timedelta(days=31),
+}
+"""Steps that wait for people, or for AWS's quotas."""
+_PAGES = 20
+_LOOKED_AT = 50
+"""Accounts under way whose operations are looked at."""
 _DRIFT = 60
 """Seconds that this machine's clock may differ: SRP and tokens are timed."""
 
@@ -57,6 +68,7 @@ def _checks(session: Session) -> list[tuple[str, Callable[[], str]]]:
         ("GraphQL API", lambda: _graphql(api)),
         ("session", lambda: _session(session)),
         ("dead letters", lambda: _dead_letters(session)),
+        ("accounts", lambda: _accounts(session)),
     ]
 
 
@@ -116,3 +128,49 @@ def _dead_letters(session: Session) -> str:
     if left:
         raise _Ill(", ".join(f"{count} in {name}" for name, count in left.items()))
     return f"none in {len(waiting)} places"
+
+
+def _accounts(session: Session) -> str:
+    """Those that stand until somebody does something: what failed, with what is left over, and
+    operations that are open and come no further."""
+    if not session.is_operator:
+        raise NotSignedInError("only operators see them")
+    now, seen, ill, under_way = datetime.fromtimestamp(session.now(), UTC), 0, list[str](), 0
+    for account in _all_accounts(session):
+        seen += 1
+        status = account["provisioningStatus"]
+        if status == "failed":
+            code = (account["error"] or "unknown").partition(":")[0]
+            ill.append(f"{account['id']} failed with {code}")
+        elif status in ("pending", "creating", "deleting") and under_way < _LOOKED_AT:
+            under_way += 1
+            path = f"/accounts/{account['id']}/operations/{account['operationId']}"
+            if stuck := _stuck(session.rest("GET", path), now):
+                ill.append(f"{account['id']} {stuck}")
+    if ill:
+        raise _Ill("; ".join(ill))
+    return f"{seen}, of which {under_way} are under way; none has failed or comes no further"
+
+
+def _all_accounts(session: Session) -> Iterator[dict[str, Any]]:
+    """The newest of them, where there are too many to look at."""
+    after = None
+    for _ in range(_PAGES):
+        page = session.rest("GET", "/accounts", query={"first": 100, "after": after})
+        yield from page["items"]
+        after = page["nextCursor"]
+        if after is None:
+            return
+
+
+def _stuck(operation: dict[str, Any], now: datetime) -> str | None:
+    """In which step an operation that runs has been for too long."""
+    if operation["status"] not in ("RUNNING", "COMPENSATING"):
+        return None
+    times = [at for step in operation["steps"] for at in (step["startedAt"], step["endedAt"]) if at]
+    since = datetime.fromisoformat(max(times, default=operation["createdAt"]))
+    doing = [step["name"] for step in operation["steps"] if step["state"] in ("RUNNING", "UNDOING")]
+    longest = max((_WAITS_FOR_LONG.get(name, _STUCK_AFTER) for name in doing), default=_STUCK_AFTER)
+    if now - since < longest:
+        return None
+    return f"has been in {', '.join(doing) or operation['status']} since {since:%Y-%m-%d %H:%M} UTC"

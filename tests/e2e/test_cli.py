@@ -72,9 +72,10 @@ def operator(people: People) -> Person:
 
 @pytest.fixture
 def dead(aws: Callable[[str], Any], product: Product) -> Iterator[str]:
-    """The name of a queue of dead letters in which one waits that was received too often."""
+    """The name of a queue of dead letters in which one waits, and nothing that others left."""
     sqs, name = aws("sqs"), f"{product.outputs['Prefix']}-audit-record-events-dead-letters"
     url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"no": "event"}))
     yield name
     sqs.purge_queue(QueueUrl=url)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tenantry.messaging.event import Envelope
+from tenantry.messaging.event import Actor, Envelope
 from tenantry.runtime.observability import metrics
+from tests.support.clock import START
 
 ACCOUNT = "000000000000"
 
@@ -128,6 +129,24 @@ def bus_event(envelope: Envelope, account: str = ACCOUNT) -> dict[str, Any]:
         "resources": [],
         "detail": envelope.model_dump(mode="json", exclude_none=True),
     }
+
+
+def organization_cancelled(tenant_id: str) -> dict[str, Any]:
+    """What a consumer hears when an organisation has ended."""
+    envelope = Envelope(
+        id=f"e-{tenant_id}",
+        type="OrganizationCancelled",
+        context="organizations",
+        occurred_at=START,
+        actor=Actor(id="system", kind="system"),
+        correlation_id="c-1",
+        data={"organization_id": tenant_id, "reason": "torn down"},
+        tenant_id=tenant_id,
+        entity_type="Organization",
+        entity_id=tenant_id,
+        entity_version=3,
+    )
+    return bus_event(envelope)
 
 
 def queue_event(bodies: Iterable[str]) -> dict[str, Any]:

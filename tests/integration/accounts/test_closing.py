@@ -8,32 +8,13 @@ import pytest
 from functions.accounts import close_accounts
 from tenantry.accounts.dynamodb import DynamoDBAccountRepository
 from tenantry.accounts.model import ProvisioningStatus
-from tenantry.messaging.event import Actor, Envelope
 from tenantry.persistence.keys import organization_key
 from tenantry.persistence.table import Table
 from tenantry.persistence.writes import Assign
 from tests.integration.accounts.conftest import BODY, Api
 from tests.support.capacity import measured
-from tests.support.clock import START
-from tests.support.invocations import bus_event, queue_event, wire
+from tests.support.invocations import organization_cancelled, queue_event, wire
 from tests.support.lambda_context import lambda_context
-
-
-def cancelled(tenant_id: str = "acme") -> dict[str, Any]:
-    envelope = Envelope(
-        id=f"e-{tenant_id}",
-        type="OrganizationCancelled",
-        context="organizations",
-        occurred_at=START,
-        actor=Actor(id="system", kind="system"),
-        correlation_id="c-1",
-        data={},
-        tenant_id=tenant_id,
-        entity_type="Organization",
-        entity_id=tenant_id,
-        entity_version=2,
-    )
-    return bus_event(envelope)
 
 
 def heard(*events: dict[str, Any]) -> Any:
@@ -64,8 +45,10 @@ def test_its_end_waits_for_approval_however_often_it_is_told(
     account_id: str, platform_table: Table
 ) -> None:
     with measured(platform_table._client) as cost:
-        assert heard(cancelled()) == {"batchItemFailures": []}
-    assert heard(cancelled(), cancelled()) == {"batchItemFailures": []}
+        assert heard(organization_cancelled("acme")) == {"batchItemFailures": []}
+    assert heard(organization_cancelled("acme"), organization_cancelled("acme")) == {
+        "batchItemFailures": []
+    }
 
     accounts = DynamoDBAccountRepository(platform_table, 10)
     account = accounts.get(account_id)
@@ -86,7 +69,7 @@ def test_its_end_waits_for_approval_however_often_it_is_told(
 
 
 def test_what_is_not_ours_is_not_believed(account_id: str, platform_table: Table) -> None:
-    forged = cancelled() | {"account": "999999999999"}
+    forged = organization_cancelled("acme") | {"account": "999999999999"}
 
     assert heard(forged) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
     account = DynamoDBAccountRepository(platform_table, 10).get(account_id)
@@ -95,4 +78,4 @@ def test_what_is_not_ours_is_not_believed(account_id: str, platform_table: Table
 
 
 def test_an_organisation_without_an_account_needs_none(account_id: str) -> None:
-    assert heard(cancelled("ajax")) == {"batchItemFailures": []}
+    assert heard(organization_cancelled("ajax")) == {"batchItemFailures": []}

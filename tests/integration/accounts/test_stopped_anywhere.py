@@ -1,11 +1,11 @@
 """Every task that makes or ends a private account, stopped after its k-th call of AWS, for every k.
 
 Row 12: what stops anywhere converges when it is delivered again. The functions run in this process,
-on the local cloud; a public account's are in test_steps.py, a move's in test_moving.py.
+on the local cloud; a public account's are in test_steps.py, a move's in test_moving.py, and the end
+of a dedicated one in test_dedicated_ending.py.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -13,36 +13,26 @@ import pytest
 
 from tenantry.accounts.bootstrap.ledger import accounts
 from tenantry.accounts.model import Names, OperationStatus
-from tenantry.accounts.vending import VendorKind
 from tenantry.errors import OperationSupersededError
-from tenantry.persistence.table import Table
-from tests.contracts.accounts.test_vendors import LocalWorld
-from tests.integration.accounts.test_control_tower import active, that_ends, torn_down
-from tests.integration.accounts.test_costs import Provisioned
+from tests.integration.accounts.provisioned import (
+    Provisioned,
+    active,
+    provisioned,
+    torn_down,
+    vendor,
+)
 from tests.integration.accounts.test_moving import again_and_again
 from tests.support.faults import Answer, Call, Fault, Send, Stopped
 from tests.support.invocations import forget
-from tests.support.ministack import MiniStack
 from tests.support.state_machine import TaskError
+
+__all__ = ["provisioned", "vendor"]
 
 COUNTED = 40
 """So many stops there are at least, of each of both."""
 
 LOOKS = 2
 """Of a task that looks again and again the first ones are stopped."""
-
-
-@pytest.fixture
-def provisioned(
-    ministack: MiniStack,
-    ministack_platform_table: Table,
-    ministack_tenant_table: Table,
-    ministack_audit_table: Table,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Provisioned]:
-    tables = ministack_platform_table, ministack_tenant_table, ministack_audit_table
-    vendor = LocalWorld(ministack, VendorKind.ORGANIZATIONS)
-    yield from that_ends(ministack, tables, monkeypatch, vendor)
 
 
 def after(at: int) -> Fault:
@@ -59,10 +49,8 @@ def after(at: int) -> Fault:
     return fault
 
 
-@pytest.mark.figures
-def test_an_account_is_made_and_ended_by_tasks_that_stop_at_every_call(
-    provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def stopped_everywhere(provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """From now on each task is stopped after each call, and delivered again; answers how often."""
     stops, visits = Counter[str](), Counter[str]()
 
     def everywhere(name: str, payload: Any) -> Any:
@@ -81,6 +69,14 @@ def test_an_account_is_made_and_ended_by_tasks_that_stop_at_every_call(
             raise TaskError(type(error).__name__) from error
 
     monkeypatch.setattr(provisioned, "_invoke", everywhere)
+    return stops
+
+
+@pytest.mark.figures
+def test_an_account_is_made_and_ended_by_tasks_that_stop_at_every_call(
+    provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops = stopped_everywhere(provisioned, monkeypatch)
     account = active(provisioned, "private")
     assert stops.total() > COUNTED, stops
     made = stops.total()

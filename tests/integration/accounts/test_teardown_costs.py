@@ -4,7 +4,6 @@ The state machine runs with the functions in this process, on the local cloud, a
 what counts are the states it goes through, and every request that the functions send to AWS.
 """
 
-import json
 import random
 from collections import Counter
 from typing import Final
@@ -19,18 +18,23 @@ from tenantry.messaging.stamp import Stamp
 from tenantry.persistence.keys import key, member_key
 from tenantry.runtime.identifiers import new_id, now
 from tenantry.tenancy.caller import Caller
-from tests.integration.accounts.test_costs import ROOT, Everywhere, Provisioned, provisioned
+from tests.integration.accounts.provisioned import (
+    ADA,
+    TEARDOWN,
+    Everywhere,
+    Provisioned,
+    provisioned,
+    vendor,
+)
 from tests.support.accounts import FakeExecutions
 from tests.support.capacity import Cost, measured
 from tests.support.clock import START
 from tests.support.invocations import forget
-from tests.support.ministack import MiniStack
 from tests.support.state_machine import StateMachine
 
-__all__ = ["provisioned"]
+__all__ = ["provisioned", "vendor"]
 
-MACHINE = json.loads((ROOT / "statemachines/teardown_account.asl.json").read_text())
-ADA, BEN = (Caller(user_id=name, tenant_id="acme") for name in ("ada", "ben"))
+BEN = Caller(user_id="ben", tenant_id="acme")
 
 
 class Ended:
@@ -59,7 +63,7 @@ class Ended:
         executions = FakeExecutions()
         Line(accounts(), executions, Stamp(now, new_id)).move_up()
         (begun,) = executions.started
-        machine = StateMachine(MACHINE, self.provisioned._invoke, waited=lambda _seconds: None)
+        machine = StateMachine(TEARDOWN, self.provisioned._invoke, waited=lambda _seconds: None)
         with measured(Everywhere(self.provisioned.cloud)) as cost:
             ended = machine.run(execution_input(begun))
         self.states, self.cost = ended.states, cost
@@ -80,27 +84,7 @@ class Ended:
 
 
 @pytest.fixture
-def ended(
-    provisioned: Provisioned,
-    ministack: MiniStack,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Ended:
-    names = [f"ended-{random.randrange(10**9)}-{kind}" for kind in ("archive", "exports")]
-    for name in names:
-        region = {"LocationConstraint": ministack.region}
-        ministack.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=region)
-    signing = ministack.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
-    pool = ministack.client("cognito-idp").create_user_pool(PoolName="people")["UserPool"]["Id"]
-    for name, value in {
-        "ARCHIVE_BUCKET": names[0],
-        "ARCHIVE_DAYS": "365",
-        "EXPORTS_BUCKET": names[1],
-        "SEAL_LOCK_DAYS": "0",
-        "CERTIFICATE_KEY_ARN": signing["KeyMetadata"]["Arn"],
-        "USER_POOL_ID": pool,
-        "TEARDOWN_GRACE_SECONDS": "0",
-    }.items():
-        monkeypatch.setenv(name, value)
+def ended(provisioned: Provisioned) -> Ended:
     for user_id in ("ada", "ben"):
         provisioned.table.put(
             {

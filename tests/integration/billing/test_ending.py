@@ -6,35 +6,16 @@ from typing import Any
 import pytest
 
 from functions.billing import end_subscriptions
-from tenantry.messaging.event import Actor, Envelope
 from tenantry.persistence.keys import organization_key
 from tenantry.persistence.writes import Assign
 from tests.integration.billing.conftest import Api
 from tests.integration.billing.test_costs_and_faults import cost_of
-from tests.support.clock import START
 from tests.support.faults import down, injected
-from tests.support.invocations import bus_event, queue_event
+from tests.support.invocations import organization_cancelled, queue_event
 from tests.support.lambda_context import lambda_context
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 AGAIN: dict[str, list[Any]] = {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
-
-
-def cancelled(tenant_id: str) -> dict[str, Any]:
-    envelope = Envelope(
-        id=f"e-{tenant_id}",
-        type="OrganizationCancelled",
-        context="organizations",
-        occurred_at=START,
-        actor=Actor(id="system", kind="system"),
-        correlation_id="c-1",
-        data={"organization_id": tenant_id, "reason": "torn down"},
-        tenant_id=tenant_id,
-        entity_type="Organization",
-        entity_id=tenant_id,
-        entity_version=3,
-    )
-    return bus_event(envelope)
 
 
 def heard(*events: dict[str, Any]) -> Any:
@@ -54,7 +35,7 @@ def paid(billing_api: Api) -> str:
 def test_nobody_pays_for_another_period_however_often_it_is_told(
     billing_api: Api, paid: str
 ) -> None:
-    event = cancelled(billing_api.tenant_id)
+    event = organization_cancelled(billing_api.tenant_id)
     cost = cost_of(billing_api, lambda: heard(event))
     assert heard(event, event) == DONE
 
@@ -68,14 +49,14 @@ def test_an_organisation_that_goes_on_goes_on_paying(billing_api: Api) -> None:
     subscription_id = billing_api.pay()
     billing_api.hear()
 
-    assert heard(cancelled(billing_api.tenant_id)) == DONE
+    assert heard(organization_cancelled(billing_api.tenant_id)) == DONE
     assert billing_api.stripe.objects[subscription_id]["cancel_at_period_end"] is False
 
 
 def test_who_pays_nothing_is_left_alone(billing_api: Api) -> None:
     where = organization_key(billing_api.tenant_id)
     billing_api.table.transact([Assign(where, {"status": "CANCELLED"}, {})])
-    cost = cost_of(billing_api, lambda: heard(cancelled(billing_api.tenant_id)))
+    cost = cost_of(billing_api, lambda: heard(organization_cancelled(billing_api.tenant_id)))
 
     assert cost.operations == ["BatchGetItem"]
     assert (cost.read_units, cost.write_units) == (2, 0)
@@ -85,14 +66,14 @@ def test_while_the_table_does_not_answer_the_message_comes_again(
     billing_api: Api, paid: str
 ) -> None:
     with injected(down("BatchGetItem")):
-        assert heard(cancelled(billing_api.tenant_id)) == AGAIN
-    assert heard(cancelled(billing_api.tenant_id)) == DONE
+        assert heard(organization_cancelled(billing_api.tenant_id)) == AGAIN
+    assert heard(organization_cancelled(billing_api.tenant_id)) == DONE
 
     assert billing_api.stripe.objects[paid]["cancel_at_period_end"] is True
 
 
 def test_what_is_not_ours_is_not_believed(billing_api: Api, paid: str) -> None:
-    forged = cancelled(billing_api.tenant_id) | {"account": "999999999999"}
+    forged = organization_cancelled(billing_api.tenant_id) | {"account": "999999999999"}
 
     assert heard(forged) == AGAIN
     assert billing_api.stripe.objects[paid]["cancel_at_period_end"] is False

@@ -62,8 +62,9 @@ class AwsEstate:
     Into an AWS account of the organisation's own `inside` sees, as its administrator, or answers
     None of one that is closed, which has nothing; without it what is known to be there counts as
     there. One that lets nobody in is refused with UnknownRouteError, unless `leaves_out` says that
-    nothing is asked of it: a survey then tells so. `clients` are asked which of the pool's have its names, and all of the pool is looked
-    through for it; who has no time for that is told which `programs` are bound to it.
+    nothing is asked of it: a survey then tells so. `clients` are asked which of the pool's have its
+    names, and all of the pool is looked through for it; who has no time for that is told which
+    `programs` are bound to it.
     """
 
     def __init__(
