@@ -261,7 +261,7 @@ ROLES = {
 
 KEYS = {
     "CredentialsFunction": {
-        *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "UpdateItem"),
+        *keys("ACCOUNT#*", "BatchGetItem", "GetItem", "PutItem", "UpdateItem"),
         *keys("ORG#*", "BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         *keys("USER#*", "BatchGetItem", "GetItem"),
     },
