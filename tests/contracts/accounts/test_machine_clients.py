@@ -17,6 +17,8 @@ from tests.support.accounts import FakeMachineClients, account
 from tests.support.ministack import MiniStack
 
 ACME, OTHER = account("public"), account("public", "a-1-1", "other")
+GIVEN = {"tenantry/accounts.read", "tenantry/entitlements.read", "tenantry/usage.read"}
+"""The scopes of the product, typed here."""
 
 
 @dataclass
@@ -42,7 +44,9 @@ def _cognito(request: pytest.FixtureRequest) -> Pool:
     cloud: MiniStack = request.getfixturevalue("ministack")
     client = cloud.client("cognito-idp")
     pool_id = client.create_user_pool(PoolName="programs")["UserPool"]["Id"]
-    scopes = [{"ScopeName": "accounts.read", "ScopeDescription": "read"}]
+    scopes = [
+        {"ScopeName": name.removeprefix("tenantry/"), "ScopeDescription": "read"} for name in GIVEN
+    ]
     client.create_resource_server(
         UserPoolId=pool_id, Identifier="tenantry", Name="Tenantry", Scopes=scopes
     )
@@ -125,7 +129,7 @@ def test_it_signs_programs_in_for_the_products_scopes_and_nobody_else(cognito: P
     )["UserPoolClient"]
 
     assert made["AllowedOAuthFlows"] == ["client_credentials"]
-    assert made["AllowedOAuthScopes"] == ["tenantry/accounts.read"]
+    assert set(made["AllowedOAuthScopes"]) == GIVEN
     # Without any, Cognito allows sign-in by SRP and by custom flows.
     assert made["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
     assert (made["AccessTokenValidity"], made["TokenValidityUnits"]["AccessToken"]) == (
@@ -155,7 +159,7 @@ def test_a_token_says_which_client_it_is_of_and_nothing_of_organisations(cognito
     body = answer.json()["access_token"].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     assert claims["sub"] == claims["client_id"] == client_id
-    assert (claims["token_use"], claims["scope"]) == ("access", "tenantry/accounts.read")
+    assert (claims["token_use"], set(claims["scope"].split())) == ("access", GIVEN)
     assert not {"org_id", "role", "cognito:groups", "username"} & claims.keys()
 
 

@@ -45,7 +45,7 @@ class Question:
     name: str
     """A field, or a method with a path of which `{names}` are ids of the seeded."""
     given: Callable[[Seeded], dict[str, Any]] = field(default=lambda _other: {})
-    """The arguments of the field, or the body."""
+    """The arguments of the field, or the body; of a GET what its query says."""
     reads: bool = False
     """Whether it shows the canary of who asks for their own."""
     names_none: bool = False
@@ -64,15 +64,17 @@ class Question:
         else:
             method, _, path = self.name.partition(" ")
             headers = {"x-organization-id": organization, "idempotency-key": "asked"}
-            body = given or ({} if method == "POST" else None)
+            body = given or {} if method == "POST" else None
             path = path.format(**other.ids)
             event = rest_event(method, path, body, user=user, headers=headers)
+            if method == "GET" and given:
+                event["queryStringParameters"] = given
         return self.handler(event, lambda_context())
 
 
 QUERIES = frozenset(
     {
-        *("accountOperation", "accountTeardownPlan", "entitled"),
+        *("accountComparison", "accountOperation", "accountTeardownPlan", "entitled"),
         *("storageUsage", "subscription", "usage"),
     }
 )

@@ -303,7 +303,7 @@ DECLARED: dict[type, set[str]] = {
     },
     MemberService: {
         *("page", "update_role", "update_permissions", "suspend", "reactivate", "remove"),
-        *("leave", "transfer"),
+        *("leave", "transfer", "appoint"),
     },
     MemberCopies: {"refresh"},
     SupportService: {"open", "close", "page"},
@@ -331,7 +331,9 @@ DECLARED: dict[type, set[str]] = {
     RecordingService: {"record"},
     ProfileService: {"me", "update", "memberships", "switch", "suspend", "reactivate"},
     ArrivalService: {"ensure_profile", "signed_in", "grant"},
-    DynamoDBOrganizationRepository: {"create", "get", "acting", "save", "join", "memberships"},
+    DynamoDBOrganizationRepository: {
+        *("create", "get", "acting", "save", "join", "memberships", "is_barred"),
+    },
     DynamoDBDomainRepository: {"read", "holder", "claim", "prove", "release"},
     DynamoDBAccess: {"standing"},
     DynamoDBProfileRepository: {"get", "overview", "create", "save"},
@@ -367,6 +369,7 @@ ACTIONS = [
     *(("ask", name) for name in QUESTIONS),
     *(("read", name) for name in READS),
     *[("join", ""), ("record", ""), ("operate", "suspend"), ("operate", "reactivate")],
+    ("appoint", "appoint"),
     *[("move", "REMOVED"), ("move", "ACTIVE")] * 2,
     *[("ask", name) for name in sorted(MOVING)] * 2,
     *[("manage", "transfer"), ("manage", "update_permissions")] * 2,
@@ -665,6 +668,14 @@ class Tenants(RuleBasedStateMachine):
         assert _canaries(told) | _ids(told) <= {asked.about}
         self._wrote_only_for({asked.about}, "", name)
 
+    def _appoint(self, asked: Asked, name: str) -> None:
+        """Somebody of the tenant that ids are borrowed from becomes an owner where they belong."""
+        operator = Caller(user_id=OPERATOR, groups=frozenset({OPERATOR_GROUP}))
+        own, appoint = tenant_id(asked.about), self.world.members.appoint
+        told = self._told(name, lambda: appoint(operator, own, _other(asked), "a reason"))
+        assert _canaries(told) | _ids(told) <= {asked.about}
+        self._wrote_only_for({asked.about}, "", name)
+
     def _record(self, asked: Asked, _name: str) -> None:
         event = event_of(asked.about, asked.choice)
         self._count("record", self.world.recording.record(event))
@@ -793,6 +804,7 @@ def test_nobody_is_told_or_changes_anything_of_another_tenant(world: World) -> N
     refused_to_users = {"suspend_user", "reactivate_user"}
     acted = {
         "write",
+        "appoint",
         "join_by_domain",
         "record",
         "refresh",

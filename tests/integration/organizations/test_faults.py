@@ -123,7 +123,8 @@ def state(api: Api) -> Any:
 
 
 def _comparable(item: dict[str, Any]) -> Any:
-    left_out = {"created_at", "updated_at", "verified_at", "token", "event_ids", "purge_at"}
+    left_out = {"created_at", "updated_at", "removed_at", "verified_at"}
+    left_out |= {"token", "event_ids", "purge_at"}
     if item["entity_type"]["S"].startswith("Support"):
         left_out |= {"SK", "entity_id", "session_id", "opened_at", "expires_at", "closed_at"}
         left_out.add("GSI2SK")

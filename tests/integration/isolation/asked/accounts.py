@@ -47,6 +47,7 @@ QUESTIONS = (
     Question(api.handler, "retryAccount", _account),
     Question(api.handler, "cancelAccountOperation", _account),
     Question(api.handler, "moveAccount", lambda other: {**_account(other), "to": "private"}),
+    Question(api.handler, "accountComparison", _account),
     Question(api.handler, "accountTeardownPlan", _account),
     Question(api.handler, "teardownAccount", _account),
     Question(
@@ -67,6 +68,7 @@ QUESTIONS = (
     Question(api.handler, f"POST {OWN}/retry"),
     Question(api.handler, f"POST {OWN}/cancel"),
     Question(api.handler, f"POST {OWN}/move", lambda _: {"to": "private"}),
+    Question(api.handler, f"GET {OWN}/comparison"),
     Question(api.handler, f"GET {OWN}/teardown-plan"),
     Question(api.handler, f"DELETE {OWN}"),
     Question(

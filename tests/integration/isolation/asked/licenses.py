@@ -30,6 +30,12 @@ QUESTIONS = (
     ),
     Question(
         api.handler,
+        "GET /api/entitlements",
+        lambda other: {"productId": canary(other.number, "product")},
+        names_none=True,
+    ),
+    Question(
+        api.handler,
         "createLicense",
         lambda other: {
             "input": {**GIVEN, "organizationId": other.tenant_id, "serviceId": "engine.other"}

@@ -12,4 +12,5 @@ def seeded(world: World, tenant: int) -> Seeded:
 QUESTIONS = (
     Question(api.handler, "usage", names_none=True),
     Question(api.handler, "storageUsage", lambda _: {"first": 1}, names_none=True),
+    Question(api.handler, "GET /api/usage", names_none=True),
 )
