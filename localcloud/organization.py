@@ -35,6 +35,8 @@ def set_up(where: Place, deployment: str) -> dict[str, str]:
         "VendorQuarantineUnit": units["Quarantine"],
         "VendorRequiredPolicy": _guardrail(organizations, units["Tenants"]),
         "VendorMostClosures": "1000",
+        # To be tried without being paid for.
+        "DedicatedPlans": "FREE,STARTER,PROFESSIONAL,ENTERPRISE",
         # The local cloud has none of what watches an account.
         "DedicatedWatchers": "none",
     }

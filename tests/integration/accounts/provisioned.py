@@ -199,6 +199,7 @@ def on_the_local_cloud(
         FAILURES_BUCKET=f"{prefix}-shared-failures",
         ALARM_TOPIC="arn:aws:sns:eu-central-1:000000000000:alarms",
         OFFERS_DEDICATED="true",
+        DEDICATED_PLANS="FREE",
         ACCOUNT_VENDOR=json.dumps(settings),
         SECRETS_KEY_ARN=kms.create_key()["KeyMetadata"]["Arn"],
         ENTRANCE_BUS=f"{prefix}-entrance",

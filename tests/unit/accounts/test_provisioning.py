@@ -13,11 +13,12 @@ import pytest
 from tenantry.accounts.model import CloudType, Names, OperationStatus, ProvisioningStatus
 from tenantry.accounts.repository import Advance
 from tenantry.errors import HostingNotOfferedError, UnavailableError
+from tenantry.organizations.model import PlanName
 from tests.support.accounts import account as an_account
 from tests.support.accounts import operation
 from tests.support.fakes.vending import SETTINGS
 from tests.support.state_machine import TaskError
-from tests.unit.accounts.conftest import FUNCTIONS, OWNER, Fault, Stopped, World
+from tests.unit.accounts.conftest import FUNCTIONS, OPERATOR, OWNER, Fault, Stopped, World
 
 KINDS = ("public", "own-buckets", "private", "dedicated")
 _STACK = ("CreateStack", "AwaitStack")
@@ -548,6 +549,23 @@ def test_where_nobody_makes_accounts_none_is_asked_for(world: World) -> None:
         closed.request(
             OWNER, {"name": "Own", "masterAccountName": "Acme", "cloudType": "dedicated"}
         )
+
+
+def test_owners_ask_for_an_aws_account_on_some_plans_alone_and_operators_for_anybody(
+    world: World,
+) -> None:
+    given = {"name": "Own", "masterAccountName": "Acme", "cloudType": "dedicated"}
+    service = replace(world.service, dedicated_plans=frozenset({PlanName.ENTERPRISE}))
+    for dry_run in (True, False):
+        with pytest.raises(HostingNotOfferedError):
+            service.request(OWNER, given, dry_run=dry_run)
+    assert service.request(OWNER, {**given, "cloudType": "private"}, dry_run=True).plan
+
+    given |= {"organizationId": OWNER.organization_id}
+    asked = service.request(OPERATOR, given, as_operator=True, dry_run=True)
+    assert asked.plan
+    enterprise = replace(world.service, dedicated_plans=frozenset({PlanName.FREE}))
+    assert enterprise.request(OWNER, given, dry_run=True).plan
 
 
 def test_a_deployment_that_lost_its_vendor_fails_what_waits(world: World) -> None:

@@ -55,6 +55,7 @@ from tenantry.errors import (
 from tenantry.messaging.event import Event
 from tenantry.messaging.stamp import Cause, Stamp
 from tenantry.organizations.hosting import Hosted
+from tenantry.organizations.model import PlanName
 from tenantry.persistence import cursors
 from tenantry.runtime.identifiers import derived_id
 from tenantry.runtime.inputs import parse
@@ -91,6 +92,8 @@ class AccountService:
     prefix: str
     offers_dedicated: bool = False
     """Whether the deployment knows who makes AWS accounts."""
+    dedicated_plans: frozenset[PlanName] = frozenset(PlanName)
+    """On which plans owners may ask for one themselves; operators may for anybody."""
     measurements: Measurements = field(default_factory=Unmeasured)
 
     # commands
@@ -122,6 +125,8 @@ class AccountService:
         if key and (found := self.accounts.get(account_id)):
             return self._repeated(found, given)
         hosted = self._hosted(tenant_id)
+        if who.tenant_id and given.cloud_type is CloudType.DEDICATED:
+            self._require_dedicated(hosted)
         would = self._plan_of_request(account_id if key else None, tenant_id, given, hosted)
         if dry_run:
             if self.accounts.of(tenant_id):
@@ -428,6 +433,13 @@ class AccountService:
         if given.cloud_type is CloudType.DEDICATED and not self.offers_dedicated:
             raise HostingNotOfferedError(
                 "This deployment makes no AWS accounts: nobody who does is configured."
+            )
+
+    def _require_dedicated(self, hosted: Hosted) -> None:
+        if hosted.plan not in self.dedicated_plans:
+            raise HostingNotOfferedError(
+                f"The plan {hosted.plan} has no AWS account of the organisation's own; change the "
+                "plan first, or ask for an offer."
             )
 
     def _hosted(self, tenant_id: str) -> Hosted:

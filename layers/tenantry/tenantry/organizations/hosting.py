@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tenantry.messaging.event import Event
+from tenantry.organizations.model import PlanName
 from tenantry.organizations.repository import OrganizationRepository
 from tenantry.persistence.keys import organization_key
 from tenantry.persistence.writes import Assign, Change, Write
@@ -25,6 +26,8 @@ class Hosted:
     entity_version: int = 1
     holds_data: bool = False
     """Whether it has projects or files already."""
+    plan: PlanName = PlanName.FREE
+    """The one that it is on for good: a trial's is not."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class OrganizationHosting:
             route_epoch=found.route_epoch,
             entity_version=found.entity_version,
             holds_data=bool(found.used_projects or found.used_storage),
+            plan=PlanName.FREE if found.on_trial else found.plan,
         )
 
     def routed(self, hosted: Hosted, route: Mapping[str, str]) -> Write:
