@@ -92,8 +92,8 @@ class AccountService:
     prefix: str
     offers_dedicated: bool = False
     """Whether the deployment knows who makes AWS accounts."""
-    dedicated_plans: frozenset[PlanName] = frozenset(PlanName)
-    """On which plans owners may ask for one themselves; operators may for anybody."""
+    dedicated_plans: frozenset[str] = frozenset(PlanName)
+    """On which plans, by name, owners may ask for one themselves; operators may for anybody."""
     measurements: Measurements = field(default_factory=Unmeasured)
 
     # commands

@@ -13,7 +13,6 @@ from tenantry.bootstrap import CONFIG, platform_table, settings, stamp
 from tenantry.organizations.bootstrap import access
 from tenantry.organizations.dynamodb import DynamoDBOrganizationRepository
 from tenantry.organizations.hosting import OrganizationHosting
-from tenantry.organizations.model import PlanName
 from tenantry.tenancy.caller import Caller
 from tenantry.tenancy.stored import Metered
 
@@ -30,7 +29,7 @@ def account_service() -> AccountService:
         region=settings().required("AWS_REGION"),
         prefix=settings().required("PREFIX"),
         offers_dedicated=settings().text("OFFERS_DEDICATED") == "true",
-        dedicated_plans=frozenset(map(PlanName, settings().texts("DEDICATED_PLANS"))),
+        dedicated_plans=frozenset(settings().texts("DEDICATED_PLANS")),
         measurements=_Measurements(),
     )
 
