@@ -83,14 +83,15 @@ class Provisioned:
         self.cost = Cost()
         self.operation: Any = None
 
-    def run(self, kind: str, key: str = "k", **more: str) -> None:
+    def run(self, kind: str, **more: str) -> None:
+        """An account of its own: other tests leave theirs, whose tags would be found."""
         beside = kind == "own-buckets"
         kind = "public" if beside else kind
         body: dict[str, Any] = {"name": "Own", "masterAccountName": "Acme", "cloudType": kind}
         if beside:
             body["options"] = {"ownBuckets": True}
         body |= more
-        asked = json.loads(Api(self.table).post(body=body, idempotency_key=key)["body"])
+        asked = json.loads(Api(self.table).post(body=body, idempotency_key=new_id())["body"])
         executions = FakeExecutions()
         Line(DynamoDBAccountRepository(self.table, 5), executions, Stamp(now, new_id)).move_up()
         (begun,) = executions.started

@@ -4,7 +4,6 @@ The state machine runs with the functions in this process, on the local cloud, a
 what counts are the states it goes through, and every request that the functions send to AWS.
 """
 
-import random
 from collections import Counter
 from typing import Final
 
@@ -46,8 +45,7 @@ class Ended:
         self.cost = Cost()
 
     def run(self, kind: str) -> None:
-        # An account of its own: others leave theirs, whose tags would be found.
-        self.provisioned.run(kind, f"ended-{random.randrange(10**9)}")
+        self.provisioned.run(kind)
         table = self.provisioned.table
         ada = table.get(member_key("acme", "ada"))
         assert ada
